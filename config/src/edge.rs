@@ -1,0 +1,137 @@
+//! The compiled config: everything one edge needs to know, by index.
+
+use std::collections::HashMap;
+
+use crate::distribution::Distribution;
+use crate::listener::{AccessLog, Listen};
+use crate::origin::{Origin, OriginId, Target, TargetId};
+
+/// A config that was checked: every index is good, every list that must not be empty is not.
+#[derive(Clone, Debug)]
+pub struct Edge {
+    /// Listeners and limits.
+    pub listen: Listen,
+    /// Where lines go.
+    pub access_log: AccessLog,
+    /// By [`OriginId`].
+    pub origins: Vec<Origin>,
+    /// By [`TargetId`]: every group, and one target for each origin that a behavior names directly.
+    pub targets: Vec<Target>,
+    /// In the order of the file; [`Hosts`] picks one.
+    pub distributions: Vec<Distribution>,
+    /// `Host` to distribution.
+    pub hosts: Hosts,
+    /// Which mode picked the defaults. For messages only: no rule asks.
+    pub mode: Mode,
+    /// Why it is that mode, in words that follow "mode faithful: ".
+    pub mode_reason: String,
+    /// Every timer is this much shorter in real time; elapsed times are shown as if it were 1. Tests only.
+    pub time_scale: f64,
+}
+
+impl Edge {
+    /// The origin at `id`.
+    pub fn origin(&self, id: OriginId) -> &Origin {
+        &self.origins[usize::from(id.0)]
+    }
+
+    /// The target at `id`.
+    pub fn target(&self, id: TargetId) -> &Target {
+        &self.targets[usize::from(id.0)]
+    }
+}
+
+/// A set of defaults. Nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// CloudFront's.
+    Faithful,
+    /// Kinder in a disaster.
+    Resilient,
+}
+
+impl Mode {
+    /// `faithful` or `resilient`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Faithful => "faithful",
+            Self::Resilient => "resilient",
+        }
+    }
+}
+
+/// `Host` to distribution. Source: Developer Guide, "Use custom URLs by adding alternate domain names";
+/// the rules for local names are ours, so that a plain curl reaches the only distribution.
+#[derive(Clone, Debug, Default)]
+pub struct Hosts {
+    /// Lower-case names without port.
+    pub exact: HashMap<Box<str>, u16>,
+    /// What follows the `*`, dot included (`.example.com`), longest first.
+    pub wildcards: Vec<(Box<str>, u16)>,
+    /// Takes every host that nothing else takes: a distribution without aliases, or `--default-distribution`.
+    pub any: Option<u16>,
+    /// Takes `localhost`, `*.localhost` and loopback addresses: the only distribution there is.
+    pub local: Option<u16>,
+}
+
+impl Hosts {
+    /// All names and wildcards, sorted, for messages.
+    pub fn known(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.exact.keys().map(ToString::to_string).collect();
+        names.extend(
+            self.wildcards
+                .iter()
+                .map(|(suffix, _)| format!("*{suffix}")),
+        );
+        names.sort();
+        names
+    }
+}
+
+/// What the command line said on top of the file.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// `--mode`.
+    pub mode: Option<Mode>,
+    /// `--listen`, `--admin`, `--status`, as written.
+    pub listen: Vec<String>,
+    /// `--admin`.
+    pub admin: Option<String>,
+    /// `--status`.
+    pub status: Option<String>,
+    /// `--viewer-scheme`: `http` or `https`.
+    pub viewer_scheme: Option<String>,
+    /// `--map ORIGIN=URL`, split at the first `=`.
+    pub map: Vec<(String, String)>,
+    /// `--map-host ORIGIN=NAME`.
+    pub map_host: Vec<(String, String)>,
+    /// `--origin-ca`.
+    pub origin_ca: Option<std::path::PathBuf>,
+    /// `--default-distribution`.
+    pub default_distribution: Option<String>,
+    /// `--time-scale`.
+    pub time_scale: Option<f64>,
+    /// `--workers`.
+    pub workers: Option<usize>,
+    /// `--access-log`: a file, `-` or `off`.
+    pub access_log: Option<String>,
+    /// `--log-format`: `cloudfront` or `json`.
+    pub log_format: Option<String>,
+    /// `--attempts`: `public`, `token` or `off`.
+    pub attempts: Option<String>,
+    /// `TIDEOVER_ATTEMPTS_TOKEN`.
+    pub attempts_token: Option<String>,
+    /// `--policy`, in order.
+    pub policies: Vec<std::path::PathBuf>,
+    /// `--fail-over-on`, only with `--origin`.
+    pub fail_over_on: Option<Vec<u16>>,
+}
+
+/// A config that loaded, with what its operator should know.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The compiled config.
+    pub edge: Edge,
+    /// Warnings, notes and unenforced protection; never a [`Severity::Error`](crate::Severity::Error).
+    pub remarks: Vec<crate::Problem>,
+}

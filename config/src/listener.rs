@@ -1,0 +1,102 @@
+//! Where the edge listens, what it accepts, and where it writes its access log.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Listeners and what holds for all of them.
+#[derive(Clone, Debug)]
+pub struct Listen {
+    /// Plain HTTP for viewers.
+    pub http: Vec<SocketAddr>,
+    /// Health, metrics and (later) switches; `None`: no such listener.
+    pub admin: Option<SocketAddr>,
+    /// Health and metrics, read-only; `None`: no such listener.
+    pub status: Option<SocketAddr>,
+    /// Answers like `/healthz` on the traffic port, for any Host.
+    pub health_path: Option<Arc<str>>,
+    /// What a plain listener counts as.
+    pub viewer_scheme: ViewerScheme,
+    /// What a viewer may send.
+    pub limits: Limits,
+    /// Threads that serve viewers; `None`: one per available core.
+    pub workers: Option<usize>,
+}
+
+/// `http` or `https`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ViewerScheme {
+    /// The viewer came over plain HTTP.
+    Http,
+    /// The viewer came over TLS, or a plain listener was told to count as that.
+    Https,
+}
+
+impl ViewerScheme {
+    /// `http` or `https`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
+/// What a viewer may send. Source of the defaults: Developer Guide, "Quotas".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Path and query; more is 413.
+    pub url_bytes: usize,
+    /// Request line and headers; more is 413.
+    pub head_bytes: usize,
+    /// An origin's status line and headers; more is a failure of that origin.
+    pub origin_head_bytes: usize,
+    /// For a request's head, from its first byte or from the answer before it.
+    pub head_timeout: Duration,
+    /// Between two pieces of a request body.
+    pub body_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            url_bytes: 8_192,
+            head_bytes: 32_768,
+            origin_head_bytes: 32_768,
+            head_timeout: Duration::from_secs(30),
+            body_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// The access log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessLog {
+    /// Where lines go.
+    pub to: LogTo,
+    /// What a line looks like.
+    pub format: LogFormat,
+    /// `cs(Cookie)` holds the cookies.
+    pub cookies: bool,
+}
+
+/// Where log lines go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogTo {
+    /// Nowhere.
+    Off,
+    /// Standard output.
+    Stdout,
+    /// Appended to this file, reopened on SIGUSR1.
+    File(PathBuf),
+}
+
+/// What a log line looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// CloudFront's 33 tab-separated fields. Source: Developer Guide, "Standard logging reference".
+    CloudFront,
+    /// One JSON object a line, with the attempts.
+    Json,
+}

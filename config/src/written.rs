@@ -1,0 +1,247 @@
+//! A config exactly as written, with the place of every value. `tideover.toml`, CloudFront JSON and the command line
+//! are all walked into this one model, and one compiler turns it into an [`Edge`](crate::Edge).
+//!
+//! Nothing here is checked beyond its type: a status may be 999, a member may name nobody.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Where something was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub file: Arc<PathBuf>,
+    /// From 1; 0 where there is no line (a flag).
+    pub line: u32,
+    /// In the file's own notation.
+    pub field: String,
+}
+
+/// A value and its place.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct At<T> {
+    pub value: T,
+    pub place: Place,
+}
+
+/// The notation a config came in: it decides default mode, field names in messages, and which of CloudFront's rules hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Notation {
+    Toml,
+    CloudFront,
+    CommandLine,
+}
+
+/// One whole config.
+#[derive(Clone, Debug)]
+pub(crate) struct Written {
+    pub notation: Notation,
+    pub place: Place,
+    /// The folder that relative paths in the file start from.
+    pub folder: PathBuf,
+    pub mode: Option<At<String>>,
+    pub listen: Listen,
+    pub access_log: AccessLog,
+    pub origins: Vec<Origin>,
+    pub groups: Vec<OriginGroup>,
+    pub distributions: Vec<Distribution>,
+    /// From `--policy` files.
+    pub policies: Policies,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Listen {
+    pub http: Vec<At<String>>,
+    pub admin: Option<At<String>>,
+    pub status: Option<At<String>>,
+    pub health_path: Option<At<String>>,
+    pub viewer_scheme: Option<At<String>>,
+    pub workers: Option<At<i64>>,
+    pub max_url_bytes: Option<At<i64>>,
+    pub max_head_bytes: Option<At<i64>>,
+    pub head_timeout: Option<At<Span>>,
+    pub body_timeout: Option<At<Span>>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct AccessLog {
+    pub to: Option<At<String>>,
+    pub format: Option<At<String>>,
+    pub cookies: Option<At<bool>>,
+}
+
+/// A span of time as written: `"25s"`, `"100ms"` in TOML, whole seconds in CloudFront JSON.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Span {
+    Text(String),
+    Seconds(i64),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    pub id: At<String>,
+    /// TOML: `url`.
+    pub url: Option<At<String>>,
+    /// CloudFront: DomainName, ports, OriginProtocolPolicy.
+    pub domain_name: Option<At<String>>,
+    pub http_port: Option<At<i64>>,
+    pub https_port: Option<At<i64>>,
+    pub protocol_policy: Option<At<String>>,
+    pub is_s3: bool,
+    pub origin_path: Option<At<String>>,
+    /// TOML: `"origin"`, `"viewer"` or a name.
+    pub host: Option<At<String>>,
+    /// Name and value, in order.
+    pub headers: Vec<(At<String>, At<String>)>,
+    pub connection_attempts: Option<At<i64>>,
+    pub connection_timeout: Option<At<Span>>,
+    pub response_timeout: Option<At<Span>>,
+    pub response_completion_timeout: Option<At<Span>>,
+    pub keepalive_timeout: Option<At<Span>>,
+    pub max_connections: Option<At<i64>>,
+    /// `ipv4`, `ipv6`, `dualstack`.
+    pub address_family: Option<At<String>>,
+    /// OriginSslProtocols; TOML has none.
+    pub ssl_protocols: Option<Vec<At<String>>>,
+    pub tls_server_name: Option<At<String>>,
+    pub tls_ca: Option<At<String>>,
+    /// `page = "file.html"` or `page = true`.
+    pub page: Option<At<PageSource>>,
+    pub status: Option<At<i64>>,
+    pub retry_after: Option<At<Span>>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum PageSource {
+    BuiltIn,
+    File(String),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct OriginGroup {
+    pub id: At<String>,
+    pub members: Vec<Member>,
+    /// Where the list of members stands.
+    pub members_place: Place,
+    pub fail_over_on: Vec<At<i64>>,
+    pub fail_over_on_place: Place,
+    /// Beyond: connection failures and timeouts fall through `"always"` or only by `"status"` gates (spec of the mode if absent).
+    pub on_failure: Option<At<String>>,
+    /// Beyond: statuses that are soft; absent: 403 and 404 where the mode has soft ones.
+    pub soft: Option<Vec<At<i64>>>,
+    pub deadline: Option<At<Span>>,
+    pub selection_criteria: Option<At<String>>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Member {
+    pub origin: At<String>,
+    pub fail_over_on: Option<Vec<At<i64>>>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Distribution {
+    pub id: At<String>,
+    pub place: Place,
+    pub domain_name: Option<At<String>>,
+    pub aliases: Vec<At<String>>,
+    pub enabled: Option<At<bool>>,
+    pub default_root_object: Option<At<String>>,
+    pub behaviors: Vec<Behavior>,
+    pub default_behavior: Option<Behavior>,
+    pub error_responses: Vec<ErrorResponse>,
+    /// Beyond: `name` of `X-Cache` and `Via`.
+    pub name: Option<At<String>>,
+    pub attempts: Option<At<String>>,
+    pub attempts_token: Option<At<String>>,
+    pub write_error_nothing_sent: Option<At<String>>,
+    pub write_error_outcome_unknown: Option<At<String>>,
+    pub write_error_retry_after: Option<At<Span>>,
+    pub log_cookies: Option<At<bool>>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Behavior {
+    pub place: Place,
+    /// Absent in a default behavior.
+    pub path: Option<At<String>>,
+    pub for_methods: Option<Vec<At<String>>>,
+    pub target: Option<At<String>>,
+    pub allowed_methods: Option<Vec<At<String>>>,
+    pub allowed_methods_place: Option<Place>,
+    pub cached_methods: Option<Vec<At<String>>>,
+    pub viewer_protocol_policy: Option<At<String>>,
+    /// A managed or own policy, by id or name.
+    pub cache_policy: Option<At<String>>,
+    pub origin_request_policy: Option<At<String>>,
+    pub response_headers_policy: Option<At<String>>,
+    pub forwarded_values: Option<ForwardedValues>,
+    pub min_ttl: Option<At<i64>>,
+    pub default_ttl: Option<At<i64>>,
+    pub max_ttl: Option<At<i64>>,
+    /// Beyond: turn `Location` headers that name an origin.
+    pub rewrite_location: Option<At<bool>>,
+}
+
+/// Legacy `ForwardedValues`.
+#[derive(Clone, Debug)]
+pub(crate) struct ForwardedValues {
+    pub place: Place,
+    pub query_string: bool,
+    pub query_string_cache_keys: Vec<At<String>>,
+    /// `none`, `whitelist`, `all`.
+    pub cookies_forward: Option<At<String>>,
+    pub cookie_names: Vec<At<String>>,
+    pub headers: Vec<At<String>>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct ErrorResponse {
+    pub error_code: At<i64>,
+    pub page_path: Option<At<String>>,
+    pub response_code: Option<At<String>>,
+    pub min_ttl: Option<At<i64>>,
+}
+
+/// Own policies, from the output of `get-cache-policy`, `get-origin-request-policy`, `get-response-headers-policy`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Policies {
+    pub cache: Vec<CachePolicy>,
+    pub origin_request: Vec<OriginRequestPolicy>,
+    pub response_headers: Vec<ResponseHeadersPolicy>,
+}
+
+/// CachePolicyConfig: managed ones are built in the same shape.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct CachePolicy {
+    pub id: String,
+    pub name: String,
+    pub min_ttl: i64,
+    pub default_ttl: i64,
+    pub max_ttl: i64,
+    pub gzip: bool,
+    pub brotli: bool,
+    /// `none`, `whitelist`.
+    pub headers: (String, Vec<String>),
+    /// `none`, `whitelist`, `allExcept`, `all`.
+    pub cookies: (String, Vec<String>),
+    pub query: (String, Vec<String>),
+}
+
+/// OriginRequestPolicyConfig.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct OriginRequestPolicy {
+    pub id: String,
+    pub name: String,
+    /// `none`, `whitelist`, `allViewer`, `allViewerAndWhitelistCloudFront`, `allExcept`.
+    pub headers: (String, Vec<String>),
+    pub cookies: (String, Vec<String>),
+    pub query: (String, Vec<String>),
+}
+
+/// ResponseHeadersPolicyConfig: already in its compiled form, because every value is a header.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ResponseHeadersPolicy {
+    pub id: String,
+    pub name: String,
+    pub compiled: crate::behavior::ResponseHeadersPolicy,
+}

@@ -1,0 +1,2 @@
+//! The `tideover` program.
+fn main() {}
