@@ -14,6 +14,7 @@ mod edge;
 pub mod listener;
 pub mod origin;
 mod problem;
+mod spelling;
 mod written;
 
 pub use behavior::{

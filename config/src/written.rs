@@ -6,6 +6,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::problem::{Problem, Severity};
+
 /// Where something was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
@@ -14,6 +16,25 @@ pub(crate) struct Place {
     pub line: u32,
     /// In the file's own notation.
     pub field: String,
+}
+
+impl Place {
+    /// Something to say about this place.
+    pub(crate) fn problem(
+        &self,
+        severity: Severity,
+        found: impl Into<String>,
+        instead: impl Into<String>,
+    ) -> Problem {
+        Problem {
+            severity,
+            file: (*self.file).clone(),
+            line: self.line,
+            field: self.field.clone(),
+            found: found.into(),
+            instead: instead.into(),
+        }
+    }
 }
 
 /// A value and its place.
