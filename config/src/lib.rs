@@ -9,8 +9,11 @@
 //! - [`Problem`] is one thing to say about a config.
 
 pub mod behavior;
+mod cloudfront;
 pub mod distribution;
 mod edge;
+mod fields;
+mod json;
 pub mod listener;
 pub mod origin;
 mod problem;
@@ -26,6 +29,7 @@ pub use distribution::{
     AttemptsShown, CustomErrorResponse, Distribution, ErrorPage, LoopCheck, Pages, Secret, Voice,
 };
 pub use edge::{Edge, Hosts, Loaded, Mode, Overrides};
+pub use fields::{Fate, Field, fields};
 pub use listener::{AccessLog, Limits, Listen, LogFormat, LogTo, ViewerScheme};
 pub use origin::{
     AddressFamily, ConnectionAttempts, Endpoint, FailoverCriteria, Failure, FailureSet, HostHeader,
