@@ -1,7 +1,5 @@
 //! Host, path and method -> distribution, behavior and target; or what the viewer is told instead.
 
-use std::borrow::Cow;
-
 use http::{HeaderMap, Method, StatusCode, Version};
 use tideover_config::{Behavior, Distribution, Edge, Target, ViewerScheme};
 
@@ -38,7 +36,7 @@ pub struct Route<'e, 'r> {
     /// Who answers.
     pub target: &'e Target,
     /// The path to ask the origin for: as sent, or the default root object.
-    pub path: Cow<'r, str>,
+    pub path: &'r str,
 }
 
 /// What the viewer is told instead of an origin's answer.
@@ -66,10 +64,10 @@ pub enum Refusal {
 
 /// Where the request goes, or why not. A refusal comes with the distribution whose voice it is spoken in, if one was found.
 ///
-/// The order of checks: host, enabled, URL length, loop, behavior, protocol, method, body.
+/// The order of checks: host, enabled, URL length, head length, loop, behavior, protocol, method, body.
 /// Source: Developer Guide, "All distribution settings reference"; "Request and response behavior for custom origins";
 /// where the order is not documented it is ours.
-pub fn route<'e, 'r>(
+pub fn route<'e: 'r, 'r>(
     edge: &'e Edge,
     arrival: &Arrival<'r>,
 ) -> Result<Route<'e, 'r>, (Refusal, Option<&'e Distribution>)> {

@@ -15,6 +15,8 @@ pub enum ResultType {
     Error,
     /// http -> https.
     Redirect,
+    /// Refused by one of the edge's own limits on load.
+    LimitExceeded,
 }
 
 /// Who made the answer that the viewer got.
@@ -24,17 +26,20 @@ pub enum AnsweredBy {
     Attempt(usize),
     /// The edge, because this attempt (an index) failed.
     FailedAttempt(usize),
-    /// The edge, before any origin was asked.
+    /// The edge, before any origin was asked: a refusal, or a head that is not fit to be forwarded.
     Edge,
+    /// One of the edge's own limits on load.
+    Limit,
 }
 
 impl ResultType {
-    /// `Miss`, `Error`, `Redirect`.
+    /// `Miss`, `Error`, `Redirect`, `LimitExceeded`.
     pub fn word(self) -> &'static str {
         match self {
             Self::Miss => "Miss",
             Self::Error => "Error",
             Self::Redirect => "Redirect",
+            Self::LimitExceeded => "LimitExceeded",
         }
     }
 }
