@@ -20,7 +20,7 @@ mod written;
 pub use behavior::{
     AcceptEncoding, Behavior, CloudFrontHeader, Cors, GetBody, HeaderSelection, MethodSet,
     NameSelection, OriginRequest, PathPattern, ResponseHeadersPolicy, ViewerProtocol,
-    ViewerResponse, WriteError,
+    ViewerResponse, WriteError, wildcard_matches,
 };
 pub use distribution::{
     AttemptsShown, CustomErrorResponse, Distribution, ErrorPage, LoopCheck, Pages, Secret, Voice,
