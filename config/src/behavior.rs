@@ -164,6 +164,13 @@ impl PathPattern {
         Self { text }
     }
 
+    /// A pattern over some other text than a path: it stays as written.
+    pub(crate) fn glob(written: &str) -> Self {
+        Self {
+            text: written.into(),
+        }
+    }
+
     /// The pattern of a default behavior.
     pub fn everything() -> Self {
         Self { text: "*".into() }
