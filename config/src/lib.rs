@@ -10,20 +10,24 @@
 
 pub mod behavior;
 mod cloudfront;
+mod command_line;
+mod compile;
 pub mod distribution;
 mod edge;
 mod fields;
 mod json;
 pub mod listener;
 pub mod origin;
+mod policies;
 mod problem;
 mod spelling;
+mod toml;
 mod written;
 
 pub use behavior::{
     AcceptEncoding, Behavior, CloudFrontHeader, Cors, GetBody, HeaderSelection, MethodSet,
     NameSelection, OriginRequest, PathPattern, ResponseHeadersPolicy, ViewerProtocol,
-    ViewerResponse, WriteError,
+    ViewerResponse, WriteError, wildcard_matches,
 };
 pub use distribution::{
     AttemptsShown, CustomErrorResponse, Distribution, ErrorPage, LoopCheck, Pages, Secret, Voice,
@@ -38,23 +42,82 @@ pub use origin::{
 };
 pub use problem::{Problem, Problems, Severity};
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use written::Written;
 
 /// Reads and compiles the config at `path` (`-` is standard input): `tideover.toml`, or CloudFront JSON bare or as
 /// printed by `aws cloudfront get-distribution[-config]`; told apart by content.
 pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, Problems> {
-    let _ = (path, overrides);
-    todo!()
+    let text = if path == Path::new("-") {
+        std::io::read_to_string(std::io::stdin())
+    } else {
+        std::fs::read_to_string(path)
+    };
+    match text {
+        Ok(text) => load_text(path, &text, overrides),
+        Err(error) => Err(Problems(vec![Problem {
+            severity: Severity::Error,
+            file: path.to_owned(),
+            line: 0,
+            field: "this file".to_owned(),
+            found: format!("cannot be read: {error}"),
+            instead: String::new(),
+        }])),
+    }
 }
 
 /// Compiles `text` as if it had been read from `path`: for tests, and for callers that have the text at hand.
 pub fn load_text(path: &Path, text: &str, overrides: &Overrides) -> Result<Loaded, Problems> {
-    let _ = (path, text, overrides);
-    todo!()
+    let mut problems = Vec::new();
+    let written = toml::walk(text, path, &mut problems);
+    finish(written, overrides, problems)
 }
 
 /// Compiles a config of one group out of `--origin` flags: these origins in this order, writes to the first.
 pub fn from_origins(urls: &[String], overrides: &Overrides) -> Result<Loaded, Problems> {
-    let _ = (urls, overrides);
-    todo!()
+    let written = command_line::walk(urls, overrides);
+    finish(Some(written), overrides, Vec::new())
+}
+
+/// From the written model to an edge, or to every problem there is.
+fn finish(
+    written: Option<Written>,
+    overrides: &Overrides,
+    mut problems: Vec<Problem>,
+) -> Result<Loaded, Problems> {
+    let edge = written.map(|written| {
+        let mut found = Vec::new();
+        let edge = compile::compile(&written, overrides, &mut found);
+        // What is wrong with how a value is written hides what is wrong with what it says, or that it is missing.
+        let told: Vec<(PathBuf, String)> = problems
+            .iter()
+            .filter(|problem| problem.severity == Severity::Error)
+            .map(|problem| (problem.file.clone(), problem.field.clone()))
+            .collect();
+        problems.extend(found.into_iter().filter(|problem| {
+            !told
+                .iter()
+                .any(|(file, field)| *file == problem.file && *field == problem.field)
+        }));
+        edge
+    });
+    problems.sort_by(|a, b| {
+        (b.severity, &a.file, a.line)
+            .cmp(&(a.severity, &b.file, b.line))
+            .then_with(|| a.field.cmp(&b.field))
+    });
+    match edge {
+        Some(edge)
+            if problems
+                .iter()
+                .all(|problem| problem.severity < Severity::Error) =>
+        {
+            Ok(Loaded {
+                edge,
+                remarks: problems,
+            })
+        }
+        Some(_) | None => Err(Problems(problems)),
+    }
 }

@@ -16,9 +16,41 @@ pub(crate) struct Place {
     pub line: u32,
     /// In the file's own notation.
     pub field: String,
+    /// The text before `${NAME}` was filled in, where it was: messages show this, never what came from the environment.
+    pub template: Option<Arc<str>>,
 }
 
 impl Place {
+    /// A place whose value stands there as it is.
+    pub(crate) fn new(file: &Arc<PathBuf>, line: u32, field: impl Into<String>) -> Self {
+        Self {
+            file: Arc::clone(file),
+            line,
+            field: field.into(),
+            template: None,
+        }
+    }
+
+    /// The place of something that belongs in `name` inside of this one, and is not written.
+    pub(crate) fn inner(&self, name: &str) -> Self {
+        Self::new(&self.file, self.line, format!("{}.{name}", self.field))
+    }
+
+    /// Like [`Place::problem`], for what keeps the config from loading.
+    pub(crate) fn error(&self, found: impl Into<String>, instead: impl Into<String>) -> Problem {
+        self.problem(Severity::Error, found, instead)
+    }
+
+    /// Like [`Place::problem`], for what is probably a mistake.
+    pub(crate) fn warning(&self, found: impl Into<String>, instead: impl Into<String>) -> Problem {
+        self.problem(Severity::Warning, found, instead)
+    }
+
+    /// Like [`Place::problem`], for what is worth knowing.
+    pub(crate) fn note(&self, found: impl Into<String>, instead: impl Into<String>) -> Problem {
+        self.problem(Severity::Note, found, instead)
+    }
+
     /// Something to say about this place.
     pub(crate) fn problem(
         &self,
@@ -42,6 +74,16 @@ impl Place {
 pub(crate) struct At<T> {
     pub value: T,
     pub place: Place,
+}
+
+impl At<String> {
+    /// The value in quotes, as a message may show it.
+    pub(crate) fn shown(&self) -> String {
+        format!(
+            "{:?}",
+            self.place.template.as_deref().unwrap_or(&self.value)
+        )
+    }
 }
 
 /// The notation a config came in: it decides default mode, field names in messages, and which of CloudFront's rules hold.
@@ -102,6 +144,8 @@ pub(crate) struct Origin {
     pub id: At<String>,
     /// TOML: `url`.
     pub url: Option<At<String>>,
+    /// Beyond: `host:port` that is connected to in place of what `url` names; the name stays for `Host` and certificates.
+    pub connect_to: Option<At<String>>,
     /// CloudFront: DomainName, ports, OriginProtocolPolicy.
     pub domain_name: Option<At<String>>,
     pub http_port: Option<At<i64>>,
@@ -201,6 +245,10 @@ pub(crate) struct Behavior {
     pub max_ttl: Option<At<i64>>,
     /// Beyond: turn `Location` headers that name an origin.
     pub rewrite_location: Option<At<bool>>,
+    /// Beyond, in place of policies: what the origin is sent, spelled out. Already in compiled form: every part is a choice.
+    pub origin_request: Option<crate::behavior::OriginRequest>,
+    /// Beyond, in place of a response headers policy: what the viewer is sent, spelled out.
+    pub viewer_response: Option<crate::behavior::ViewerResponse>,
 }
 
 /// Legacy `ForwardedValues`.

@@ -1,1 +1,18 @@
-//! Nothing yet.
+//! What a config means for this request: decisions as pure functions over plain values.
+//!
+//! Nothing here reads a clock, opens a socket, takes a lock or writes a log; time comes in as an elapsed `Duration`.
+//! In the order a request meets them:
+//!
+//! - [`admit`]: is this head fit to be forwarded at all, and which host does it ask?
+//! - [`route`]: host, path, method -> distribution, behavior, target, or a refusal.
+//! - [`failover`]: attempts so far -> try this member within these limits, or deliver that answer.
+//! - [`headers`]: the head that an origin is sent; what is left of an origin's head for the viewer.
+//! - [`error_page`]: final status -> custom error response; failure -> status.
+//! - [`told`]: attempts -> `X-Cache`, `Proxy-Status`, `Tideover-Attempts`, log words.
+
+pub mod admit;
+pub mod error_page;
+pub mod failover;
+pub mod headers;
+pub mod route;
+pub mod told;

@@ -25,11 +25,7 @@ pub(crate) struct Spot<'a> {
 
 impl<'a> Spot<'a> {
     pub(crate) fn place(&self) -> Place {
-        Place {
-            file: Arc::clone(&self.source.file),
-            line: self.node.line,
-            field: self.field.clone(),
-        }
+        Place::new(&self.source.file, self.node.line, self.field.as_str())
     }
 
     pub(crate) fn problem(

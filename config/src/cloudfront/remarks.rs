@@ -1,0 +1,246 @@
+//! What of a config is not honoured: the fates of the table of [`fields`](crate::fields()), told about one file.
+
+use std::collections::HashMap;
+
+use super::shape::{below, elements_path, name};
+use super::spot::Spot;
+use crate::fields::{Fate, Field, Kind, Remark};
+use crate::json::Value;
+use crate::problem::{Problem, Severity};
+use crate::written::{Place, Written};
+
+/// What was found so far.
+#[derive(Debug, Default)]
+pub(crate) struct Remarks {
+    found: Vec<Problem>,
+    /// Which of `found` has said this of a field of this name: it then counts the places instead of repeating itself.
+    said: HashMap<(&'static str, String), usize>,
+    repeats: Vec<(usize, usize)>,
+    /// What asks for caching.
+    caching: Vec<Place>,
+}
+
+impl Remarks {
+    /// Looks through an object; `path` is its place in the table.
+    pub(crate) fn look(&mut self, spot: &Spot<'_>, path: &str) {
+        for row in below(path) {
+            if let Some(value) = spot.get(name(row)) {
+                self.look_at(&value, row);
+            }
+        }
+    }
+
+    fn look_at(&mut self, spot: &Spot<'_>, row: &'static Field) {
+        let holds_one_thing = row.kind == Kind::Object
+            && below(row.path).len() == 1
+            && below(row.path).iter().all(|row| !is_scalar(row.kind));
+        if row.fate == Fate::Honoured || holds_one_thing {
+            match row.kind {
+                Kind::Object => self.look(spot, row.path),
+                Kind::Objects | Kind::BareObjects => {
+                    for element in spot.items() {
+                        self.look(&element, &elements_path(row));
+                    }
+                }
+                Kind::Texts | Kind::Numbers => self.look(spot, row.path),
+                Kind::Text | Kind::Flag | Kind::Number | Kind::Decimal => {}
+            }
+        } else if is_set(spot, row) {
+            self.remark(spot, row);
+        }
+    }
+
+    fn remark(&mut self, spot: &Spot<'_>, row: &'static Field) {
+        let by_fate = match row.fate {
+            Fate::NotEnforced => Some(Severity::NotEnforced),
+            Fate::NotYet => Some(Severity::Warning),
+            Fate::Meaningless | Fate::Honoured => None,
+        };
+        let severity = match row.remark {
+            Remark::Caching => return self.caching.push(spot.place()),
+            Remark::Note => Some(Severity::Note),
+            Remark::NoteFor(values) if is_one_of(spot, values) => Some(Severity::Note),
+            Remark::NoteFor(_) | Remark::ByFate => by_fate,
+        };
+        let Some(severity) = severity else { return };
+        let found = what_is_set(spot, row);
+        if severity < Severity::NotEnforced {
+            let first = *self
+                .said
+                .entry((name(row), found.clone()))
+                .or_insert(self.found.len());
+            if first < self.found.len() {
+                match self.repeats.iter_mut().find(|(index, _)| *index == first) {
+                    Some((_, times)) => *times += 1,
+                    None => self.repeats.push((first, 1)),
+                }
+                return;
+            }
+        }
+        let instead = match row.fate {
+            Fate::NotYet => format!("not honoured yet: {}", row.says),
+            Fate::Honoured | Fate::Meaningless | Fate::NotEnforced => row.says.to_owned(),
+        };
+        self.found.push(spot.problem(severity, found, instead));
+    }
+
+    /// Behaviors that cache by a policy, or by legacy fields whose TTLs they leave to CloudFront.
+    pub(crate) fn look_for_caching(&mut self, written: &Written) {
+        let behaviors = written.distributions.iter().flat_map(|distribution| {
+            distribution
+                .default_behavior
+                .iter()
+                .chain(&distribution.behaviors)
+        });
+        for behavior in behaviors {
+            if let Some(said) = &behavior.cache_policy {
+                let policy = crate::policies::cache_policy(&written.policies, &said.value);
+                // One that is not known yet may come with --policy, and those are made to cache.
+                if policy.is_none_or(|policy| policy.max_ttl > 0) {
+                    self.caching.push(said.place.clone());
+                }
+            } else if let Some(legacy) = &behavior.forwarded_values
+                && behavior.max_ttl.as_ref().is_none_or(|ttl| ttl.value > 0)
+            {
+                self.caching.push(legacy.place.clone());
+            }
+        }
+    }
+
+    /// Everything, with one note for all that asks for caching.
+    pub(crate) fn tell(mut self, problems: &mut Vec<Problem>) {
+        for (index, times) in self.repeats {
+            if let Some(problem) = self.found.get_mut(index) {
+                problem.found += &match times {
+                    1 => ", here and in one more place".to_owned(),
+                    _ => format!(", here and in {times} more places"),
+                };
+            }
+        }
+        problems.append(&mut self.found);
+        if let Some((first, others)) = self.caching.split_first() {
+            let mut also: Vec<String> = others
+                .iter()
+                .take(2)
+                .map(|place| place.field.clone())
+                .collect();
+            if others.len() > 2 {
+                also.push(format!("{} more", others.len() - 2));
+            }
+            let also = match also.as_slice() {
+                [] => String::new(),
+                [one] => format!(", as does {one}"),
+                [most @ .., last] => format!(", as do {} and {last}", most.join(", ")),
+            };
+            problems.push(first.note(
+                format!("asks for caching{also}"),
+                "nothing is cached in this version: every request goes to an origin",
+            ));
+        }
+    }
+}
+
+fn is_scalar(kind: Kind) -> bool {
+    match kind {
+        Kind::Text | Kind::Flag | Kind::Number | Kind::Decimal => true,
+        Kind::Object | Kind::Texts | Kind::Numbers | Kind::Objects | Kind::BareObjects => false,
+    }
+}
+
+fn is_one_of(spot: &Spot<'_>, values: &[&str]) -> bool {
+    let shown = spot.shown();
+    let value = spot.node.text().unwrap_or(&shown);
+    values.contains(&value)
+}
+
+/// Whether a value says something else than leaving it out would.
+fn is_set(spot: &Spot<'_>, row: &Field) -> bool {
+    match &spot.node.value {
+        Value::Null | Value::Bool(false) => false,
+        Value::Text(text) => !text.is_empty() && !is_one_of(spot, row.unset),
+        // No time to cache is what happens anyway.
+        Value::Number(_) if row.remark == Remark::Caching => {
+            spot.shown() != "0" && !is_one_of(spot, row.unset)
+        }
+        Value::Bool(true) | Value::Number(_) => !is_one_of(spot, row.unset),
+        Value::List(elements) => !elements.is_empty(),
+        Value::Object(_) => {
+            let off = spot.flag("Enabled").is_some_and(|enabled| !enabled.value);
+            !spot.items().is_empty() || (!off && !set_below(spot, row).is_empty())
+        }
+    }
+}
+
+/// The rows below an object that are set and matter.
+fn set_below(spot: &Spot<'_>, row: &Field) -> Vec<(&'static Field, Value)> {
+    below(row.path)
+        .iter()
+        .filter(|row| row.fate != Fate::Meaningless)
+        .filter_map(|row| {
+            let value = spot.get(name(row))?;
+            is_set(&value, row).then(|| (*row, value.node.value.clone()))
+        })
+        .collect()
+}
+
+/// What of a field is set, as a clause.
+fn what_is_set(spot: &Spot<'_>, row: &Field) -> String {
+    match (&spot.node.value, row.kind) {
+        (Value::Object(_) | Value::List(_), Kind::Objects | Kind::BareObjects) => {
+            let items = spot.items();
+            let functions: Vec<String> = items.iter().filter_map(function).collect();
+            if functions.is_empty() {
+                format!("has {}", counted(items.len(), "item"))
+            } else {
+                format!("runs {}", listed(&functions))
+            }
+        }
+        (Value::Object(_), _) => {
+            let mut parts: Vec<String> = set_below(spot, row)
+                .into_iter()
+                .map(|(below, value)| match (row.kind, value) {
+                    (Kind::Texts, Value::Text(text)) => format!("{} {text:?}", name(below)),
+                    _ => name(below).to_owned(),
+                })
+                .collect();
+            parts.extend(spot.items().iter().map(Spot::shown));
+            format!("has {}", listed(&parts))
+        }
+        _ => format!("is {}", spot.shown()),
+    }
+}
+
+/// `function/auth at viewer-request`: what an association runs, and when.
+fn function(spot: &Spot<'_>) -> Option<String> {
+    let arn = spot
+        .text("FunctionARN")
+        .or_else(|| spot.text("LambdaFunctionARN"))?
+        .value;
+    let name = match arn.split_once(":function") {
+        Some((_, name)) => format!("function {}", name.trim_start_matches([':', '/'])),
+        None => arn,
+    };
+    let event = spot.text("EventType")?.value;
+    Some(format!("{name} at {event}"))
+}
+
+fn counted(count: usize, what: &str) -> String {
+    match count {
+        1 => format!("1 {what}"),
+        _ => format!("{count} {what}s"),
+    }
+}
+
+/// `a, b and c`, four at most.
+fn listed(parts: &[String]) -> String {
+    const MOST: usize = 4;
+    match parts {
+        [] => "something".to_owned(),
+        [one] => one.clone(),
+        [most @ .., last] if parts.len() <= MOST => format!("{} and {last}", most.join(", ")),
+        [first @ ..] => {
+            let shown = first.get(..MOST - 1).unwrap_or_default().join(", ");
+            format!("{shown} and {} more", parts.len() - (MOST - 1))
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! No file at all: one group out of `--origin` flags, written down as if in a config.
+
+use std::path::PathBuf;
+
+use crate::compile::flag;
+use crate::edge::{Mode, Overrides};
+use crate::written::{
+    AccessLog, At, Behavior, Distribution, Listen, Member, Notation, Origin, OriginGroup, Place,
+    Policies, Written,
+};
+
+/// Statuses that a group falls through on if `--fail-over-on` is not given.
+const STATUSES: [u16; 4] = [500, 502, 503, 504];
+const GROUP: &str = "origins";
+const READS: [&str; 3] = ["GET", "HEAD", "OPTIONS"];
+const WRITES: [&str; 4] = ["POST", "PUT", "PATCH", "DELETE"];
+
+/// These origins in this order; reads fall through, writes go to the first.
+pub(crate) fn walk(urls: &[String], overrides: &Overrides) -> Written {
+    let place = flag("--origin");
+    let origins: Vec<Origin> = urls
+        .iter()
+        .enumerate()
+        .map(|(index, url)| origin(index, url, &place))
+        .collect();
+    let statuses = overrides.fail_over_on.as_deref().unwrap_or(&STATUSES);
+    let fail_over_on_place = flag("--fail-over-on");
+    let group = OriginGroup {
+        id: at(GROUP, &place),
+        members: origins
+            .iter()
+            .map(|origin| Member {
+                origin: origin.id.clone(),
+                fail_over_on: None,
+            })
+            .collect(),
+        members_place: place.clone(),
+        fail_over_on: statuses
+            .iter()
+            .map(|status| At {
+                value: i64::from(*status),
+                place: fail_over_on_place.clone(),
+            })
+            .collect(),
+        fail_over_on_place,
+        on_failure: None,
+        soft: None,
+        deadline: None,
+        selection_criteria: None,
+    };
+    let distribution = distribution(&origins, overrides, &place);
+    Written {
+        notation: Notation::CommandLine,
+        place: Place::new(&place.file, 0, ""),
+        folder: PathBuf::new(),
+        mode: None,
+        listen: Listen::default(),
+        access_log: AccessLog::default(),
+        groups: if origins.is_empty() {
+            Vec::new()
+        } else {
+            vec![group]
+        },
+        origins,
+        distributions: vec![distribution],
+        policies: Policies::default(),
+    }
+}
+
+fn at(value: &str, place: &Place) -> At<String> {
+    At {
+        value: value.to_owned(),
+        place: place.clone(),
+    }
+}
+
+fn origin(index: usize, url: &str, place: &Place) -> Origin {
+    Origin {
+        id: at(&format!("origin-{}", index + 1), place),
+        url: Some(at(url, place)),
+        connect_to: None,
+        domain_name: None,
+        http_port: None,
+        https_port: None,
+        protocol_policy: None,
+        is_s3: false,
+        origin_path: None,
+        host: None,
+        headers: Vec::new(),
+        connection_attempts: None,
+        connection_timeout: None,
+        response_timeout: None,
+        response_completion_timeout: None,
+        keepalive_timeout: None,
+        max_connections: None,
+        address_family: None,
+        ssl_protocols: None,
+        tls_server_name: None,
+        tls_ca: None,
+        page: None,
+        status: None,
+        retry_after: None,
+    }
+}
+
+fn distribution(origins: &[Origin], overrides: &Overrides, place: &Place) -> Distribution {
+    let target = |name: &str| Some(at(name, place));
+    let default_behavior = behavior(place, target(GROUP), &READS, None);
+    let writes = origins
+        .first()
+        // CloudFront cannot send writes elsewhere than reads, so in its mode there are none.
+        .filter(|_| overrides.mode != Some(Mode::Faithful))
+        .map(|first| Behavior {
+            path: Some(at("*", place)),
+            ..behavior(place, target(&first.id.value), &WRITES, Some(&WRITES))
+        });
+    Distribution {
+        id: at("default", place),
+        place: place.clone(),
+        domain_name: None,
+        aliases: Vec::new(),
+        enabled: None,
+        default_root_object: None,
+        behaviors: writes.into_iter().collect(),
+        default_behavior: Some(default_behavior),
+        error_responses: Vec::new(),
+        name: None,
+        attempts: None,
+        attempts_token: None,
+        write_error_nothing_sent: None,
+        write_error_outcome_unknown: None,
+        write_error_retry_after: None,
+        log_cookies: None,
+    }
+}
+
+fn behavior(
+    place: &Place,
+    target: Option<At<String>>,
+    allowed: &[&str],
+    matched: Option<&[&str]>,
+) -> Behavior {
+    let list = |methods: &[&str]| methods.iter().map(|method| at(method, place)).collect();
+    Behavior {
+        place: place.clone(),
+        path: None,
+        for_methods: matched.map(list),
+        target,
+        allowed_methods: Some(list(allowed)),
+        allowed_methods_place: Some(place.clone()),
+        cached_methods: None,
+        viewer_protocol_policy: None,
+        cache_policy: None,
+        origin_request_policy: None,
+        response_headers_policy: None,
+        forwarded_values: None,
+        min_ttl: None,
+        default_ttl: None,
+        max_ttl: None,
+        rewrite_location: None,
+        origin_request: None,
+        viewer_response: None,
+    }
+}

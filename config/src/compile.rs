@@ -1,0 +1,107 @@
+//! A written config becomes an [`Edge`]: every name resolved, every default filled in, every rule checked, and every
+//! problem reported. Nothing later checks again.
+//!
+//! Where a value has a problem, compiling goes on with a stand-in, so that the rest is checked too; an edge with errors is
+//! never handed out.
+
+mod behaviors;
+mod defaults;
+mod distributions;
+mod forwarding;
+mod hosts;
+mod listen;
+mod maps;
+mod origins;
+mod targets;
+mod url;
+mod values;
+
+use crate::edge::{Edge, Mode, Overrides};
+use crate::problem::Problem;
+use crate::written::{Notation, Place, Written};
+use defaults::Defaults;
+
+pub(crate) use values::display_span;
+
+/// Compiles `written`. The edge is good if no problem is an error.
+pub(crate) fn compile(
+    written: &Written,
+    overrides: &Overrides,
+    problems: &mut Vec<Problem>,
+) -> Edge {
+    let (mode, mode_reason) = mode(written, overrides, problems);
+    let defaults = Defaults::of(mode);
+
+    let listen = listen::listen(written, overrides, problems);
+    let access_log = listen::access_log(written, overrides, problems);
+    let mut origins = origins::origins(written, &defaults, problems);
+    maps::apply(overrides, &mut origins, problems);
+    let mut targets = targets::Targets::new(written, &defaults, &origins, problems);
+    let distributions = distributions::distributions(
+        written,
+        overrides,
+        &defaults,
+        &origins,
+        &mut targets,
+        problems,
+    );
+    let hosts = hosts::hosts(written, overrides, &distributions, problems);
+
+    Edge {
+        listen,
+        access_log,
+        origins,
+        targets: targets.finish(),
+        distributions,
+        hosts,
+        mode,
+        mode_reason,
+        time_scale: time_scale(overrides, problems),
+    }
+}
+
+fn mode(written: &Written, overrides: &Overrides, problems: &mut Vec<Problem>) -> (Mode, String) {
+    if let Some(mode) = overrides.mode {
+        return (mode, format!("--mode {} was given", mode.as_str()));
+    }
+    if let Some(said) = &written.mode {
+        const MODES: [(&str, Mode); 2] =
+            [("faithful", Mode::Faithful), ("resilient", Mode::Resilient)];
+        if let Some(mode) = values::word(said, &MODES, problems) {
+            return (mode, format!("{} says so", said.place.file.display()));
+        }
+    }
+    match written.notation {
+        Notation::CloudFront => (
+            Mode::Faithful,
+            "the default for a CloudFront config; --mode resilient changes it".to_owned(),
+        ),
+        Notation::Toml => (
+            Mode::Resilient,
+            "the default for tideover.toml; mode = \"faithful\" changes it".to_owned(),
+        ),
+        Notation::CommandLine => (
+            Mode::Resilient,
+            "the default for --origin; --mode faithful changes it".to_owned(),
+        ),
+    }
+}
+
+fn time_scale(overrides: &Overrides, problems: &mut Vec<Problem>) -> f64 {
+    match overrides.time_scale {
+        None => 1.0,
+        Some(scale) if scale.is_finite() && scale > 0.0 && scale <= 1000.0 => scale,
+        Some(scale) => {
+            problems.push(flag("--time-scale").error(
+                format!("is {scale}"),
+                "write a number above 0 and up to 1000, such as 0.01",
+            ));
+            1.0
+        }
+    }
+}
+
+/// The place of a command line flag.
+pub(crate) fn flag(name: &str) -> Place {
+    Place::new(&std::sync::Arc::new("command line".into()), 0, name)
+}

@@ -1,0 +1,195 @@
+//! Distributions, and how each of them speaks.
+
+mod error_responses;
+mod voice;
+
+use std::sync::Arc;
+
+use super::defaults::Defaults;
+use super::targets::Targets;
+use super::{behaviors, url};
+use crate::behavior::{Behavior, WriteError};
+use crate::distribution::Distribution;
+use crate::edge::Overrides;
+use crate::origin::Origin;
+use crate::problem::Problem;
+use crate::written::{self, Notation, Written};
+
+/// Source: Developer Guide, "Quotas".
+const MOST_BEHAVIORS_FAITHFUL: usize = 75;
+const MOST_ALIASES_FAITHFUL: usize = 100;
+const MOST_BEHAVIORS: usize = 10_000;
+const MOST_DISTRIBUTIONS: usize = 10_000;
+
+pub(super) fn distributions(
+    written: &Written,
+    overrides: &Overrides,
+    defaults: &Defaults,
+    compiled: &[Origin],
+    targets: &mut Targets<'_>,
+    problems: &mut Vec<Problem>,
+) -> Vec<Distribution> {
+    if written.distributions.is_empty() {
+        problems.push(written.place.error(
+            "this config has no distribution",
+            "write [distribution.NAME] with [distribution.NAME.default_behavior]",
+        ));
+    }
+    if let Some(said) = written.distributions.get(MOST_DISTRIBUTIONS) {
+        problems.push(said.place.error(
+            format!("is distribution number {}", MOST_DISTRIBUTIONS + 1),
+            format!("write {MOST_DISTRIBUTIONS} at most"),
+        ));
+    }
+    written
+        .distributions
+        .iter()
+        .take(MOST_DISTRIBUTIONS)
+        .map(|said| {
+            let domain_name = domain_name(said, problems);
+            let aliases = aliases(said, defaults, problems);
+            let write_error = behaviors::write_error(said, defaults, problems);
+            Distribution {
+                voice: voice::voice(said, &domain_name, overrides, defaults, problems),
+                loops: voice::loops(&said.id.value, &domain_name, &aliases, compiled, defaults),
+                behaviors: self::behaviors(
+                    said,
+                    written,
+                    defaults,
+                    compiled,
+                    targets,
+                    &write_error,
+                    problems,
+                ),
+                error_responses: error_responses::error_responses(said, written, problems),
+                id: said.id.value.as_str().into(),
+                domain_name,
+                aliases,
+                enabled: said.enabled.as_ref().is_none_or(|said| said.value),
+                default_root_object: default_root_object(said, problems),
+            }
+        })
+        .collect()
+}
+
+fn behaviors(
+    said: &written::Distribution,
+    written: &Written,
+    defaults: &Defaults,
+    compiled: &[Origin],
+    targets: &mut Targets<'_>,
+    write_error: &WriteError,
+    problems: &mut Vec<Problem>,
+) -> Vec<Behavior> {
+    let most = if defaults.is_faithful() {
+        MOST_BEHAVIORS_FAITHFUL
+    } else {
+        MOST_BEHAVIORS
+    };
+    // The default behavior counts as one.
+    if let Some(behavior) = said.behaviors.get(most - 1) {
+        problems.push(behavior.place.error(
+            format!("is behavior number {most}, and the default behavior comes after it"),
+            format!("write {most} at most, the default behavior included"),
+        ));
+    }
+    if said.default_behavior.is_none() {
+        problems.push(said.place.inner("default_behavior").error(
+            "is missing",
+            "write who answers what no other behavior takes",
+        ));
+    }
+    let listed = said.behaviors.iter().map(|behavior| (behavior, false));
+    let default = said
+        .default_behavior
+        .iter()
+        .map(|behavior| (behavior, true));
+    listed
+        .chain(default)
+        .map(|(behavior, is_default)| {
+            behaviors::behavior(
+                behavior,
+                is_default,
+                written,
+                defaults,
+                compiled,
+                targets,
+                write_error,
+                problems,
+            )
+        })
+        .collect()
+}
+
+/// As written, or a made-up name of CloudFront's form that stays the same for the same id.
+fn domain_name(said: &written::Distribution, problems: &mut Vec<Problem>) -> Arc<str> {
+    if let Some(name) = &said.domain_name {
+        if url::is_host(&name.value) {
+            return name.value.to_ascii_lowercase().into();
+        }
+        problems.push(name.place.error(
+            format!("is {}", name.shown()),
+            "write a DNS name such as \"d111111abcdef8.cloudfront.net\"",
+        ));
+    }
+    format!("d{}.cloudfront.net", voice::letters(&said.id.value)).into()
+}
+
+fn aliases(
+    said: &written::Distribution,
+    defaults: &Defaults,
+    problems: &mut Vec<Problem>,
+) -> Vec<Arc<str>> {
+    if defaults.is_faithful()
+        && let Some(alias) = said.aliases.get(MOST_ALIASES_FAITHFUL)
+    {
+        problems.push(alias.place.error(
+            format!("has {} names", said.aliases.len()),
+            format!("write {MOST_ALIASES_FAITHFUL} at most"),
+        ));
+    }
+    let mut aliases: Vec<Arc<str>> = Vec::new();
+    for alias in &said.aliases {
+        let name = alias.value.to_ascii_lowercase();
+        let bare = name.strip_prefix("*.").unwrap_or(&name);
+        if !url::is_host(bare) {
+            problems.push(alias.place.error(
+                format!("has {}", alias.shown()),
+                "write host names without scheme or port; * may only stand in front, as in \"*.example.com\"",
+            ));
+        } else if !aliases.iter().any(|known| **known == *name) {
+            aliases.push(name.trim_end_matches('.').into());
+        }
+    }
+    aliases
+}
+
+/// Source: API shape DistributionConfig, DefaultRootObject.
+fn default_root_object(
+    said: &written::Distribution,
+    problems: &mut Vec<Problem>,
+) -> Option<Arc<str>> {
+    const MARKS: &[u8] = b"_-.*$/~\"'&;";
+    let said = said.default_root_object.as_ref()?;
+    let name = said.value.as_str();
+    if name.is_empty() {
+        return None;
+    }
+    let good = !name.starts_with('/')
+        && name.len() <= 255
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || MARKS.contains(&byte));
+    if !good {
+        problems.push(said.place.error(
+            format!("is {}", said.shown()),
+            "write the name of an object without a slash in front, such as \"index.html\"",
+        ));
+    }
+    Some(format!("/{name}").into())
+}
+
+/// Whether CloudFront's own notation was used, where its API is stricter than what is safe to accept.
+fn is_cloudfronts(written: &Written) -> bool {
+    written.notation == Notation::CloudFront
+}

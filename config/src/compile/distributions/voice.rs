@@ -1,0 +1,171 @@
+//! How a distribution speaks: the names in its headers, the look of its pages, who is told of attempts.
+
+use std::sync::Arc;
+
+use http::{HeaderName, HeaderValue};
+
+use crate::compile::defaults::Defaults;
+use crate::compile::{flag, values};
+use crate::distribution::{AttemptsShown, LoopCheck, Pages, Secret, Voice};
+use crate::edge::{Mode, Overrides};
+use crate::origin::{Origin, OriginKind};
+use crate::problem::Problem;
+use crate::written::{At, Distribution};
+
+/// An edge location of CloudFront's form that is nowhere.
+const POP: &str = "LOC50-P1";
+
+pub(super) fn voice(
+    said: &Distribution,
+    domain_name: &str,
+    overrides: &Overrides,
+    defaults: &Defaults,
+    problems: &mut Vec<Problem>,
+) -> Voice {
+    let name = name(said, problems);
+    let attempts = attempts(said, overrides, defaults, problems);
+    match defaults.mode {
+        Mode::Faithful => Voice {
+            via: name.map_or_else(
+                || format!("{}.cloudfront.net (CloudFront)", hex(domain_name)).into(),
+                Into::into,
+            ),
+            name: name.unwrap_or("cloudfront").into(),
+            request_id: HeaderName::from_static("x-amz-cf-id"),
+            pop: Some((
+                HeaderName::from_static("x-amz-cf-pop"),
+                HeaderValue::from_static(POP),
+            )),
+            server: HeaderValue::from_static("CloudFront"),
+            pages: Pages::CloudFront,
+            attempts,
+        },
+        Mode::Resilient => Voice {
+            via: name.unwrap_or("tideover").into(),
+            name: name.unwrap_or("tideover").into(),
+            request_id: HeaderName::from_static("x-request-id"),
+            pop: None,
+            server: HeaderValue::from_static("tideover"),
+            pages: Pages::ByAccept,
+            attempts,
+        },
+    }
+}
+
+/// A name must be a token of structured fields (RFC 8941), because `Proxy-Status` begins with it.
+fn name<'s>(said: &'s Distribution, problems: &mut Vec<Problem>) -> Option<&'s str> {
+    let said = said.name.as_ref()?;
+    let name = said.value.as_str();
+    let good = name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.len() <= 64
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    if !good {
+        problems.push(said.place.error(
+            format!("is {}", said.shown()),
+            "write a letter and then letters, digits, - _ or ., 64 characters at most",
+        ));
+    }
+    good.then_some(name)
+}
+
+fn attempts(
+    said: &Distribution,
+    overrides: &Overrides,
+    defaults: &Defaults,
+    problems: &mut Vec<Problem>,
+) -> AttemptsShown {
+    #[derive(Clone, Copy)]
+    enum Word {
+        Public,
+        Token,
+        Off,
+    }
+    const WORDS: [(&str, Word); 3] = [
+        ("public", Word::Public),
+        ("token", Word::Token),
+        ("off", Word::Off),
+    ];
+    let from_flag = overrides.attempts.as_ref().map(|value| At {
+        value: value.clone(),
+        place: flag("--attempts"),
+    });
+    let chosen = from_flag.as_ref().or(said.attempts.as_ref());
+    let word = chosen.and_then(|chosen| values::word(chosen, &WORDS, problems));
+    match (word, defaults.mode) {
+        (Some(Word::Public), _) | (None, Mode::Resilient) => AttemptsShown::Public,
+        (Some(Word::Off), _) | (None, Mode::Faithful) => AttemptsShown::Off,
+        (Some(Word::Token), _) => {
+            let written = said.attempts_token.as_ref().map(|said| &said.value);
+            let token = overrides.attempts_token.as_ref().or(written);
+            if let Some(token) = token.filter(|token| !token.is_empty()) {
+                return AttemptsShown::Token(Secret::new(token));
+            }
+            let place = chosen.map_or_else(|| said.place.clone(), |chosen| chosen.place.clone());
+            problems.push(place.error(
+                "is \"token\", and there is no token",
+                "write attempts_token = \"${NAME}\" beside it, or set TIDEOVER_ATTEMPTS_TOKEN",
+            ));
+            AttemptsShown::Off
+        }
+    }
+}
+
+pub(super) fn loops(
+    id: &str,
+    domain_name: &str,
+    aliases: &[Arc<str>],
+    origins: &[Origin],
+    defaults: &Defaults,
+) -> LoopCheck {
+    match defaults.mode {
+        Mode::Faithful => LoopCheck::Via,
+        Mode::Resilient => {
+            // Two edges in a row may have the same names, but not the same origins: only a true circle is refused.
+            let mut text = format!("{id} {domain_name}");
+            for alias in aliases {
+                text.push(' ');
+                text.push_str(alias);
+            }
+            for origin in origins {
+                if let OriginKind::Server(server) = &origin.kind {
+                    for end in [&server.http, &server.https] {
+                        text.push_str(&format!(" {}:{}", end.host, end.port));
+                    }
+                }
+            }
+            LoopCheck::CdnLoop {
+                cdn_id: format!("tideover-{}", letters(&text)).into(),
+            }
+        }
+    }
+}
+
+/// 13 letters and digits that are always the same for the same text.
+pub(super) fn letters(text: &str) -> String {
+    const ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+    let mut rest = fnv(text, 0);
+    (0..13)
+        .map(|_| {
+            let digit = usize::try_from(rest % 36).unwrap_or_default();
+            rest /= 36;
+            char::from(ALPHABET[digit])
+        })
+        .collect()
+}
+
+/// 32 hexadecimal digits that are always the same for the same text.
+fn hex(text: &str) -> String {
+    format!("{:016x}{:016x}", fnv(text, 0), fnv(text, 1))
+}
+
+/// FNV-1a: short, and the same for all time, which the standard library's hashes do not promise.
+fn fnv(text: &str, seed: u64) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325 ^ seed;
+    for byte in text.bytes() {
+        hash ^= u64::from(byte);
+        hash = hash.wrapping_mul(0x0100_0000_01b3);
+    }
+    hash
+}

@@ -1,0 +1,115 @@
+//! `--map`, `--map-host` and `--origin-ca`: a production config pointed at servers near at hand.
+
+use super::origins::{named_host, not_an_url, trust};
+use super::url::{Scheme, Url};
+use super::{flag, values};
+use crate::behavior::PathPattern;
+use crate::edge::Overrides;
+use crate::origin::{Endpoint, HostHeader, Origin, OriginKind, OriginScheme, Server, Trust};
+use crate::problem::Problem;
+use crate::written::At;
+
+pub(super) fn apply(overrides: &Overrides, origins: &mut [Origin], problems: &mut Vec<Problem>) {
+    if let Some(file) = &overrides.origin_ca {
+        let said = At {
+            value: file.display().to_string(),
+            place: flag("--origin-ca"),
+        };
+        let trusted = trust(&said, file, problems);
+        for server in origins.iter_mut().filter_map(server_of) {
+            if server.tls.trust == Trust::Platform {
+                server.tls.trust = trusted.clone();
+            }
+        }
+    }
+    for (who, url) in &overrides.map {
+        let said = At {
+            value: url.clone(),
+            place: flag(&format!("--map {who}")),
+        };
+        match Url::parse(url) {
+            Ok(url) => {
+                for server in named(who, &said, origins, problems) {
+                    send_to(server, &url);
+                }
+            }
+            Err(why) => problems.push(not_an_url(&said, why)),
+        }
+    }
+    for (who, name) in &overrides.map_host {
+        let said = At {
+            value: name.clone(),
+            place: flag(&format!("--map-host {who}")),
+        };
+        if let Some(host) = named_host(&said, name, problems) {
+            for server in named(who, &said, origins, problems) {
+                server.host = HostHeader::Named(host.clone());
+            }
+        }
+    }
+}
+
+fn server_of(origin: &mut Origin) -> Option<&mut Server> {
+    match &mut origin.kind {
+        OriginKind::Server(server) => Some(server),
+        OriginKind::Page(_) => None,
+    }
+}
+
+/// The servers whose id or domain name is `who`, or matches it as a glob. None at all is a problem.
+fn named<'o>(
+    who: &str,
+    said: &At<String>,
+    origins: &'o mut [Origin],
+    problems: &mut Vec<Problem>,
+) -> Vec<&'o mut Server> {
+    let known: Vec<String> = origins
+        .iter_mut()
+        .flat_map(|origin| {
+            let id = origin.id.to_string();
+            server_of(origin).map(|server| [id, server.domain_name.to_string()])
+        })
+        .flatten()
+        .collect();
+    let found: Vec<&'o mut Server> = origins
+        .iter_mut()
+        .filter_map(|origin| {
+            let by_id = fits(who, &origin.id);
+            let server = server_of(origin)?;
+            (by_id || fits(&who.to_ascii_lowercase(), &server.domain_name)).then_some(server)
+        })
+        .collect();
+    if found.is_empty() {
+        problems.push(said.place.error(
+            format!("names no origin that is a server: {who:?}"),
+            format!(
+                "write the id or domain name of an origin, or a glob of either{}",
+                values::perhaps(who, known.iter().map(String::as_str))
+            ),
+        ));
+    }
+    found
+}
+
+fn fits(glob: &str, name: &str) -> bool {
+    glob == name || PathPattern::glob(glob).matches(name)
+}
+
+/// Requests go to `url` from now on; what the origin is called stays.
+fn send_to(server: &mut Server, url: &Url) {
+    let endpoint = Endpoint {
+        host: url.host.as_str().into(),
+        port: url.port_or_default(),
+    };
+    server.http = endpoint.clone();
+    server.https = endpoint;
+    server.path = format!("{}{}", url.path, server.path).into();
+    match url.scheme {
+        Scheme::Http => server.scheme = OriginScheme::Http,
+        Scheme::Https => server.scheme = OriginScheme::Https,
+        Scheme::HttpsInsecure => {
+            server.scheme = OriginScheme::Https;
+            server.tls.trust = Trust::Anyone;
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! Targets: every group, and one for each origin that a behavior names directly.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::defaults::{Defaults, OnFailure};
+use super::values;
+use crate::origin::{
+    FailoverCriteria, Failure, FailureSet, Member, Origin, OriginId, OriginKind, StatusSet, Target,
+    TargetId,
+};
+use crate::problem::Problem;
+use crate::written::{self, At, Written};
+
+/// What a group may fall through on. Source: Developer Guide, "Optimize high availability with CloudFront origin failover".
+const STATUSES: [u16; 9] = [400, 403, 404, 416, 429, 500, 502, 503, 504];
+
+/// More than anybody needs, and every index fits.
+const MOST_GROUPS: usize = 10_000;
+/// Source: Developer Guide, "Quotas", origin groups per distribution.
+const MOST_GROUPS_FAITHFUL: usize = 10;
+
+/// The targets so far, and the names by which behaviors find them.
+pub(super) struct Targets<'w> {
+    list: Vec<Target>,
+    origins: HashMap<&'w str, OriginId>,
+    groups: HashMap<&'w str, TargetId>,
+    single: HashMap<OriginId, TargetId>,
+}
+
+impl<'w> Targets<'w> {
+    /// The groups; single origins follow as they are asked for.
+    pub(super) fn new(
+        written: &'w Written,
+        defaults: &Defaults,
+        compiled: &[Origin],
+        problems: &mut Vec<Problem>,
+    ) -> Self {
+        let mut targets = Self {
+            list: Vec::new(),
+            origins: HashMap::new(),
+            groups: HashMap::new(),
+            single: HashMap::new(),
+        };
+        for (index, origin) in written.origins.iter().enumerate().take(compiled.len()) {
+            let id = OriginId(u16::try_from(index).expect("origins are limited to fewer"));
+            if targets.origins.insert(&origin.id.value, id).is_some() {
+                problems.push(taken(&origin.id));
+            }
+        }
+        let most = if defaults.is_faithful() {
+            MOST_GROUPS_FAITHFUL
+        } else {
+            MOST_GROUPS
+        };
+        if let Some(group) = written.groups.get(most) {
+            problems.push(group.id.place.error(
+                format!("is group number {}", most + 1),
+                format!("write {most} at most"),
+            ));
+        }
+        for group in written.groups.iter().take(most) {
+            let id = TargetId(u16::try_from(targets.list.len()).expect("groups are limited"));
+            let is_new = !targets.origins.contains_key(group.id.value.as_str())
+                && targets.groups.insert(&group.id.value, id).is_none();
+            if !is_new {
+                problems.push(taken(&group.id));
+            }
+            // Even a group that cannot be named is looked through for problems.
+            let target = targets.group(group, written, defaults, compiled, problems);
+            targets.list.push(target);
+        }
+        targets
+    }
+
+    fn group(
+        &self,
+        group: &written::OriginGroup,
+        written: &Written,
+        defaults: &Defaults,
+        compiled: &[Origin],
+        problems: &mut Vec<Problem>,
+    ) -> Target {
+        let criteria = GroupCriteria::of(group, defaults, problems);
+        let mut members: Vec<Member> = Vec::new();
+        for said in &group.members {
+            let Some(id) = self.origin_named(&said.origin, written, problems) else {
+                continue;
+            };
+            if members.iter().any(|member| member.origin == id) {
+                problems.push(said.origin.place.error(
+                    format!("has {} twice", said.origin.shown()),
+                    "write each member once",
+                ));
+                continue;
+            }
+            if let Some(page) = members.last().filter(|member| member.is_page) {
+                let page = &compiled[usize::from(page.origin.0)].id;
+                problems.push(said.origin.place.error(
+                    format!(
+                        "has {} after the page {page:?}, which always answers",
+                        said.origin.shown()
+                    ),
+                    "write the page last",
+                ));
+            }
+            let statuses = said
+                .fail_over_on
+                .as_ref()
+                .map(|said| statuses(said, problems));
+            members.push(criteria.member(id, statuses, defaults, compiled));
+        }
+        check_count(group, defaults, problems);
+        Target {
+            name: group.id.value.as_str().into(),
+            is_group: true,
+            members,
+            deadline: deadline(group, defaults, problems),
+        }
+    }
+
+    fn origin_named(
+        &self,
+        said: &At<String>,
+        written: &Written,
+        problems: &mut Vec<Problem>,
+    ) -> Option<OriginId> {
+        let name = said.value.as_str();
+        if let Some(id) = self.origins.get(name) {
+            return Some(*id);
+        }
+        let is_group = written.groups.iter().any(|group| group.id.value == name);
+        problems.push(if is_group {
+            said.place.error(
+                format!("has {}, which is a group", said.shown()),
+                "write the ids of origins; a group cannot be a member",
+            )
+        } else {
+            said.place.error(
+                format!("has {}", said.shown()),
+                format!(
+                    "write the id of an origin{}",
+                    values::perhaps(name, self.origins.keys().copied())
+                ),
+            )
+        });
+        None
+    }
+
+    /// The target that a behavior calls `said`.
+    pub(super) fn named(
+        &mut self,
+        said: &At<String>,
+        defaults: &Defaults,
+        compiled: &[Origin],
+        problems: &mut Vec<Problem>,
+    ) -> Option<TargetId> {
+        let name = said.value.as_str();
+        if let Some(id) = self.groups.get(name) {
+            return Some(*id);
+        }
+        let Some(origin) = self.origins.get(name).copied() else {
+            let known = self.origins.keys().chain(self.groups.keys()).copied();
+            problems.push(said.place.error(
+                format!("is {}", said.shown()),
+                format!(
+                    "write the id of an origin or group{}",
+                    values::perhaps(name, known)
+                ),
+            ));
+            return None;
+        };
+        let next = TargetId(
+            u16::try_from(self.list.len()).expect("origins and groups together are limited"),
+        );
+        let id = *self.single.entry(origin).or_insert(next);
+        if id == next {
+            let alone = GroupCriteria {
+                statuses: StatusSet::default(),
+                soft: Vec::new(),
+                on_failure: None,
+            };
+            self.list.push(Target {
+                name: name.into(),
+                is_group: false,
+                members: vec![alone.member(origin, None, defaults, compiled)],
+                deadline: defaults.deadline,
+            });
+        }
+        Some(id)
+    }
+
+    pub(super) fn list(&self) -> &[Target] {
+        &self.list
+    }
+
+    pub(super) fn finish(self) -> Vec<Target> {
+        self.list
+    }
+}
+
+fn check_count(group: &written::OriginGroup, defaults: &Defaults, problems: &mut Vec<Problem>) {
+    let count = group.members.len();
+    if count == 0 {
+        problems.push(group.members_place.error(
+            "is empty",
+            "write the ids of the origins, in the order they are asked",
+        ));
+    } else if defaults.is_faithful() && count != 2 {
+        problems.push(group.members_place.error(
+            format!("has {count}"),
+            "write exactly two, as CloudFront demands; any number works in mode resilient",
+        ));
+    }
+}
+
+fn taken(id: &At<String>) -> Problem {
+    id.place.error(
+        format!("has the id {} of another origin or group", id.shown()),
+        "write another id",
+    )
+}
+
+/// What holds for the members of a group that do not say otherwise.
+struct GroupCriteria {
+    statuses: StatusSet,
+    soft: Vec<u16>,
+    /// `None`: no failure falls through, because there is nowhere to fall.
+    on_failure: Option<OnFailure>,
+}
+
+impl GroupCriteria {
+    fn of(group: &written::OriginGroup, defaults: &Defaults, problems: &mut Vec<Problem>) -> Self {
+        const ON_FAILURE: [(&str, OnFailure); 2] = [
+            ("always", OnFailure::Always),
+            ("status", OnFailure::ByStatus),
+        ];
+        let on_failure = group
+            .on_failure
+            .as_ref()
+            .and_then(|said| values::word(said, &ON_FAILURE, problems))
+            .unwrap_or(defaults.on_failure);
+        if group.fail_over_on.is_empty() && on_failure == OnFailure::ByStatus {
+            problems.push(group.fail_over_on_place.error(
+                "is empty",
+                format!("write one or more of {}", values::list(&STATUSES)),
+            ));
+        }
+        let soft = match &group.soft {
+            Some(said) => said
+                .iter()
+                .filter_map(|said| values::status(said, &STATUSES, problems))
+                .map(|status| status.as_u16())
+                .collect(),
+            None => defaults.soft.to_vec(),
+        };
+        Self {
+            statuses: statuses(&group.fail_over_on, problems),
+            soft,
+            on_failure: Some(on_failure),
+        }
+    }
+
+    fn member(
+        &self,
+        origin: OriginId,
+        statuses: Option<StatusSet>,
+        defaults: &Defaults,
+        compiled: &[Origin],
+    ) -> Member {
+        let (is_page, timers) = match &compiled[usize::from(origin.0)].kind {
+            OriginKind::Server(server) => (false, server.timers),
+            OriginKind::Page(_) => (true, defaults.timers()),
+        };
+        let statuses = statuses.unwrap_or(self.statuses);
+        let criteria = if is_page {
+            // A page is the last word, whatever status it is delivered with.
+            FailoverCriteria::default()
+        } else {
+            FailoverCriteria {
+                statuses,
+                soft: statuses
+                    .iter()
+                    .filter(|status| self.soft.contains(&status.as_u16()))
+                    .collect(),
+                failures: match self.on_failure {
+                    None => FailureSet::default(),
+                    Some(OnFailure::Always) => FailureSet::all(),
+                    Some(OnFailure::ByStatus) => gated_by(statuses),
+                },
+            }
+        };
+        Member {
+            origin,
+            is_page,
+            criteria,
+            timers,
+            retries_response_timeout: defaults.retries_response_timeout && !is_page,
+        }
+    }
+}
+
+fn statuses(said: &[At<i64>], problems: &mut Vec<Problem>) -> StatusSet {
+    said.iter()
+        .filter_map(|said| values::status(said, &STATUSES, problems))
+        .collect()
+}
+
+/// The failures that fall through because a status that stands for them does. Source: Developer Guide, "Optimize high
+/// availability with CloudFront origin failover", for connecting (503) and waiting (504); the rest is not documented, and
+/// falls through if either status does that a viewer could have been shown.
+pub(crate) fn gated_by(statuses: StatusSet) -> FailureSet {
+    let has = |code: u16| statuses.iter().any(|status| status.as_u16() == code);
+    Failure::ALL
+        .into_iter()
+        .filter(|failure| match failure {
+            Failure::Refused | Failure::ConnectTimeout => has(503),
+            Failure::Dns | Failure::Tls | Failure::Reset | Failure::WriteStalled => {
+                has(502) || has(503)
+            }
+            Failure::ResponseTimeout | Failure::CompletionTimeout => has(504),
+            Failure::Malformed | Failure::HeaderTooBig => has(502),
+        })
+        .collect()
+}
+
+fn deadline(
+    group: &written::OriginGroup,
+    defaults: &Defaults,
+    problems: &mut Vec<Problem>,
+) -> Option<Duration> {
+    const TICK: Duration = Duration::from_millis(1);
+    const AN_HOUR: Duration = Duration::from_secs(3_600);
+    group
+        .deadline
+        .as_ref()
+        .and_then(|said| values::span(said, &(TICK..=AN_HOUR), problems))
+        .or(defaults.deadline)
+}

@@ -1,0 +1,209 @@
+//! Single values: words of a small list, spans of time, statuses, numbers with bounds.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use http::StatusCode;
+
+use crate::problem::Problem;
+use crate::spelling::nearest;
+use crate::written::{At, Place, Span};
+
+/// The meaning of a word out of a fixed few.
+pub(super) fn word<T: Copy>(
+    said: &At<String>,
+    words: &[(&str, T)],
+    problems: &mut Vec<Problem>,
+) -> Option<T> {
+    if let Some((_, meaning)) = words.iter().find(|(word, _)| *word == said.value) {
+        return Some(*meaning);
+    }
+    let known = words.iter().map(|(word, _)| *word);
+    let list = known
+        .clone()
+        .map(|word| format!("\"{word}\""))
+        .collect::<Vec<_>>()
+        .join(", ");
+    problems.push(said.place.error(
+        format!("is {}", said.shown()),
+        format!("write one of {list}{}", perhaps(&said.value, known)),
+    ));
+    None
+}
+
+/// `, perhaps "api"`, or nothing where no known word is near.
+pub(super) fn perhaps<'c>(word: &str, known: impl IntoIterator<Item = &'c str>) -> String {
+    nearest(word, known).map_or_else(String::new, |meant| format!(", perhaps {meant:?}"))
+}
+
+/// A span of time within `bounds`.
+pub(super) fn span(
+    said: &At<Span>,
+    bounds: &RangeInclusive<Duration>,
+    problems: &mut Vec<Problem>,
+) -> Option<Duration> {
+    let (length, shown) = match &said.value {
+        Span::Seconds(seconds) => (
+            u64::try_from(*seconds).ok().map(Duration::from_secs),
+            seconds.to_string(),
+        ),
+        Span::Text(text) => (
+            parse_span(text),
+            At {
+                value: text.clone(),
+                place: said.place.clone(),
+            }
+            .shown(),
+        ),
+    };
+    match length {
+        Some(length) if bounds.contains(&length) => Some(length),
+        Some(_) => {
+            let between = match &said.value {
+                Span::Seconds(_) => format!(
+                    "write {} to {} seconds",
+                    bounds.start().as_secs_f64(),
+                    bounds.end().as_secs_f64()
+                ),
+                Span::Text(_) => format!(
+                    "write a time from {} to {}",
+                    display_span(*bounds.start()),
+                    display_span(*bounds.end())
+                ),
+            };
+            problems.push(said.place.error(format!("is {shown}"), between));
+            None
+        }
+        None => {
+            problems.push(said.place.error(
+                format!("is {shown}"),
+                "write a whole number and a unit: \"100ms\", \"10s\", \"2m\" or \"1h\"",
+            ));
+            None
+        }
+    }
+}
+
+fn parse_span(text: &str) -> Option<Duration> {
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().ok()?;
+    let milliseconds = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return None,
+    };
+    number.checked_mul(milliseconds).map(Duration::from_millis)
+}
+
+/// A span in the largest unit that tells it exactly: `2m` is `120s`, because seconds are what people compare.
+pub(crate) fn display_span(span: Duration) -> String {
+    if span.subsec_millis() == 0 {
+        format!("{}s", span.as_secs())
+    } else {
+        format!("{}ms", span.as_millis())
+    }
+}
+
+/// A whole number within `bounds`.
+pub(super) fn number(
+    said: &At<i64>,
+    bounds: RangeInclusive<i64>,
+    problems: &mut Vec<Problem>,
+) -> Option<i64> {
+    if bounds.contains(&said.value) {
+        return Some(said.value);
+    }
+    problems.push(said.place.error(
+        format!("is {}", said.value),
+        format!("write {} to {}", bounds.start(), bounds.end()),
+    ));
+    None
+}
+
+/// Like [`number`], for what counts things in memory.
+pub(super) fn size(
+    said: &At<i64>,
+    bounds: RangeInclusive<i64>,
+    problems: &mut Vec<Problem>,
+) -> Option<usize> {
+    number(said, bounds, problems).and_then(|number| usize::try_from(number).ok())
+}
+
+/// A status out of `allowed`.
+pub(super) fn status(
+    said: &At<i64>,
+    allowed: &[u16],
+    problems: &mut Vec<Problem>,
+) -> Option<StatusCode> {
+    let known = u16::try_from(said.value)
+        .ok()
+        .filter(|code| allowed.contains(code))
+        .and_then(|code| StatusCode::from_u16(code).ok());
+    if known.is_none() {
+        problems.push(said.place.error(
+            format!("has {}", said.value),
+            format!("write one or more of {}", list(allowed)),
+        ));
+    }
+    known
+}
+
+/// `400, 403, 404`.
+pub(super) fn list<T: ToString>(items: &[T]) -> String {
+    items
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// A value that must be there and is not.
+pub(super) fn missing(place: &Place, name: &str, instead: &str) -> Problem {
+    place.inner(name).error("is missing", instead)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{display_span, parse_span};
+
+    #[test]
+    fn spans_have_a_number_and_a_unit() {
+        for (text, milliseconds) in [
+            ("25s", Some(25_000)),
+            ("100ms", Some(100)),
+            ("2m", Some(120_000)),
+            ("1h", Some(3_600_000)),
+            ("0s", Some(0)),
+            ("", None),
+            ("s", None),
+            ("25", None),
+            ("-1s", None),
+            ("1.5s", None),
+            ("1 s", None),
+            ("1d", None),
+            ("99999999999999999999s", None),
+            ("9999999999999999999h", None),
+        ] {
+            assert_eq!(
+                parse_span(text),
+                milliseconds.map(Duration::from_millis),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_displayed_span_is_read_as_the_same() {
+        for milliseconds in [1, 999, 1_000, 1_500, 60_000, 86_400_000] {
+            let span = Duration::from_millis(milliseconds);
+            assert_eq!(parse_span(&display_span(span)), Some(span));
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! `[origin.ID]` and `[origin_group.ID]`.
+
+use ::toml::de::DeValue;
+
+use super::not_built_yet;
+use super::table::{self, Table, Value};
+use crate::problem::Problem;
+use crate::written::{At, Member, Origin, OriginGroup, PageSource, Place};
+
+pub(super) fn origin(id: At<String>, mut table: Table<'_>, problems: &mut Vec<Problem>) -> Origin {
+    let (tls_server_name, tls_ca, ssl_protocols) = tls(&mut table, problems);
+    let origin = Origin {
+        id,
+        url: table.string("url", problems),
+        connect_to: table.string("connect_to", problems),
+        domain_name: table.string("domain_name", problems),
+        http_port: table.integer("http_port", problems),
+        https_port: table.integer("https_port", problems),
+        protocol_policy: table.string("protocol_policy", problems),
+        is_s3: false,
+        origin_path: table.string("path", problems),
+        host: table.string("host", problems),
+        headers: headers(&mut table, problems),
+        connection_attempts: table.integer("connection_attempts", problems),
+        connection_timeout: table.span("connection_timeout", problems),
+        response_timeout: table.span("response_timeout", problems),
+        response_completion_timeout: table.span("response_completion_timeout", problems),
+        keepalive_timeout: table.span("keepalive_timeout", problems),
+        max_connections: table.integer("max_connections", problems),
+        address_family: table.string("address_family", problems),
+        ssl_protocols,
+        tls_server_name,
+        tls_ca,
+        page: page(&mut table, problems),
+        status: table.integer("status", problems),
+        retry_after: table.span("retry_after", problems),
+    };
+    not_built_yet(
+        &mut table,
+        "health_check",
+        "check an origin's health",
+        problems,
+    );
+    table.finish(problems);
+    origin
+}
+
+type Tls = (
+    Option<At<String>>,
+    Option<At<String>>,
+    Option<Vec<At<String>>>,
+);
+
+fn tls(table: &mut Table<'_>, problems: &mut Vec<Problem>) -> Tls {
+    let Some(mut tls) = table.table("tls", problems) else {
+        return (None, None, None);
+    };
+    let server_name = tls.string("server_name", problems);
+    let ca = tls.string("ca", problems);
+    let protocols = tls.strings("protocols", problems).map(|(_, items)| items);
+    tls.finish(problems);
+    (server_name, ca, protocols)
+}
+
+fn headers(table: &mut Table<'_>, problems: &mut Vec<Problem>) -> Vec<(At<String>, At<String>)> {
+    let Some(mut headers) = table.table("headers", problems) else {
+        return Vec::new();
+    };
+    headers
+        .rest()
+        .into_iter()
+        .filter_map(|(name, value)| {
+            let value = table::string(name.place.clone(), value, problems)?;
+            Some((name, value))
+        })
+        .collect()
+}
+
+/// `page = "file.html"`, or `page = true` for the built-in one.
+fn page(table: &mut Table<'_>, problems: &mut Vec<Problem>) -> Option<At<PageSource>> {
+    let (place, value) = table.value("page")?;
+    match value.get_ref() {
+        DeValue::Boolean(true) => Some(At {
+            value: PageSource::BuiltIn,
+            place,
+        }),
+        DeValue::String(_) => {
+            let At { value, place } = table::string(place, value, problems)?;
+            Some(At {
+                value: PageSource::File(value),
+                place,
+            })
+        }
+        DeValue::Boolean(false)
+        | DeValue::Integer(_)
+        | DeValue::Float(_)
+        | DeValue::Datetime(_)
+        | DeValue::Array(_)
+        | DeValue::Table(_) => {
+            problems.push(table::wrong_kind(
+                &place,
+                value,
+                "the name of an HTML file, or true for the built-in page",
+            ));
+            None
+        }
+    }
+}
+
+/// The statuses of a group that names none: the origin is broken, or overwhelmed.
+pub(crate) const USUAL_STATUSES: [i64; 4] = [500, 502, 503, 504];
+
+pub(super) fn group(
+    id: At<String>,
+    mut table: Table<'_>,
+    problems: &mut Vec<Problem>,
+) -> OriginGroup {
+    let (members_place, members) = match table.list("members", problems) {
+        Some((place, items)) => {
+            let members = items
+                .into_iter()
+                .filter_map(|(place, item)| member(&table, place, item, problems))
+                .collect();
+            (place, members)
+        }
+        None => (table.place.inner("members"), Vec::new()),
+    };
+    let (fail_over_on_place, fail_over_on) =
+        table.integers("fail_over_on", problems).unwrap_or_else(|| {
+            let place = table.place.inner("fail_over_on");
+            let usual = USUAL_STATUSES.map(|value| At {
+                value,
+                place: place.clone(),
+            });
+            (place, usual.into())
+        });
+    let group = OriginGroup {
+        id,
+        members,
+        members_place,
+        fail_over_on,
+        fail_over_on_place,
+        on_failure: table.string("on_failure", problems),
+        soft: table.integers("soft", problems).map(|(_, items)| items),
+        deadline: table.span("deadline", problems),
+        selection_criteria: None,
+    };
+    table.finish(problems);
+    group
+}
+
+/// `"azure-vm"`, or `{ origin = "azure-vm", fail_over_on = [503] }`.
+fn member<'t>(
+    group: &Table<'t>,
+    place: Place,
+    value: &'t Value<'t>,
+    problems: &mut Vec<Problem>,
+) -> Option<Member> {
+    match value.get_ref() {
+        DeValue::String(_) => Some(Member {
+            origin: table::string(place, value, problems)?,
+            fail_over_on: None,
+        }),
+        DeValue::Table(_) => {
+            let mut table = group.table_in(place, value, problems)?;
+            let origin = table.string("origin", problems);
+            let fail_over_on = table
+                .integers("fail_over_on", problems)
+                .map(|(_, items)| items);
+            if origin.is_none() && table.place_of("origin").is_none() {
+                problems.push(
+                    table
+                        .place
+                        .error("has a member without origin", "write { origin = \"...\" }"),
+                );
+            }
+            table.finish(problems);
+            Some(Member {
+                origin: origin?,
+                fail_over_on,
+            })
+        }
+        DeValue::Integer(_)
+        | DeValue::Float(_)
+        | DeValue::Boolean(_)
+        | DeValue::Datetime(_)
+        | DeValue::Array(_) => {
+            problems.push(table::wrong_kind(
+                &place,
+                value,
+                "the id of an origin, or { origin = \"...\", fail_over_on = [...] }",
+            ));
+            None
+        }
+    }
+}

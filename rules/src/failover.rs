@@ -1,0 +1,228 @@
+//! The failover decision: what to do after the attempts so far.
+//!
+//! To change when a request falls through, change [`next_step`]; to change on what, change the criteria that `config`
+//! compiles. The loop that obeys is `proxy/src/origin/fetch.rs` and decides nothing.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use tideover_config::{Failure, Member, Target};
+
+/// Time kept back from a deadline so that a page that follows can still be delivered within it.
+const PAGE_RESERVE: Duration = Duration::from_millis(100);
+
+/// What the decision knows of the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// The behavior lets this method fall through, and the request has no body.
+    pub may_fall_through: bool,
+    /// GET or HEAD without a body: may be sent to the same origin again after a response timeout.
+    pub may_repeat: bool,
+}
+
+/// One try at one member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// Position in [`Target::members`].
+    pub member: usize,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Whether the origin can have seen anything of the request.
+    pub sent: Sent,
+    /// From its start to its outcome.
+    pub took: Duration,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The origin answered with this status.
+    Status(StatusCode),
+    /// It brought no usable answer.
+    Failed(Failure),
+}
+
+/// Whether an origin can have seen anything of the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// Not a byte left for the origin.
+    Nothing,
+    /// Some or all of it may have arrived.
+    Something,
+}
+
+/// What to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Ask this member, within these limits.
+    Try {
+        /// Position in [`Target::members`].
+        member: usize,
+        /// Already cut to what the deadline leaves.
+        within: Limits,
+    },
+    /// Give the viewer the outcome of this attempt: an index into the attempts so far.
+    Deliver(usize),
+}
+
+/// How long one attempt may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Name look-up, TCP, TLS, and the wait for a free connection.
+    pub connect: Duration,
+    /// From the last request byte to the first response byte, and between packets.
+    pub response: Duration,
+    /// From the attempt's start to the complete head of the answer; `None`: only `response` counts.
+    pub head: Option<Duration>,
+    /// From the attempt's start to the last byte of the answer's body; `None`: no limit.
+    pub completion: Option<Duration>,
+}
+
+/// What to do after the attempts so far.
+///
+/// - A connect failure is tried again on the same member while it has connection attempts left: nothing was sent.
+/// - A response timeout is tried again on the same member only where the member says so and the request may be repeated.
+/// - An outcome that meets the member's criteria goes on to the next member, if the request may fall through.
+/// - `Deliver(n)` is the last attempt, or the first soft answer when nothing later answered below 400.
+/// - When the deadline has passed, only a page is still asked.
+///
+/// Source: Developer Guide, "Optimize high availability with CloudFront origin failover" and "All distribution settings
+/// reference" (connection attempts, response timeout); groups of more than two, soft statuses and the deadline are ours.
+///
+/// # Panics
+/// Never: `past` only names members of `target`.
+pub fn next_step(target: &Target, ask: Ask, past: &[Attempt], elapsed: Duration) -> Step {
+    let Some(last) = past.last() else {
+        return try_from(target, 0, past, elapsed).unwrap_or(Step::Try {
+            member: 0,
+            within: limits(target, 0, past, elapsed).unwrap_or(Limits::NONE_LEFT),
+        });
+    };
+    let member = &target.members[last.member];
+    if may_try_again(member, ask, last, past)
+        && let Some(within) = limits(target, last.member, past, elapsed)
+    {
+        return Step::Try {
+            member: last.member,
+            within,
+        };
+    }
+    if ask.may_fall_through
+        && meets_criteria(member, last.outcome)
+        && let Some(step) = try_from(target, last.member + 1, past, elapsed)
+    {
+        return step;
+    }
+    Step::Deliver(best_of(target, past))
+}
+
+/// The next member to ask, from `first` on. While a soft answer is held no page is asked; when no time is left, only a page.
+fn try_from(target: &Target, first: usize, past: &[Attempt], elapsed: Duration) -> Option<Step> {
+    let holds_soft_answer = past.iter().any(|attempt| is_soft(target, attempt));
+    (first..target.members.len()).find_map(|member| {
+        if target.members[member].is_page {
+            return (!holds_soft_answer).then_some(Step::Try {
+                member,
+                within: Limits::NONE_LEFT,
+            });
+        }
+        limits(target, member, past, elapsed).map(|within| Step::Try { member, within })
+    })
+}
+
+/// Whether the member of `last` is asked once more itself.
+fn may_try_again(member: &Member, ask: Ask, last: &Attempt, past: &[Attempt]) -> bool {
+    let tries = past
+        .iter()
+        .rev()
+        .take_while(|attempt| attempt.member == last.member)
+        .count();
+    if tries >= usize::from(member.timers.connection_attempts.get()) {
+        return false;
+    }
+    match last.outcome {
+        // Nothing was sent, so this holds for writes too.
+        Outcome::Failed(failure) if failure.is_connect() => last.sent == Sent::Nothing,
+        Outcome::Failed(Failure::ResponseTimeout) => {
+            member.retries_response_timeout && ask.may_repeat
+        }
+        Outcome::Failed(_) | Outcome::Status(_) => false,
+    }
+}
+
+fn meets_criteria(member: &Member, outcome: Outcome) -> bool {
+    match outcome {
+        Outcome::Status(status) => member.criteria.statuses.contains(status),
+        Outcome::Failed(failure) => member.criteria.failures.contains(failure),
+    }
+}
+
+/// Whether this attempt's answer is worth holding while later members are asked.
+pub fn is_soft(target: &Target, attempt: &Attempt) -> bool {
+    match attempt.outcome {
+        Outcome::Status(status) => target.members[attempt.member]
+            .criteria
+            .soft
+            .contains(status),
+        Outcome::Failed(_) => false,
+    }
+}
+
+/// Index of the outcome to deliver: the last one if it is good, else the first soft one, else the last one.
+fn best_of(target: &Target, past: &[Attempt]) -> usize {
+    let last = past.len() - 1;
+    if matches!(past[last].outcome, Outcome::Status(status) if status.as_u16() < 400) {
+        return last;
+    }
+    past.iter()
+        .position(|attempt| is_soft(target, attempt))
+        .unwrap_or(last)
+}
+
+/// What an attempt at `member` may take now; `None` when the deadline or the origin's completion timeout leaves nothing.
+fn limits(target: &Target, member: usize, past: &[Attempt], elapsed: Duration) -> Option<Limits> {
+    let timers = target.members[member].timers;
+    let page_follows = target.members[member + 1..]
+        .iter()
+        .any(|later| later.is_page);
+    let deadline = target.deadline.map(|deadline| {
+        let reserve = if page_follows {
+            PAGE_RESERVE.min(deadline / 10)
+        } else {
+            Duration::ZERO
+        };
+        deadline.saturating_sub(elapsed).saturating_sub(reserve)
+    });
+    // The completion timeout spans all tries at one origin and starts again for the next one.
+    let completion = timers.response_completion_timeout.map(|whole| {
+        let tries = past
+            .iter()
+            .rev()
+            .take_while(|attempt| attempt.member == member);
+        whole.saturating_sub(tries.map(|attempt| attempt.took).sum())
+    });
+    let head = match (deadline, completion) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (one, other) => one.or(other),
+    };
+    if head == Some(Duration::ZERO) {
+        return None;
+    }
+    let cut = |limit: Duration| head.map_or(limit, |head| limit.min(head));
+    Some(Limits {
+        connect: cut(timers.connection_timeout),
+        response: cut(timers.response_timeout),
+        head,
+        completion,
+    })
+}
+
+impl Limits {
+    /// For a page, which needs no time.
+    pub const NONE_LEFT: Self = Self {
+        connect: Duration::ZERO,
+        response: Duration::ZERO,
+        head: Some(Duration::ZERO),
+        completion: None,
+    };
+}
