@@ -140,11 +140,13 @@ impl Line {
         let index = self.answered.as_ref()?.facts.distribution?;
         self.view.live.edge.distributions.get(index)
     }
+}
 
+impl Answered {
     /// Time from the request's head to the answer's head that no delivered attempt accounts for.
-    fn added(&self, answered: &Answered) -> Duration {
-        let facts = &answered.facts;
-        answered.first_byte.saturating_sub(
+    fn added(&self) -> Duration {
+        let facts = &self.facts;
+        self.first_byte.saturating_sub(
             facts
                 .attempts
                 .get(facts.delivered)
@@ -175,7 +177,7 @@ impl Drop for Line {
                     status,
                     facts.made_by_edge,
                     self.sent_bytes,
-                    self.added(answered),
+                    answered.added(),
                 );
             }
             None => counters.request(None, false, 0, Duration::ZERO),
@@ -186,7 +188,7 @@ impl Drop for Line {
                 .log
                 .borrow_mut()
                 .write(&self.worker.counters, |buffer| {
-                    format::line(buffer, log, self)
+                    format::line(buffer, log, self);
                 });
         }
     }
@@ -198,7 +200,7 @@ pub(crate) fn refused_head(worker: &Worker, peer: &Peer) {
     let log = &view.live.edge.access_log;
     if log.to != LogTo::Off {
         worker.log.borrow_mut().write(&worker.counters, |buffer| {
-            format::refused_head(buffer, log.format, peer)
+            format::refused_head(buffer, log.format, peer);
         });
     }
 }

@@ -66,10 +66,19 @@ pub(crate) enum OriginError {
     ViewerBody(#[source] ViewerBodyError),
 }
 
+/// Whose fault it is that there is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The origin's: what the failover rule is told.
+    Origin(Failure, Sent),
+    /// The viewer's own: there is nothing to decide.
+    Viewer(ViewerBodyError),
+}
+
 impl OriginError {
-    /// What the failover rule is told. `None`: the viewer's own fault, nothing to decide.
-    pub(crate) fn failure(&self) -> Option<(Failure, Sent)> {
-        Some(match self {
+    /// Whose fault it is, and of which kind.
+    pub(crate) fn fault(&self) -> Fault {
+        let (failure, sent) = match self {
             Self::Dns { .. } => (Failure::Dns, Sent::Nothing),
             Self::Connect { .. } => (Failure::Refused, Sent::Nothing),
             Self::ConnectTimeout => (Failure::ConnectTimeout, Sent::Nothing),
@@ -80,7 +89,16 @@ impl OriginError {
             Self::CompletionTimeout => (Failure::CompletionTimeout, Sent::Something),
             Self::Malformed { .. } => (Failure::Malformed, Sent::Something),
             Self::HeaderTooBig => (Failure::HeaderTooBig, Sent::Something),
-            Self::ViewerBody(_) => return None,
-        })
+            Self::ViewerBody(error) => return Fault::Viewer(*error),
+        };
+        Fault::Origin(failure, sent)
+    }
+
+    /// If the connection was lost before anything was sent: says so.
+    pub(crate) fn with_nothing_sent(mut self, nothing_sent: bool) -> Self {
+        if let (Self::Reset { sent, .. }, true) = (&mut self, nothing_sent) {
+            *sent = Sent::Nothing;
+        }
+        self
     }
 }

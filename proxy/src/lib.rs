@@ -177,13 +177,16 @@ fn bind(
     address: SocketAddr,
     workers: usize,
 ) -> Result<Vec<TcpListener>, StartError> {
-    viewer::bind(address, workers).map_err(|source| match source.kind() {
-        io::ErrorKind::AddrInUse => StartError::PortTaken { what, address },
-        _ => StartError::Listen {
-            what,
-            address,
-            source,
-        },
+    viewer::bind(address, workers).map_err(|source| {
+        if source.kind() == io::ErrorKind::AddrInUse {
+            StartError::PortTaken { what, address }
+        } else {
+            StartError::Listen {
+                what,
+                address,
+                source,
+            }
+        }
     })
 }
 

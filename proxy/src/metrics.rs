@@ -289,11 +289,9 @@ pub struct Summary {
 impl fmt::Display for Summary {
     /// One line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let share = if self.requests == 0 {
-            0
-        } else {
-            self.busiest_worker * 100 / self.requests
-        };
+        let share = (self.busiest_worker * 100)
+            .checked_div(self.requests)
+            .unwrap_or(0);
         write!(
             f,
             "{} requests, {} errors made by the edge, time the edge added p50 {:?} p99 {:?}, busiest of {} workers {share} %",

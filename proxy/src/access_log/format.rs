@@ -37,18 +37,18 @@ pub(super) fn refused_head(out: &mut Vec<u8>, format: LogFormat, peer: &Peer) {
             out.extend_from_slice(
                 b"\t-\t-\t-\t400\t-\t-\t-\t-\tError\t-\t-\thttp\t0\t0.000\t-\t-\t-\tError\t-\t-\t-",
             );
-            let _ = write!(
+            let _ = writeln!(
                 out,
-                "\t{}\t0.000\tInvalidRequestHeader\t-\t-\t-\t-\n",
+                "\t{}\t0.000\tInvalidRequestHeader\t-\t-\t-\t-",
                 peer.port
             );
         }
         LogFormat::Json => {
             out.extend_from_slice(b"{\"time\":\"");
             now.rfc3339(out);
-            let _ = write!(
+            let _ = writeln!(
                 out,
-                "\",\"client\":\"{}\",\"status\":400,\"detail\":\"InvalidRequestHeader\"}}\n",
+                "\",\"client\":\"{}\",\"status\":400,\"detail\":\"InvalidRequestHeader\"}}",
                 peer.address
             );
         }
@@ -170,9 +170,9 @@ impl Tabs<'_> {
     /// Three digits: 000 for a viewer that left before an answer.
     fn status(&mut self, status: u16) {
         if status == 0 {
-            self.text(b"000")
+            self.text(b"000");
         } else {
-            self.number(u64::from(status))
+            self.number(u64::from(status));
         }
     }
 

@@ -61,7 +61,7 @@ pub(crate) async fn attempt(
                 what: "the request body is gone",
             });
         };
-        let request = request(&errand, body)?;
+        let request = request(&errand, body);
         match send(&mut lease, request, errand.watch, response_limit, head_by).await {
             Ok(response) => {
                 return accept(response, lease, response_limit, complete_by);
@@ -81,15 +81,7 @@ pub(crate) async fn attempt(
                     must_be_fresh = true;
                     continue;
                 }
-                return Err(match error {
-                    OriginError::Reset { source, .. } if nothing_sent && body_is_here => {
-                        OriginError::Reset {
-                            sent: Sent::Nothing,
-                            source,
-                        }
-                    }
-                    error => error,
-                });
+                return Err(error.with_nothing_sent(nothing_sent && body_is_here));
             }
         }
     }
@@ -127,14 +119,14 @@ async fn lease(
         .unwrap_or(Err(OriginError::ConnectTimeout))
 }
 
-fn request(errand: &Errand<'_>, body: ViewerBody) -> Result<Request<ViewerBody>, OriginError> {
+fn request(errand: &Errand<'_>, body: ViewerBody) -> Request<ViewerBody> {
     let head = (errand.head)();
     // Always from a new request: nothing of the viewer's version or target form may slip through.
     let mut request = Request::new(body);
     *request.method_mut() = errand.method.clone();
     *request.uri_mut() = head.path_and_query.into();
     *request.headers_mut() = head.headers;
-    Ok(request)
+    request
 }
 
 struct Lost {

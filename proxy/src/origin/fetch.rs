@@ -11,7 +11,7 @@ use tideover_rules::route::Route;
 
 use super::answer::OriginBody;
 use super::attempt::{Errand, attempt};
-use crate::error::OriginError;
+use crate::error::{Fault, OriginError};
 use crate::message::{BodyWatch, Once};
 use crate::worker::View;
 
@@ -27,6 +27,10 @@ pub(crate) struct Fetched {
 
 /// An answer to deliver.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every answer is the large one; a box would cost each of them an allocation"
+)]
 pub(crate) enum Answer {
     /// An origin's.
     Origin(Response<OriginBody>),
@@ -102,9 +106,9 @@ pub(crate) async fn fetch(view: &View, wanted: Wanted<'_>, body: &mut Once) -> F
                 let outcome = ask_member(view, wanted, body, &attempts, member, within).await;
                 let (outcome_told, sent) = match &outcome {
                     Ok(answer) => (Outcome::Status(answer.status(view)), Sent::Something),
-                    Err(error) => match error.failure() {
-                        Some((failure, sent)) => (Outcome::Failed(failure), sent),
-                        None => {
+                    Err(error) => match error.fault() {
+                        Fault::Origin(failure, sent) => (Outcome::Failed(failure), sent),
+                        Fault::Viewer(_) => {
                             return Fetched {
                                 answer: outcome,
                                 delivered: attempts.len(),

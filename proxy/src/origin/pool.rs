@@ -217,9 +217,8 @@ impl Pool {
                 connection,
                 reused: true,
             })) {
-                Ok(()) => return,
                 Err(Turn::Reuse(lease)) => connection = lease.connection,
-                Err(Turn::Open(_)) => return,
+                Ok(()) | Err(Turn::Open(_)) => return,
             }
         }
         self.idle.borrow_mut().push(Idle {
@@ -236,13 +235,12 @@ impl Pool {
             };
             let Some(slot) = self.take_slot() else { return };
             match waiter.turn.send(Turn::Open(slot)) {
-                Ok(()) => return,
                 // It gave up; giving the slot back by drop would come here again, so the count is mended in place.
                 Err(Turn::Open(mut slot)) => {
                     slot.pool = Weak::new();
                     self.open.set(self.open.get() - 1);
                 }
-                Err(Turn::Reuse(_)) => return,
+                Ok(()) | Err(Turn::Reuse(_)) => return,
             }
         }
     }

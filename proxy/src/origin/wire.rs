@@ -186,11 +186,9 @@ impl Watch {
                 Self::InInterim { ending } => {
                     *ending = match (*ending, byte) {
                         (0 | 2, b'\r') => *ending + 1,
-                        (1, b'\n') => 2,
-                        (3, b'\n') => 4,
                         // A bare LF ends a line for lenient readers, hyper among them.
-                        (0, b'\n') => 2,
-                        (2, b'\n') => 4,
+                        (0 | 1, b'\n') => 2,
+                        (2 | 3, b'\n') => 4,
                         (_, b'\r') => 1,
                         _ => 0,
                     };

@@ -14,7 +14,7 @@ use tideover_rules::told::{self, AnsweredBy, ResultType};
 
 use crate::access_log::{Facts, Line};
 use crate::body::Body;
-use crate::error::OriginError;
+use crate::error::{Fault, OriginError};
 use crate::message::ViewerBodyError;
 use crate::origin::{Answer, Fetched, Wanted, page_of};
 use crate::worker::View;
@@ -357,11 +357,9 @@ fn failed(
     mut facts: Facts,
 ) -> Reply {
     facts.result = ResultType::Error;
-    let (failure, sent) = match error {
-        OriginError::ViewerBody(fault) => return bad_body(speaker, wanted, *fault, facts),
-        other => other
-            .failure()
-            .expect("only the viewer's own fault is no failure of the origin"),
+    let (failure, sent) = match error.fault() {
+        Fault::Origin(failure, sent) => (failure, sent),
+        Fault::Viewer(fault) => return bad_body(speaker, wanted, fault, facts),
     };
     facts.detail = told::detailed_result(failure);
     let is_write = !tideover_config::MethodSet::READS_AND_OPTIONS.contains(wanted.request.method);

@@ -40,25 +40,22 @@ impl Page<'_> {
         request_id: &HeaderValue,
     ) -> (HeaderValue, Bytes) {
         let id = request_id.to_str().unwrap_or_default();
-        match voice.pages {
-            Pages::CloudFront => match &self.cause {
-                Cause::LastPage(html) => (html_utf8(), (*html).clone()),
-                Cause::Refused(Refusal::RedirectToHttps(_)) => {
-                    (HeaderValue::from_static("text/html"), self.redirect(voice))
-                }
-                _ => (
-                    HeaderValue::from_static("text/html"),
-                    self.like_cloudfront(voice, id),
-                ),
-            },
-            Pages::ByAccept if prefers_json(request) => (
+        let as_json = voice.pages == Pages::ByAccept && prefers_json(request);
+        if as_json {
+            return (
                 HeaderValue::from_static("application/problem+json"),
                 self.problem(id),
+            );
+        }
+        if let Cause::LastPage(html) = &self.cause {
+            return (html_utf8(), (*html).clone());
+        }
+        match voice.pages {
+            Pages::CloudFront => (
+                HeaderValue::from_static("text/html"),
+                self.like_cloudfront(voice, id),
             ),
-            Pages::ByAccept => match &self.cause {
-                Cause::LastPage(html) => (html_utf8(), (*html).clone()),
-                _ => (html_utf8(), self.html(voice, id)),
-            },
+            Pages::ByAccept => (html_utf8(), self.html(voice, id)),
         }
     }
 
@@ -100,6 +97,9 @@ impl Page<'_> {
 
     /// The structure that readers of CloudFront's error pages know: title, heading, one cause, the request id.
     fn like_cloudfront(&self, voice: &Voice, id: &str) -> Bytes {
+        if matches!(self.cause, Cause::Refused(Refusal::RedirectToHttps(_))) {
+            return self.redirect(voice);
+        }
         let title = "ERROR: The request could not be satisfied";
         let mut html = String::with_capacity(1_024);
         let _ = write!(
