@@ -9,6 +9,7 @@
 //! - [`Problem`] is one thing to say about a config.
 
 pub mod behavior;
+mod checks;
 mod command_line;
 mod compile;
 pub mod distribution;
@@ -84,6 +85,7 @@ fn finish(
     let edge = written.map(|written| {
         let mut found = Vec::new();
         let edge = compile::compile(&written, overrides, &mut found);
+        checks::check(&edge, &written, &mut found);
         // What is wrong with how a value is written hides what is wrong with what it says, or that it is missing.
         let told: Vec<(PathBuf, String)> = problems
             .iter()
