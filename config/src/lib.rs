@@ -9,10 +9,14 @@
 //! - [`Problem`] is one thing to say about a config.
 
 pub mod behavior;
+mod checks;
+mod cloudfront;
 mod command_line;
 mod compile;
 pub mod distribution;
 mod edge;
+mod fields;
+mod json;
 pub mod listener;
 pub mod origin;
 mod problem;
@@ -29,6 +33,7 @@ pub use distribution::{
     AttemptsShown, CustomErrorResponse, Distribution, ErrorPage, LoopCheck, Pages, Secret, Voice,
 };
 pub use edge::{Edge, Hosts, Loaded, Mode, Overrides};
+pub use fields::{Fate, Field, fields};
 pub use listener::{AccessLog, Limits, Listen, LogFormat, LogTo, ViewerScheme};
 pub use origin::{
     AddressFamily, ConnectionAttempts, Endpoint, FailoverCriteria, Failure, FailureSet, HostHeader,
@@ -84,6 +89,7 @@ fn finish(
     let edge = written.map(|written| {
         let mut found = Vec::new();
         let edge = compile::compile(&written, overrides, &mut found);
+        checks::check(&edge, &written, &mut found);
         // What is wrong with how a value is written hides what is wrong with what it says, or that it is missing.
         let told: Vec<(PathBuf, String)> = problems
             .iter()
