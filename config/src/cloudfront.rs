@@ -43,6 +43,7 @@ pub(crate) fn walk(text: &str, file: &Path, problems: &mut Vec<Problem>) -> Opti
         file: Arc::clone(&source.file),
         line: 1,
         field: "the file".to_owned(),
+        template: None,
     };
     let root = match json::read(source.text) {
         Ok(root) => root,

@@ -70,7 +70,11 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, Problems> {
 /// Compiles `text` as if it had been read from `path`: for tests, and for callers that have the text at hand.
 pub fn load_text(path: &Path, text: &str, overrides: &Overrides) -> Result<Loaded, Problems> {
     let mut problems = Vec::new();
-    let written = toml::walk(text, path, &mut problems);
+    let written = if cloudfront::looks_like_json(text) {
+        cloudfront::walk(text, path, &mut problems)
+    } else {
+        toml::walk(text, path, &mut problems)
+    };
     finish(written, overrides, problems)
 }
 

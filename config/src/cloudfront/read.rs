@@ -58,6 +58,7 @@ fn origin(spot: &Spot<'_>) -> Option<Origin> {
     Some(Origin {
         id: spot.text("Id")?,
         url: None,
+        connect_to: None,
         domain_name: spot.text("DomainName"),
         http_port: port("HTTPPort"),
         https_port: port("HTTPSPort"),
@@ -168,6 +169,8 @@ fn behavior(spot: &Spot<'_>) -> Behavior {
         default_ttl: spot.number("DefaultTTL"),
         max_ttl: spot.number("MaxTTL"),
         rewrite_location: None,
+        origin_request: None,
+        viewer_response: None,
     }
 }
 

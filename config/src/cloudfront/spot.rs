@@ -29,6 +29,7 @@ impl<'a> Spot<'a> {
             file: Arc::clone(&self.source.file),
             line: self.node.line,
             field: self.field.clone(),
+            template: None,
         }
     }
 
