@@ -86,10 +86,10 @@ pub(crate) fn parse(source: &Source<'_>, problems: &mut Vec<Problem>) -> Option<
     let root = match json::read(source.text) {
         Ok(root) => root,
         Err(error) => {
-            problems.push(Place::new(&source.file, error.line, "this").error(
-                format!("is not JSON: it {}", error.found),
-                error.expected,
-            ));
+            problems.push(
+                Place::new(&source.file, error.line, "this")
+                    .error(format!("is not JSON: it {}", error.found), error.expected),
+            );
             return None;
         }
     };

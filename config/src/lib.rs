@@ -9,6 +9,7 @@
 //! - [`Problem`] is one thing to say about a config.
 
 pub mod behavior;
+mod checks;
 mod cloudfront;
 mod command_line;
 mod compile;
@@ -34,7 +35,7 @@ pub use distribution::{
 };
 pub use edge::{Edge, Hosts, Loaded, Mode, Overrides};
 pub use fields::{Fate, Field, fields};
-pub use listener::{AccessLog, Limits, Listen, LogFormat, LogTo, ViewerScheme};
+pub use listener::{AccessLog, InterimLimit, Limits, Listen, LogFormat, LogTo, ViewerScheme};
 pub use origin::{
     AddressFamily, ConnectionAttempts, Endpoint, FailoverCriteria, Failure, FailureSet, HostHeader,
     Member, Origin, OriginId, OriginKind, OriginScheme, OriginTls, Page, Server, StatusSet, Target,
@@ -70,7 +71,11 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, Problems> {
 /// Compiles `text` as if it had been read from `path`: for tests, and for callers that have the text at hand.
 pub fn load_text(path: &Path, text: &str, overrides: &Overrides) -> Result<Loaded, Problems> {
     let mut problems = Vec::new();
-    let written = toml::walk(text, path, &mut problems);
+    let written = if cloudfront::looks_like_json(text) {
+        cloudfront::walk(text, path, &mut problems)
+    } else {
+        toml::walk(text, path, &mut problems)
+    };
     finish(written, overrides, problems)
 }
 
@@ -89,6 +94,7 @@ fn finish(
     let edge = written.map(|written| {
         let mut found = Vec::new();
         let edge = compile::compile(&written, overrides, &mut found);
+        checks::check(&edge, &written, &mut found);
         // What is wrong with how a value is written hides what is wrong with what it says, or that it is missing.
         let told: Vec<(PathBuf, String)> = problems
             .iter()

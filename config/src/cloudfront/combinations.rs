@@ -78,10 +78,10 @@ fn check_ttls(behavior: &Spot<'_>, problems: &mut Vec<Problem>) {
             continue;
         };
         if ttl.value < 0 {
-            problems.push(ttl.place.error(
-                format!("is {}", ttl.value),
-                "write 0 or more seconds",
-            ));
+            problems.push(
+                ttl.place
+                    .error(format!("is {}", ttl.value), "write 0 or more seconds"),
+            );
         } else if let Some((lower, least)) = before
             && ttl.value < least
         {

@@ -75,7 +75,10 @@ pub(crate) fn recognise_json(root: &Spot<'_>) -> Problem {
         || root.node.get("Resources").is_some_and(has_types)
         || is_typed(root.node)
     {
-        ("is a CloudFormation template".to_owned(), of_cloudformation())
+        (
+            "is a CloudFormation template".to_owned(),
+            of_cloudformation(),
+        )
     } else if has("planned_values") || has("resource_changes") || has("terraform_version") {
         let what = if has("planned_values") || has("resource_changes") {
             "is a Terraform plan"
@@ -94,7 +97,10 @@ pub(crate) fn recognise_json(root: &Spot<'_>) -> Problem {
         let id = ids.first().map_or("ID", String::as_str);
         (
             found,
-            format!("name one: {}", GET.replace("--id ID", &format!("--id {id}"))),
+            format!(
+                "name one: {}",
+                GET.replace("--id ID", &format!("--id {id}"))
+            ),
         )
     } else if let Some(kind) = policy(root) {
         (
@@ -114,11 +120,9 @@ pub(crate) fn recognise_json(root: &Spot<'_>) -> Problem {
                     format!("is JSON without a distribution: it has {}", keys.join(", "))
                 }
             },
-            Value::List(_)
-            | Value::Null
-            | Value::Bool(_)
-            | Value::Number(_)
-            | Value::Text(_) => format!("is JSON without a distribution: {}", root.node.kind()),
+            Value::List(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) => {
+                format!("is JSON without a distribution: {}", root.node.kind())
+            }
         };
         (
             found,
@@ -150,7 +154,8 @@ fn summaries(root: &Spot<'_>) -> Option<Vec<String>> {
         None => root.elements(),
     };
     let is_summary = |item: &Spot<'_>| {
-        item.node.get("ARN").is_some() || item.text("Id").is_some_and(|id| id.value.starts_with('E'))
+        item.node.get("ARN").is_some()
+            || item.text("Id").is_some_and(|id| id.value.starts_with('E'))
     };
     let listed = root.node.get("DistributionList").is_some();
     (listed || (!items.is_empty() && items.iter().all(is_summary))).then(|| {

@@ -101,13 +101,16 @@ fn check_names(spot: &Spot<'_>, rows: &[&Field], also: &[&str], problems: &mut V
             problems.push(place.error("is in the wrong letter case", format!("write {right}")));
             continue;
         }
-        problems.push(place.warning("is not a field that CloudFront has here, as far as is known", {
-            match (nearest(key, known()), home(key)) {
-                (Some(near), _) => format!("it is ignored; perhaps {near} was meant"),
-                (None, Some(home)) => format!("it is ignored; it belongs into {home}"),
-                (None, None) => "it is ignored".to_owned(),
-            }
-        }));
+        problems.push(place.warning(
+            "is not a field that CloudFront has here, as far as is known",
+            {
+                match (nearest(key, known()), home(key)) {
+                    (Some(near), _) => format!("it is ignored; perhaps {near} was meant"),
+                    (None, Some(home)) => format!("it is ignored; it belongs into {home}"),
+                    (None, None) => "it is ignored".to_owned(),
+                }
+            },
+        ));
     }
 }
 
