@@ -16,6 +16,7 @@ pub mod distribution;
 mod edge;
 pub mod listener;
 pub mod origin;
+mod print;
 mod problem;
 mod spelling;
 mod toml;
@@ -36,6 +37,7 @@ pub use origin::{
     Member, Origin, OriginId, OriginKind, OriginScheme, OriginTls, Page, Server, StatusSet, Target,
     TargetId, Timers, Trust,
 };
+pub use print::to_toml;
 pub use problem::{Problem, Problems, Severity};
 
 use std::path::{Path, PathBuf};
