@@ -184,32 +184,37 @@ impl PathPattern {
     /// Whether the whole `path` matches, byte by byte and case-sensitively: `*` is any run of characters, `/` included,
     /// `?` any one. The caller normalises the path.
     pub fn matches(&self, path: &str) -> bool {
-        let (pattern, path) = (self.text.as_bytes(), path.as_bytes());
-        let (mut p, mut s) = (0, 0);
-        let mut star: Option<(usize, usize)> = None;
-        while s < path.len() {
-            match pattern.get(p) {
-                Some(b'*') => {
-                    star = Some((p + 1, s));
-                    p += 1;
-                }
-                Some(&byte) if byte == b'?' || byte == path[s] => {
-                    p += 1;
-                    s += 1;
-                }
-                _ => match star {
-                    // Only the last star needs another try: it may take one more byte.
-                    Some((after, taken)) => {
-                        star = Some((after, taken + 1));
-                        p = after;
-                        s = taken + 1;
-                    }
-                    None => return false,
-                },
-            }
-        }
-        pattern[p..].iter().all(|byte| *byte == b'*')
+        wildcard_matches(self.text.as_bytes(), path.as_bytes())
     }
+}
+
+/// Whether all of `text` matches `pattern`, byte by byte and case-sensitively: `*` is any run of bytes, `?` any one.
+/// Paths, names of cookies and ports of CORS origins are matched this way.
+pub fn wildcard_matches(pattern: &[u8], text: &[u8]) -> bool {
+    let (mut p, mut s) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while s < text.len() {
+        match pattern.get(p) {
+            Some(b'*') => {
+                star = Some((p + 1, s));
+                p += 1;
+            }
+            Some(&byte) if byte == b'?' || byte == text[s] => {
+                p += 1;
+                s += 1;
+            }
+            _ => match star {
+                // Only the last star needs another try: it may take one more byte.
+                Some((after, taken)) => {
+                    star = Some((after, taken + 1));
+                    p = after;
+                    s = taken + 1;
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[p..].iter().all(|byte| *byte == b'*')
 }
 
 /// What of the viewer's request an origin is sent: the union of cache policy and origin request policy, or legacy

@@ -10,10 +10,13 @@
 
 pub mod behavior;
 mod checks;
+mod cloudfront;
 mod command_line;
 mod compile;
 pub mod distribution;
 mod edge;
+mod fields;
+mod json;
 pub mod listener;
 pub mod origin;
 mod print;
@@ -25,13 +28,14 @@ mod written;
 pub use behavior::{
     AcceptEncoding, Behavior, CloudFrontHeader, Cors, GetBody, HeaderSelection, MethodSet,
     NameSelection, OriginRequest, PathPattern, ResponseHeadersPolicy, ViewerProtocol,
-    ViewerResponse, WriteError,
+    ViewerResponse, WriteError, wildcard_matches,
 };
 pub use distribution::{
     AttemptsShown, CustomErrorResponse, Distribution, ErrorPage, LoopCheck, Pages, Secret, Voice,
 };
 pub use edge::{Edge, Hosts, Loaded, Mode, Overrides};
-pub use listener::{AccessLog, Limits, Listen, LogFormat, LogTo, ViewerScheme};
+pub use fields::{Fate, Field, fields};
+pub use listener::{AccessLog, InterimLimit, Limits, Listen, LogFormat, LogTo, ViewerScheme};
 pub use origin::{
     AddressFamily, ConnectionAttempts, Endpoint, FailoverCriteria, Failure, FailureSet, HostHeader,
     Member, Origin, OriginId, OriginKind, OriginScheme, OriginTls, Page, Server, StatusSet, Target,
@@ -68,7 +72,11 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, Problems> {
 /// Compiles `text` as if it had been read from `path`: for tests, and for callers that have the text at hand.
 pub fn load_text(path: &Path, text: &str, overrides: &Overrides) -> Result<Loaded, Problems> {
     let mut problems = Vec::new();
-    let written = toml::walk(text, path, &mut problems);
+    let written = if cloudfront::looks_like_json(text) {
+        cloudfront::walk(text, path, &mut problems)
+    } else {
+        toml::walk(text, path, &mut problems)
+    };
     finish(written, overrides, problems)
 }
 

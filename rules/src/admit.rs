@@ -1,6 +1,7 @@
 //! Is this request head fit to be forwarded? What cannot be understood in one way only is refused.
 
-use http::{HeaderMap, Method, Uri, Version};
+use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 
 /// Why a head is refused with 400 and the connection closed. Source: RFC 9112, sections 2 to 7; RFC 9110, section 7.2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +28,24 @@ pub enum Malformed {
     Fragment,
 }
 
+impl Malformed {
+    /// What is wrong, in a few words for the log.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::MissingHost => "no Host",
+            Self::InvalidHost => "Host is not a host with an optional port",
+            Self::SecondHost => "more than one Host",
+            Self::InvalidTarget => "the target is neither a path nor an http URL",
+            Self::TargetAndHostDiffer => "the target names another host than Host",
+            Self::TransferEncoding => "a transfer coding other than chunked",
+            Self::LengthAndTransferEncoding => "Transfer-Encoding beside Content-Length",
+            Self::ContentLength => "Content-Length is not one plain number",
+            Self::LineEnding => "a bare LF, CR or NUL",
+            Self::Fragment => "a fragment in the target",
+        }
+    }
+}
+
 /// The host that an admitted head asks: without port or final dot, in the viewer's letter case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Host<'r> {
@@ -37,13 +56,167 @@ pub struct Host<'r> {
 }
 
 /// The host that this head asks, or why it must not be forwarded. HTTP/1.0 without `Host` gets an empty name.
-/// `X: Y` pairs of hop-by-hop nature are not judged here.
+/// `X: Y` pairs of hop-by-hop nature are not judged here. [`Malformed::LineEnding`] and [`Malformed::Fragment`] cannot
+/// be seen in a parsed head: whoever reads the bytes says them.
+///
+/// The framing is judged before the host: a head that does not say where its body ends is the most dangerous one.
+/// Source: RFC 9112, sections 3.2 and 6; RFC 9113, section 8.3.1 (`:authority`).
 pub fn admit<'r>(
     method: &Method,
     target: &'r Uri,
     version: Version,
     headers: &'r HeaderMap,
 ) -> Result<Host<'r>, Malformed> {
-    let _ = (method, target, version, headers);
-    todo!()
+    check_framing(version, headers)?;
+    check_target(method, target)?;
+    let from_target = match target.authority() {
+        Some(authority) => Some(parse(authority.as_str()).ok_or(Malformed::InvalidTarget)?),
+        None => None,
+    };
+    let mut lines = headers.get_all(HOST).iter();
+    let from_header = match lines.next() {
+        Some(line) => {
+            let line = line.to_str().map_err(|_| Malformed::InvalidHost)?;
+            Some(parse(line).ok_or(Malformed::InvalidHost)?)
+        }
+        None => None,
+    };
+    if lines.next().is_some() {
+        return Err(Malformed::SecondHost);
+    }
+    match (from_target, from_header) {
+        (None, Some(host)) => Ok(host.host()),
+        (Some(wanted), Some(host)) => {
+            let default = default_port(target.scheme_str());
+            if wanted.is_same(&host, default) {
+                Ok(host.host())
+            } else {
+                Err(Malformed::TargetAndHostDiffer)
+            }
+        }
+        // RFC 9112, section 3.2: HTTP/1.1 needs `Host` even if the target says it; HTTP/2 has `:authority` instead.
+        (_, None) if version == Version::HTTP_11 => Err(Malformed::MissingHost),
+        (Some(wanted), None) => Ok(wanted.host()),
+        (None, None) if version <= Version::HTTP_10 => Ok(Host { name: "", sent: "" }),
+        (None, None) => Err(Malformed::MissingHost),
+    }
+}
+
+fn check_framing(version: Version, headers: &HeaderMap) -> Result<(), Malformed> {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    if let Some(coding) = codings.next() {
+        let is_chunked = coding
+            .as_bytes()
+            .trim_ascii()
+            .eq_ignore_ascii_case(b"chunked");
+        if !is_chunked || version != Version::HTTP_11 || codings.next().is_some() {
+            return Err(Malformed::TransferEncoding);
+        }
+    }
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    if let Some(length) = lengths.next() {
+        if !is_plain_number(length) || lengths.next().is_some() {
+            return Err(Malformed::ContentLength);
+        }
+        if headers.contains_key(TRANSFER_ENCODING) {
+            return Err(Malformed::LengthAndTransferEncoding);
+        }
+    }
+    Ok(())
+}
+
+/// Digits only, and not more than a `u64` holds.
+fn is_plain_number(value: &HeaderValue) -> bool {
+    let digits = value.as_bytes();
+    digits.iter().all(u8::is_ascii_digit)
+        && value
+            .to_str()
+            .is_ok_and(|digits| digits.parse::<u64>().is_ok())
+}
+
+fn check_target(method: &Method, target: &Uri) -> Result<(), Malformed> {
+    let is_good = match target.scheme_str() {
+        Some("http" | "https") => target.authority().is_some(),
+        Some(_) => false,
+        // No scheme: a path alone. `host:port` (CONNECT) and a bare word have an authority and no path.
+        None => {
+            target.authority().is_none()
+                && (target.path().starts_with('/')
+                    || (target.path() == "*" && *method == Method::OPTIONS))
+        }
+    };
+    if is_good {
+        Ok(())
+    } else {
+        Err(Malformed::InvalidTarget)
+    }
+}
+
+/// A host that was taken apart.
+#[derive(Clone, Copy)]
+struct Authority<'r> {
+    sent: &'r str,
+    name: &'r str,
+    /// Digits, maybe none.
+    port: Option<&'r str>,
+}
+
+impl<'r> Authority<'r> {
+    fn host(&self) -> Host<'r> {
+        Host {
+            name: self.name,
+            sent: self.sent,
+        }
+    }
+
+    fn port_or(&self, default: u16) -> u16 {
+        self.port
+            .and_then(|digits| digits.parse().ok())
+            .unwrap_or(default)
+    }
+
+    fn is_same(&self, other: &Self, default: u16) -> bool {
+        self.name.eq_ignore_ascii_case(other.name)
+            && self.port_or(default) == other.port_or(default)
+    }
+}
+
+fn default_port(scheme: Option<&str>) -> u16 {
+    if scheme == Some("https") { 443 } else { 80 }
+}
+
+/// `host [":" port]` of RFC 3986, section 3.2, without user information; `None` if it is not that.
+fn parse(sent: &str) -> Option<Authority<'_>> {
+    let (name, port) = if sent.starts_with('[') {
+        let (address, rest) = sent.split_at(sent.find(']')? + 1);
+        let inner = address.strip_prefix('[')?.strip_suffix(']')?;
+        let is_address = inner
+            .bytes()
+            .all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'));
+        if !is_address || !inner.contains(':') {
+            return None;
+        }
+        match rest.strip_prefix(':') {
+            Some(port) => (address, Some(port)),
+            None if rest.is_empty() => (address, None),
+            None => return None,
+        }
+    } else {
+        match sent.split_once(':') {
+            Some((name, port)) => (name, Some(port)),
+            None => (sent, None),
+        }
+    };
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let is_name = !name.is_empty() && (name.starts_with('[') || name.bytes().all(is_name_byte));
+    let is_port = port.is_none_or(|port| {
+        port.bytes().all(|byte| byte.is_ascii_digit())
+            && (port.is_empty() || port.parse::<u16>().is_ok())
+    });
+    (is_name && is_port).then_some(Authority { sent, name, port })
+}
+
+/// Unreserved, percent and sub-delimiters: what a registered name may hold (RFC 3986, section 3.2.2).
+fn is_name_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(&byte)
 }

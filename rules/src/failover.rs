@@ -99,18 +99,19 @@ pub fn next_step(target: &Target, ask: Ask, past: &[Attempt], elapsed: Duration)
         });
     };
     let member = &target.members[last.member];
-    if may_try_again(member, ask, last, past) {
-        if let Some(within) = limits(target, last.member, past, elapsed) {
-            return Step::Try {
-                member: last.member,
-                within,
-            };
-        }
+    if may_try_again(member, ask, last, past)
+        && let Some(within) = limits(target, last.member, past, elapsed)
+    {
+        return Step::Try {
+            member: last.member,
+            within,
+        };
     }
-    if ask.may_fall_through && meets_criteria(member, last.outcome) {
-        if let Some(step) = try_from(target, last.member + 1, past, elapsed) {
-            return step;
-        }
+    if ask.may_fall_through
+        && meets_criteria(member, last.outcome)
+        && let Some(step) = try_from(target, last.member + 1, past, elapsed)
+    {
+        return step;
     }
     Step::Deliver(best_of(target, past))
 }

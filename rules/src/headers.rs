@@ -1,9 +1,28 @@
 //! The head that an origin is sent, and what is left of an origin's head for the viewer.
+//!
+//! [`for_origin`] and [`for_viewer`] are the two passages; the folder holds their details:
+//! `target` (path and query), `copied` (which of the viewer's headers go on), `made` (what the edge adds),
+//! `location`, `cors`.
+
+mod copied;
+mod cors;
+mod location;
+mod made;
+mod target;
 
 use std::net::IpAddr;
 
+use http::header::{
+    self, COOKIE, HOST, LOCATION, SERVER, SET_COOKIE, TRAILER, USER_AGENT, VARY, VIA,
+};
+use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
-use tideover_config::{Behavior, Distribution, OriginRequest, Server, Target, ViewerScheme};
+use tideover_config::{
+    AcceptEncoding, Distribution, Edge, HostHeader, LoopCheck, OriginRequest,
+    ResponseHeadersPolicy, Server, ViewerScheme, Voice,
+};
+
+use crate::route::{CDN_LOOP, Route};
 
 /// What the edge knows about the viewer and adds to requests. Made once per connection, except the request id.
 #[derive(Clone, Copy, Debug)]
@@ -24,84 +43,296 @@ pub struct Viewer<'r> {
     pub request_id: &'r HeaderValue,
 }
 
+/// The viewer's request, as far as heads are made from it. For a custom error page the target is the page's.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'r> {
+    /// What the origin is asked with.
+    pub method: &'r Method,
+    /// As the viewer sent it. Where nothing has to change the origin is sent a cheap copy of it.
+    pub target: &'r PathAndQuery,
+    /// As the viewer sent them.
+    pub headers: &'r HeaderMap,
+}
+
 /// The target and headers of a request to an origin.
 #[derive(Debug)]
 pub struct OriginHead {
     /// Path and query, origin path included: always starts with `/` (or is `*` for OPTIONS).
-    pub path_and_query: String,
+    pub path_and_query: PathAndQuery,
     /// All headers but those that frame the body (`Content-Length` and `Transfer-Encoding` are the connection's business).
     pub headers: HeaderMap,
 }
 
-/// The head for `server`, made from the viewer's. Hop-by-hop headers, those named in `Connection`, and `Expect` are
-/// gone; `Host`, `Via`, `X-Forwarded-For`, the request id, `CDN-Loop`, `X-Forwarded-Host`/`-Proto` and the origin's own
-/// headers are there as the behavior says. `viewer_headers` is read, never changed; the map is built with capacity for all.
+/// Headers that the edge adds at most: `Host`, `Via`, `X-Forwarded-For`, `-Host`, `-Proto`, request id, `CDN-Loop`,
+/// `User-Agent`, `TE`, `Connection`, and the three of `CloudFrontHeader`.
+const MOST_MADE: usize = 13;
+
+/// The `Via` of an answer that the edge makes itself; `None` only if the name cannot stand in a header, which `config`
+/// sees to.
+pub fn via(voice: &Voice) -> Option<HeaderValue> {
+    made::added_to(None, &[b"1.1 ", voice.via.as_bytes()])
+}
+
+/// The head for `server`, made from the viewer's: [`Route::path`] is asked for, with the query of `request.target`.
+///
+/// Hop-by-hop headers, those named in `Connection`, and `Expect` are gone; `Host`, `Via`, `X-Forwarded-For`, the request
+/// id, `CDN-Loop`, `X-Forwarded-Host`/`-Proto` and the origin's own headers are there as the behavior says. The viewer's
+/// headers are read, never changed; the map is built with capacity for all.
+///
+/// `TE` is reduced to `trailers` where trailers are passed on, and then `Connection: te` says so (RFC 9110, section
+/// 10.1.4). A list header that the edge adds to (`Via`, `X-Forwarded-For`, `CDN-Loop`) is sent as one line, and so is
+/// `Cookie` (RFC 9113, section 8.2.3): many applications read only the first line.
+///
 /// Source: Developer Guide, "Request and response behavior for custom origins", HTTP request headers and CloudFront
 /// behavior; RFC 9110, section 7.6.1.
 pub fn for_origin(
+    route: &Route<'_, '_>,
+    server: &Server,
+    request: Request<'_>,
+    viewer: &Viewer<'_>,
+) -> OriginHead {
+    let plan = &route.behavior.origin_request;
+    let mut headers =
+        HeaderMap::with_capacity(request.headers.len() + MOST_MADE + server.headers.len());
+    headers.insert(HOST, host_for(plan, server, viewer.host).clone());
+    copied::copy(route.behavior, request, &mut headers);
+    add_made(
+        route.distribution,
+        plan,
+        request.headers,
+        viewer,
+        &mut headers,
+    );
+    for (name, value) in &server.headers {
+        headers.insert(name.clone(), value.clone());
+    }
+    OriginHead {
+        path_and_query: target::for_origin(&plan.query, &server.path, route.path, request.target),
+        headers,
+    }
+}
+
+/// Headers whose value is the edge's own, or is added to.
+fn add_made(
     distribution: &Distribution,
     plan: &OriginRequest,
-    server: &Server,
-    method: &Method,
-    path: &str,
-    query: Option<&str>,
+    sent: &HeaderMap,
     viewer: &Viewer<'_>,
-    viewer_headers: &HeaderMap,
-) -> OriginHead {
-    let _ = (
-        distribution,
-        plan,
-        server,
-        method,
-        path,
-        query,
-        viewer,
-        viewer_headers,
+    headers: &mut HeaderMap,
+) {
+    let connection = copied::Connection::of(sent);
+    let mut put = |name: HeaderName, value: Option<HeaderValue>| {
+        if let Some(value) = value {
+            headers.insert(name, value);
+        }
+    };
+    if !plan.viewer_user_agent {
+        put(USER_AGENT, Some(made::user_agent()));
+    }
+    if let AcceptEncoding::Normalised { gzip, brotli } = plan.accept_encoding {
+        let value = made::accept_encoding(sent, gzip, brotli);
+        put(header::ACCEPT_ENCODING, value);
+    }
+    put(COOKIE, copied::cookies(&plan.cookies, sent));
+    let before = connection.unless_named(&VIA);
+    let version = made::via_version(viewer.version);
+    put(
+        VIA,
+        made::added_to(
+            before.as_ref(),
+            &[version, distribution.voice.via.as_bytes()],
+        ),
     );
-    todo!()
+    let before = connection.unless_named(&made::X_FORWARDED_FOR);
+    put(
+        made::X_FORWARDED_FOR.clone(),
+        made::value_added_to(before.as_ref(), viewer.address_text),
+    );
+    if plan.forwarded_host_and_proto {
+        put(made::X_FORWARDED_HOST.clone(), viewer.host.cloned());
+        put(
+            made::X_FORWARDED_PROTO.clone(),
+            Some(made::scheme(viewer.scheme)),
+        );
+    }
+    if let LoopCheck::CdnLoop { cdn_id } = &distribution.loops {
+        // RFC 8586, section 2: it must not be taken out, so what `Connection` says of it does not count.
+        let before = Some(sent.get_all(&CDN_LOOP));
+        put(
+            CDN_LOOP.clone(),
+            made::added_to(before.as_ref(), &[cdn_id.as_bytes()]),
+        );
+    }
+    put(
+        distribution.voice.request_id.clone(),
+        Some(viewer.request_id.clone()),
+    );
+    for wanted in &plan.cloudfront_headers {
+        let (name, value) = made::about_the_viewer(*wanted, viewer);
+        put(name.clone(), value);
+    }
+    if plan.trailers && made::accepts_trailers(sent) {
+        put(header::TE, Some(made::trailers()));
+        put(header::CONNECTION, Some(made::te()));
+    }
 }
 
 /// `Host` for this server: also the name for SNI and the certificate when it is not the server's own.
+/// A viewer without `Host` (HTTP/1.0) leaves the server its own.
+/// Source: Developer Guide, "Control origin requests with a policy"; the server's own choice is ours and comes first.
 pub fn host_for<'a>(
     plan: &OriginRequest,
     server: &'a Server,
     viewer_host: Option<&'a HeaderValue>,
 ) -> &'a HeaderValue {
-    let _ = (plan, server, viewer_host);
-    todo!()
+    match &server.host {
+        HostHeader::Own if plan.viewer_host => viewer_host.unwrap_or(&server.own_host),
+        HostHeader::Own => &server.own_host,
+        HostHeader::Viewer => viewer_host.unwrap_or(&server.own_host),
+        HostHeader::Named(name) => name,
+    }
 }
 
 /// Edits an origin's response head in place for the viewer: hop-by-hop headers (and those named in `Connection`) and
 /// edge-owned names removed, `Vary`, `Set-Cookie` and `Location` by the behavior, the response headers policy applied,
 /// `Via` appended. What the edge adds about this request (`X-Cache`, ids, attempts) is [`told`](crate::told)'s.
-/// `viewer_request` is the viewer's own head (for CORS).
+/// `request` is the viewer's own (for CORS); `edge` is there for the names of the target's members (for `Location`).
+///
+/// `Via` has `1.1`, the version of the hop from the origin. An origin's `Proxy-Status` stays: RFC 9209 has every
+/// intermediary append its member. `Public-Key-Pins` and `Alternate-Protocol` pass: that CloudFront still removes them is
+/// unconfirmed.
+/// Source: Developer Guide, "Request and response behavior for custom origins", HTTP response headers that CloudFront
+/// removes or updates; "Understand response headers policies"; RFC 9110, sections 7.6.1 and 7.6.3.
 pub fn for_viewer(
-    distribution: &Distribution,
-    behavior: &Behavior,
-    target: &Target,
-    origins: &[tideover_config::Origin],
+    edge: &Edge,
+    route: &Route<'_, '_>,
     viewer: &Viewer<'_>,
-    viewer_request: &HeaderMap,
-    method: &Method,
+    request: Request<'_>,
     status: StatusCode,
     headers: &mut HeaderMap,
 ) {
-    let _ = (
-        distribution,
-        behavior,
-        target,
-        origins,
-        viewer,
-        viewer_request,
-        method,
-        status,
-        headers,
+    let distribution = route.distribution;
+    let plan = &route.behavior.viewer_response;
+    remove_what_is_not_for_viewers(distribution, plan.trailers, headers);
+    if let Some(kept) = &plan.vary_kept {
+        reduce_vary(kept, headers);
+    }
+    if !plan.set_cookie {
+        headers.remove(SET_COOKIE);
+    }
+    // RFC 9110, section 10.2.2: elsewhere `Location` means nothing.
+    let is_followed = status.is_redirection() || status == StatusCode::CREATED;
+    if plan.rewrite_location
+        && is_followed
+        && let Some(location) = headers.get(LOCATION)
+        && let Some(turned) = location::for_viewer(location, edge, route, viewer)
+    {
+        headers.insert(LOCATION, turned);
+    }
+    if let Some(policy) = &plan.policy {
+        apply(policy, distribution, request, headers);
+    }
+    let via = made::added_to(
+        Some(&headers.get_all(VIA)),
+        &[b"1.1 ", distribution.voice.via.as_bytes()],
     );
-    todo!()
+    if let Some(via) = via {
+        headers.insert(VIA, via);
+    }
 }
 
-/// Whether a header belongs to one connection only. Source: RFC 9110, section 7.6.1.
+fn remove_what_is_not_for_viewers(
+    distribution: &Distribution,
+    trailers: bool,
+    headers: &mut HeaderMap,
+) {
+    let voice = &distribution.voice;
+    let pop = voice.pop.as_ref().map(|(name, _)| name);
+    // Owned, because the header that it is read from goes too.
+    let named = copied::Connection::of(headers).all_names();
+    let must_go = |name: &HeaderName| {
+        (is_hop_by_hop(name) && !(trailers && *name == TRAILER))
+            || name.as_str() == "x-cache"
+            || name.as_str() == "tideover-attempts"
+            || *name == voice.request_id
+            || Some(name) == pop
+            || named.contains(name)
+    };
+    // Few of them are ever there: looking again after each is cheaper than a look-up for every name there is.
+    while let Some(name) = headers.keys().find(|name| must_go(name)).cloned() {
+        headers.remove(name);
+    }
+}
+
+/// Leaves `Accept-Encoding`, `Cookie`, `*` and the names in `kept`. What `Vary: *` becomes without a cache is not
+/// documented: it is left, since taking it away could let a cache behind us mix up answers.
+fn reduce_vary(kept: &[HeaderName], headers: &mut HeaderMap) {
+    let stays = |token: &&[u8]| {
+        token.eq_ignore_ascii_case(b"accept-encoding")
+            || token.eq_ignore_ascii_case(b"cookie")
+            || *token == b"*"
+            || kept
+                .iter()
+                .any(|name| token.eq_ignore_ascii_case(name.as_str().as_bytes()))
+    };
+    let tokens = || {
+        headers
+            .get_all(VARY)
+            .iter()
+            .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
+            .map(<[u8]>::trim_ascii)
+    };
+    if tokens().all(|token| stays(&token)) {
+        return;
+    }
+    let reduced = tokens().filter(stays).collect::<Vec<_>>().join(&b", "[..]);
+    match HeaderValue::try_from(reduced) {
+        Ok(vary) if !vary.is_empty() => {
+            headers.insert(VARY, vary);
+        }
+        Ok(_) | Err(_) => {
+            headers.remove(VARY);
+        }
+    }
+}
+
+/// Removals first, then additions. A removed `Server` is followed by the edge's own; a removed `Date` by the connection's.
+fn apply(
+    policy: &ResponseHeadersPolicy,
+    distribution: &Distribution,
+    request: Request<'_>,
+    headers: &mut HeaderMap,
+) {
+    for name in &policy.removed {
+        headers.remove(name);
+    }
+    if policy.removed.contains(&SERVER) {
+        headers.insert(SERVER, distribution.voice.server.clone());
+    }
+    for (name, value, replaces) in &policy.set {
+        if *replaces || !headers.contains_key(name) {
+            headers.insert(name.clone(), value.clone());
+        }
+    }
+    if let Some(cors) = &policy.cors {
+        cors::answer(cors, request, headers);
+    }
+}
+
+/// Whether a header belongs to one connection only. `Trailer` is among them although a proxy may pass it on with the
+/// trailers that it announces. Source: RFC 9110, section 7.6.1; RFC 7540, section 3.2.1 (`HTTP2-Settings`).
 pub fn is_hop_by_hop(name: &HeaderName) -> bool {
-    let _ = name;
-    todo!()
+    match *name {
+        header::CONNECTION
+        | header::PROXY_AUTHENTICATE
+        | header::PROXY_AUTHORIZATION
+        | header::TE
+        | TRAILER
+        | header::TRANSFER_ENCODING
+        | header::UPGRADE => true,
+        _ => matches!(
+            name.as_str(),
+            "keep-alive" | "proxy-connection" | "http2-settings"
+        ),
+    }
 }

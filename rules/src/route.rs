@@ -1,9 +1,26 @@
 //! Host, path and method -> distribution, behavior and target; or what the viewer is told instead.
 
 use std::borrow::Cow;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
-use http::{HeaderMap, Method, StatusCode, Version};
-use tideover_config::{Behavior, Distribution, Edge, Target, ViewerScheme};
+use http::header::VIA;
+use http::{HeaderMap, HeaderName, Method, StatusCode, Version};
+use tideover_config::{
+    Behavior, Distribution, Edge, GetBody, Hosts, Limits, LoopCheck, MethodSet, Target,
+    ViewerProtocol, ViewerScheme,
+};
+
+/// `CDN-Loop`, RFC 8586.
+pub(crate) static CDN_LOOP: HeaderName = HeaderName::from_static("cdn-loop");
+
+/// No path and query is longer, whatever the config says: with any origin path in front it still is a target that the
+/// HTTP library can hold (65,534 bytes).
+const MOST_URL_BYTES: usize = 65_000;
+
+/// More `Via` elements of CloudFront distributions than this are a chain too long.
+/// Source: Developer Guide, "HTTP 403 status code"; whether the answering distribution counts is not said there, so the
+/// longer chain is served.
+const MOST_DISTRIBUTIONS_IN_VIA: usize = 2;
 
 /// What routing knows of a request.
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +39,7 @@ pub struct Arrival<'r> {
     pub version: Version,
     /// True if the request has a body (a length above 0, or chunked).
     pub has_body: bool,
-    /// For the loop check only.
+    /// For the loop check and the length of the head only.
     pub headers: &'r HeaderMap,
 }
 
@@ -38,7 +55,7 @@ pub struct Route<'e, 'r> {
     /// Who answers.
     pub target: &'e Target,
     /// The path to ask the origin for: as sent, or the default root object.
-    pub path: Cow<'r, str>,
+    pub path: &'r str,
 }
 
 /// What the viewer is told instead of an origin's answer.
@@ -64,21 +81,293 @@ pub enum Refusal {
     RedirectToHttps(StatusCode),
 }
 
+impl Refusal {
+    /// The status of the answer. Source: Developer Guide, "Request and response behavior for custom origins";
+    /// RFC 8586 names no status, 508 is the custom of those who send `CDN-Loop`.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::UnknownHost
+            | Self::Disabled
+            | Self::MethodNotAllowed
+            | Self::GetWithBody
+            | Self::HttpsRequired => StatusCode::FORBIDDEN,
+            Self::UrlTooLong | Self::HeadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Loop(status) | Self::RedirectToHttps(status) => *status,
+        }
+    }
+}
+
 /// Where the request goes, or why not. A refusal comes with the distribution whose voice it is spoken in, if one was found.
 ///
-/// The order of checks: host, enabled, URL length, loop, behavior, protocol, method, body.
+/// The order of checks: host, enabled, URL length, head length, loop, behavior, protocol, method, body.
 /// Source: Developer Guide, "All distribution settings reference"; "Request and response behavior for custom origins";
 /// where the order is not documented it is ours.
-pub fn route<'e, 'r>(
+pub fn route<'e: 'r, 'r>(
     edge: &'e Edge,
     arrival: &Arrival<'r>,
 ) -> Result<Route<'e, 'r>, (Refusal, Option<&'e Distribution>)> {
-    let _ = (edge, arrival);
-    todo!()
+    let distribution = distribution(edge, arrival.host).ok_or((Refusal::UnknownHost, None))?;
+    let refused = |refusal| Err((refusal, Some(distribution)));
+    if !distribution.enabled {
+        return refused(Refusal::Disabled);
+    }
+    if let Some(refusal) = too_long(&edge.listen.limits, arrival)
+        .or_else(|| went_in_a_circle(distribution, arrival.headers))
+    {
+        return refused(refusal);
+    }
+    let route = within(edge, distribution, arrival.method, arrival.path);
+    match refusal_of(route.behavior, arrival) {
+        Some(refusal) => refused(refusal),
+        None => Ok(route),
+    }
 }
 
-/// The distribution that answers to `host`, any letter case.
+/// Where a request of the edge's own goes: a custom error page is fetched by the distribution's behaviors, and nothing of
+/// that is refused.
+pub fn within<'e: 'r, 'r>(
+    edge: &'e Edge,
+    distribution: &'e Distribution,
+    method: &Method,
+    path: &'r str,
+) -> Route<'e, 'r> {
+    let path = match &distribution.default_root_object {
+        Some(root) if path == "/" => root,
+        Some(_) | None => path,
+    };
+    let (behavior_index, behavior) = behavior(distribution, method, path);
+    Route {
+        distribution,
+        behavior,
+        behavior_index,
+        target: edge.target(behavior.target),
+        path,
+    }
+}
+
+/// The distribution that answers to `host`, any letter case. An exact name comes before a wildcard, a longer wildcard
+/// before a shorter one. An empty host is nobody's but of the one that takes any.
+/// Source: Developer Guide, "Use custom URLs by adding alternate domain names".
 pub fn distribution<'e>(edge: &'e Edge, host: &str) -> Option<&'e Distribution> {
-    let _ = (edge, host);
-    todo!()
+    let hosts = &edge.hosts;
+    let index = exact(hosts, host)
+        .or_else(|| wildcard(hosts, host))
+        .or_else(|| hosts.local.filter(|_| is_local(host)))
+        .or(hosts.any)?;
+    edge.distributions.get(usize::from(index))
+}
+
+/// The path that patterns are compared with: repeated slashes as one, then `.` and `..` resolved (RFC 3986, section
+/// 5.2.4). Escapes are left alone. Borrowed where nothing changes; the origin is always sent the path as it came.
+/// Source: Developer Guide, "All distribution settings reference", path pattern.
+pub fn normalised(path: &str) -> Cow<'_, str> {
+    if !path.starts_with('/') || is_normal(path.as_bytes()) {
+        return Cow::Borrowed(path);
+    }
+    let mut segments: Vec<&str> = Vec::new();
+    let mut ends_open = false;
+    for segment in path.split('/') {
+        ends_open = matches!(segment, "" | "." | "..");
+        match segment {
+            "" | "." => {}
+            ".." => {
+                segments.pop();
+            }
+            name => segments.push(name),
+        }
+    }
+    let mut normal = String::with_capacity(path.len());
+    for segment in &segments {
+        normal.push('/');
+        normal.push_str(segment);
+    }
+    if ends_open || segments.is_empty() {
+        normal.push('/');
+    }
+    Cow::Owned(normal)
+}
+
+/// Neither `//` nor a segment that is `.` or `..`.
+fn is_normal(path: &[u8]) -> bool {
+    let mut rest = path;
+    while let [first, after @ ..] = rest {
+        if *first == b'/' {
+            match after {
+                [b'/', ..] | [b'.'] | [b'.', b'/', ..] | [b'.', b'.'] | [b'.', b'.', b'/', ..] => {
+                    return false;
+                }
+                _ => {}
+            }
+        }
+        rest = after;
+    }
+    true
+}
+
+/// The first behavior that takes the request; the last one takes everything.
+fn behavior<'e>(
+    distribution: &'e Distribution,
+    method: &Method,
+    path: &str,
+) -> (usize, &'e Behavior) {
+    let path = normalised(path);
+    let last = distribution.behaviors.len() - 1;
+    distribution
+        .behaviors
+        .iter()
+        .enumerate()
+        .find(|(index, behavior)| {
+            // The default behavior needs no comparison: it takes what is left.
+            *index == last
+                || (behavior
+                    .for_methods
+                    .is_none_or(|methods| methods.contains(method))
+                    && behavior.path.matches(&path))
+        })
+        .expect("compile checked that there is a default behavior")
+}
+
+fn refusal_of(behavior: &Behavior, arrival: &Arrival<'_>) -> Option<Refusal> {
+    let method = arrival.method;
+    let is_read = MethodSet::READS.contains(method);
+    if arrival.scheme == ViewerScheme::Http {
+        match behavior.viewer_protocol {
+            ViewerProtocol::HttpAndHttps => {}
+            ViewerProtocol::HttpsOnly => return Some(Refusal::HttpsRequired),
+            ViewerProtocol::RedirectToHttps if is_read => {
+                return Some(Refusal::RedirectToHttps(StatusCode::MOVED_PERMANENTLY));
+            }
+            // An HTTP/1.0 client does not know 307 and might turn a write into a GET.
+            ViewerProtocol::RedirectToHttps if arrival.version <= Version::HTTP_10 => {
+                return Some(Refusal::HttpsRequired);
+            }
+            ViewerProtocol::RedirectToHttps if MethodSet::ALL.contains(method) => {
+                return Some(Refusal::RedirectToHttps(StatusCode::TEMPORARY_REDIRECT));
+            }
+            ViewerProtocol::RedirectToHttps => return Some(Refusal::MethodNotAllowed),
+        }
+    }
+    if !behavior.allowed_methods.contains(method) {
+        return Some(Refusal::MethodNotAllowed);
+    }
+    (arrival.has_body && is_read && behavior.get_body == GetBody::Refused)
+        .then_some(Refusal::GetWithBody)
+}
+
+/// Source: Developer Guide, "Quotas": maximum length of a URL; maximum length of a request, headers and query strings included.
+fn too_long(limits: &Limits, arrival: &Arrival<'_>) -> Option<Refusal> {
+    let url_bytes = arrival.path.len() + arrival.query.map_or(0, |query| query.len() + 1);
+    if url_bytes > limits.url_bytes.min(MOST_URL_BYTES) {
+        return Some(Refusal::UrlTooLong);
+    }
+    // `: ` and the line's end count too.
+    let head_bytes: usize = arrival
+        .headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 4)
+        .sum();
+    (url_bytes + head_bytes > limits.head_bytes).then_some(Refusal::HeadTooLarge)
+}
+
+fn went_in_a_circle(distribution: &Distribution, headers: &HeaderMap) -> Option<Refusal> {
+    match &distribution.loops {
+        LoopCheck::Via => {
+            let mut others = 0;
+            let own = distribution.voice.via.as_bytes();
+            let is_own_or_too_many = elements(headers, &VIA).any(|element| {
+                let by = received_by(element);
+                others += usize::from(is_a_distribution(by));
+                by == own || others > MOST_DISTRIBUTIONS_IN_VIA
+            });
+            is_own_or_too_many.then_some(Refusal::Loop(StatusCode::FORBIDDEN))
+        }
+        LoopCheck::CdnLoop { cdn_id } => elements(headers, &CDN_LOOP)
+            .any(|element| {
+                let id = element.split(|byte| *byte == b';').next();
+                id.is_some_and(|id| id.trim_ascii().eq_ignore_ascii_case(cdn_id.as_bytes()))
+            })
+            .then_some(Refusal::Loop(StatusCode::LOOP_DETECTED)),
+    }
+}
+
+/// The elements of a list header, over all its lines.
+fn elements<'h>(headers: &'h HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'h [u8]> {
+    headers
+        .get_all(name)
+        .iter()
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
+        .map(<[u8]>::trim_ascii)
+}
+
+/// What follows the version in an element of `Via`, comment included.
+fn received_by(element: &[u8]) -> &[u8] {
+    let version = element
+        .iter()
+        .take_while(|byte| !byte.is_ascii_whitespace());
+    element
+        .get(version.count()..)
+        .unwrap_or_default()
+        .trim_ascii_start()
+}
+
+fn is_a_distribution(received_by: &[u8]) -> bool {
+    received_by
+        .split(u8::is_ascii_whitespace)
+        .next()
+        .is_some_and(|host| host.ends_with(b".cloudfront.net"))
+}
+
+fn exact(hosts: &Hosts, host: &str) -> Option<u16> {
+    if hosts.exact.is_empty() {
+        return None;
+    }
+    if !host.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return hosts.exact.get(host).copied();
+    }
+    // No name is longer than 253 bytes: lower case needs no allocation.
+    let mut space = [0; 253];
+    let lower = space.get_mut(..host.len())?;
+    lower.copy_from_slice(host.as_bytes());
+    lower.make_ascii_lowercase();
+    hosts.exact.get(std::str::from_utf8(lower).ok()?).copied()
+}
+
+fn wildcard(hosts: &Hosts, host: &str) -> Option<u16> {
+    hosts
+        .wildcards
+        .iter()
+        .find(|(suffix, _)| {
+            // Something has to stand for the star.
+            let end = host.len().checked_sub(suffix.len());
+            end.filter(|end| *end > 0)
+                .and_then(|end| host.as_bytes().get(end..))
+                .is_some_and(|end| end.eq_ignore_ascii_case(suffix.as_bytes()))
+        })
+        .map(|(_, index)| *index)
+}
+
+/// `localhost`, `*.localhost` (RFC 6761, section 6.3), or a loopback address.
+fn is_local(host: &str) -> bool {
+    let ends_in_localhost = host
+        .len()
+        .checked_sub("localhost".len())
+        .and_then(|start| Some((host.get(..start)?, host.get(start..)?)))
+        .is_some_and(|(before, end)| {
+            end.eq_ignore_ascii_case("localhost") && (before.is_empty() || before.ends_with('.'))
+        });
+    ends_in_localhost
+        || host
+            .parse::<Ipv4Addr>()
+            .is_ok_and(|address| address.is_loopback())
+        || host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'))
+            .and_then(|host| host.parse::<Ipv6Addr>().ok())
+            .is_some_and(|address| address.is_loopback() || is_mapped_loopback(&address))
+}
+
+fn is_mapped_loopback(address: &Ipv6Addr) -> bool {
+    address
+        .to_ipv4_mapped()
+        .is_some_and(|address| address.is_loopback())
 }

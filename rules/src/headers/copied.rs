@@ -1,0 +1,208 @@
+//! Which of the viewer's headers an origin is sent as they came.
+
+use http::header::{self, CONNECTION, COOKIE, GetAll};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use tideover_config::{
+    AcceptEncoding, Behavior, HeaderSelection, MethodSet, NameSelection, OriginRequest,
+    wildcard_matches,
+};
+
+use super::Request;
+
+/// Copies what goes on into `headers`.
+pub(super) fn copy(behavior: &Behavior, request: Request<'_>, headers: &mut HeaderMap) {
+    let connection = Connection::of(request.headers);
+    for (name, value) in request.headers {
+        if goes_on(behavior, request.method, name) && !connection.names(name) {
+            headers.append(name.clone(), value.clone());
+        }
+    }
+}
+
+/// How a header fares under the two selections that name what they let through.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Row {
+    /// Goes with every request.
+    Always,
+    /// Not without being listed; `ForwardedValues` lets it through unasked.
+    Ordinary,
+    /// Not without being listed, by `ForwardedValues` neither.
+    Listed,
+}
+
+/// Whether a header goes on as it is; what the edge makes or adds to by itself does not. The rows are those of the
+/// Developer Guide, "Request and response behavior for custom origins", HTTP request headers and CloudFront behavior.
+///
+/// What describes a body, conditions and ranges always go: a policy's caching would ask for them, and without a cache it
+/// is the viewer's that are asked for.
+fn goes_on(behavior: &Behavior, method: &Method, name: &HeaderName) -> bool {
+    let plan = &behavior.origin_request;
+    match *name {
+        // Hop by hop, or the framing of a body; `Expect` is answered by this hop. The last three are made, or added to.
+        CONNECTION
+        | header::CONTENT_LENGTH
+        | header::EXPECT
+        | header::PROXY_AUTHENTICATE
+        | header::PROXY_AUTHORIZATION
+        | header::TE
+        | header::TRANSFER_ENCODING
+        | header::UPGRADE
+        | header::HOST
+        | header::VIA
+        | COOKIE => false,
+        header::TRAILER => plan.trailers,
+        header::USER_AGENT => plan.viewer_user_agent,
+        header::ACCEPT_ENCODING => plan.accept_encoding == AcceptEncoding::Viewer,
+        header::AUTHORIZATION => {
+            authorization_goes_on(behavior, method) && selects(&plan.headers, name, Row::Always)
+        }
+        header::IF_MATCH
+        | header::IF_MODIFIED_SINCE
+        | header::IF_NONE_MATCH
+        | header::IF_RANGE
+        | header::IF_UNMODIFIED_SINCE
+        | header::RANGE => selects(&plan.headers, name, Row::Always),
+        header::ACCEPT | header::ACCEPT_CHARSET | header::ACCEPT_LANGUAGE | header::REFERER => {
+            selects(&plan.headers, name, Row::Listed)
+        }
+        _ => other_goes_on(plan, name),
+    }
+}
+
+/// The names that http has no constant for, and those that nobody has a rule for.
+///
+/// `X-Real-IP` and `X-Forwarded-Proto` are the edge's to say, whoever asks for them. The names that CloudFront makes
+/// itself (`CloudFront-*`, `X-Edge-*`) are no viewer's where the edge stands in for CloudFront; an edge that tells
+/// origins about viewers in `X-Forwarded-*` may stand behind the real one, and lets them through.
+fn other_goes_on(plan: &OriginRequest, name: &HeaderName) -> bool {
+    match name.as_str() {
+        "keep-alive" | "proxy-connection" | "http2-settings" | "x-forwarded-for" | "x-real-ip"
+        | "x-forwarded-proto" | "tideover-token" => false,
+        "x-forwarded-host" if plan.forwarded_host_and_proto => false,
+        "x-http-method-override" => selects(&plan.headers, name, Row::Listed),
+        text if text.starts_with("content-") => selects(&plan.headers, name, Row::Always),
+        text if !plan.forwarded_host_and_proto
+            && (text.starts_with("x-edge-") || is_about_the_viewer(text)) =>
+        {
+            false
+        }
+        _ => selects(&plan.headers, name, Row::Ordinary),
+    }
+}
+
+fn selects(selection: &HeaderSelection, name: &HeaderName, row: Row) -> bool {
+    match selection {
+        HeaderSelection::All => true,
+        HeaderSelection::AllExcept(dropped) => !dropped.contains(name),
+        HeaderSelection::Only(kept) => row == Row::Always || kept.contains(name),
+        HeaderSelection::LegacyWith(kept) => row != Row::Listed || kept.contains(name),
+    }
+}
+
+/// Writes always carry it; GET and HEAD where the behavior says so; OPTIONS also where it is not a cached method, which
+/// shows in its not falling through.
+fn authorization_goes_on(behavior: &Behavior, method: &Method) -> bool {
+    behavior.origin_request.authorization
+        || MethodSet::WRITES.contains(method)
+        || (*method == Method::OPTIONS && !behavior.falls_through.contains(method))
+}
+
+/// The names of Developer Guide, "Add CloudFront request headers".
+fn is_about_the_viewer(name: &str) -> bool {
+    name.strip_prefix("cloudfront-").is_some_and(|rest| {
+        rest.starts_with("viewer-") || rest.starts_with("is-") || rest == "forwarded-proto"
+    })
+}
+
+/// `Cookie` with the chosen ones, in one line; `None` if none is left.
+pub(super) fn cookies(selection: &NameSelection, sent: &HeaderMap) -> Option<HeaderValue> {
+    let patterns_have = |names: &[String], name: &[u8]| {
+        names
+            .iter()
+            .any(|pattern| wildcard_matches(pattern.as_bytes(), name))
+    };
+    let is_kept = |cookie: &&[u8]| {
+        let name = cookie.split(|byte| *byte == b'=').next();
+        let name = name.unwrap_or_default().trim_ascii_end();
+        match selection {
+            NameSelection::All => true,
+            NameSelection::None => false,
+            NameSelection::Only(kept) => patterns_have(kept, name),
+            NameSelection::Except(dropped) => !patterns_have(dropped, name),
+        }
+    };
+    if *selection == NameSelection::None || Connection::of(sent).names(&COOKIE) {
+        return None;
+    }
+    let mut lines = sent.get_all(COOKIE).iter();
+    let first = lines.next()?;
+    if *selection == NameSelection::All && lines.next().is_none() {
+        return Some(first.clone());
+    }
+    let mut chosen = Vec::new();
+    for cookie in sent
+        .get_all(COOKIE)
+        .iter()
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b';'))
+        .map(<[u8]>::trim_ascii)
+        .filter(|cookie| !cookie.is_empty())
+        .filter(is_kept)
+    {
+        if !chosen.is_empty() {
+            chosen.extend_from_slice(b"; ");
+        }
+        chosen.extend_from_slice(cookie);
+    }
+    HeaderValue::try_from(chosen)
+        .ok()
+        .filter(|value| !value.is_empty())
+}
+
+/// What `Connection` says of other headers. Source: RFC 9110, section 7.6.1.
+#[derive(Clone, Copy)]
+pub(super) struct Connection<'h> {
+    headers: &'h HeaderMap,
+    /// False for `keep-alive` and `close`, which are no headers of anybody: nothing needs comparing then.
+    names_headers: bool,
+}
+
+impl<'h> Connection<'h> {
+    pub(super) fn of(headers: &'h HeaderMap) -> Self {
+        let names_headers = options(headers).any(|option| {
+            !option.eq_ignore_ascii_case(b"keep-alive") && !option.eq_ignore_ascii_case(b"close")
+        });
+        Self {
+            headers,
+            names_headers,
+        }
+    }
+
+    pub(super) fn names(self, name: &HeaderName) -> bool {
+        self.names_headers
+            && options(self.headers)
+                .any(|option| option.eq_ignore_ascii_case(name.as_str().as_bytes()))
+    }
+
+    /// The lines of `name`, unless it is for this connection only.
+    pub(super) fn unless_named(self, name: &HeaderName) -> Option<GetAll<'h, HeaderValue>> {
+        (!self.names(name)).then(|| self.headers.get_all(name))
+    }
+
+    /// All names; empty, and not allocated, where there is nothing but `keep-alive` and `close`.
+    pub(super) fn all_names(self) -> Vec<HeaderName> {
+        if !self.names_headers {
+            return Vec::new();
+        }
+        options(self.headers)
+            .filter_map(|option| HeaderName::from_bytes(option).ok())
+            .collect()
+    }
+}
+
+fn options(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+    headers
+        .get_all(CONNECTION)
+        .iter()
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
+        .map(<[u8]>::trim_ascii)
+}
