@@ -20,6 +20,7 @@ mod json;
 pub mod listener;
 pub mod origin;
 mod policies;
+mod print;
 mod problem;
 mod spelling;
 mod toml;
@@ -41,6 +42,7 @@ pub use origin::{
     Member, Origin, OriginId, OriginKind, OriginScheme, OriginTls, Page, Server, StatusSet, Target,
     TargetId, Timers, Trust,
 };
+pub use print::to_toml;
 pub use problem::{Problem, Problems, Severity};
 
 use std::path::{Path, PathBuf};

@@ -22,6 +22,8 @@ const MOST_GROUPS_FAITHFUL: usize = 10;
 
 /// The targets so far, and the names by which behaviors find them.
 pub(super) struct Targets<'w> {
+    defaults: &'w Defaults,
+    compiled: &'w [Origin],
     list: Vec<Target>,
     origins: HashMap<&'w str, OriginId>,
     groups: HashMap<&'w str, TargetId>,
@@ -32,11 +34,13 @@ impl<'w> Targets<'w> {
     /// The groups; single origins follow as they are asked for.
     pub(super) fn new(
         written: &'w Written,
-        defaults: &Defaults,
-        compiled: &[Origin],
+        defaults: &'w Defaults,
+        compiled: &'w [Origin],
         problems: &mut Vec<Problem>,
     ) -> Self {
         let mut targets = Self {
+            defaults,
+            compiled,
             list: Vec::new(),
             origins: HashMap::new(),
             groups: HashMap::new(),
@@ -67,7 +71,7 @@ impl<'w> Targets<'w> {
                 problems.push(taken(&group.id));
             }
             // Even a group that cannot be named is looked through for problems.
-            let target = targets.group(group, written, defaults, compiled, problems);
+            let target = targets.group(group, written, problems);
             targets.list.push(target);
         }
         targets
@@ -77,10 +81,9 @@ impl<'w> Targets<'w> {
         &self,
         group: &written::OriginGroup,
         written: &Written,
-        defaults: &Defaults,
-        compiled: &[Origin],
         problems: &mut Vec<Problem>,
     ) -> Target {
+        let (defaults, compiled) = (self.defaults, self.compiled);
         let criteria = GroupCriteria::of(group, defaults, problems);
         let mut members: Vec<Member> = Vec::new();
         for said in &group.members {
@@ -152,8 +155,6 @@ impl<'w> Targets<'w> {
     pub(super) fn named(
         &mut self,
         said: &At<String>,
-        defaults: &Defaults,
-        compiled: &[Origin],
         problems: &mut Vec<Problem>,
     ) -> Option<TargetId> {
         let name = said.value.as_str();
@@ -184,8 +185,8 @@ impl<'w> Targets<'w> {
             self.list.push(Target {
                 name: name.into(),
                 is_group: false,
-                members: vec![alone.member(origin, None, defaults, compiled)],
-                deadline: defaults.deadline,
+                members: vec![alone.member(origin, None, self.defaults, self.compiled)],
+                deadline: self.defaults.deadline,
             });
         }
         Some(id)
