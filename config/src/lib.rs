@@ -78,6 +78,12 @@ pub fn load_text(path: &Path, text: &str, overrides: &Overrides) -> Result<Loade
     } else {
         toml::walk(text, path, &mut problems)
     };
+    if written.is_none()
+        && let Some(other) = cloudfront::recognise_other(text, path)
+    {
+        // It was never meant as what it was read as, so what is wrong with it as such helps nobody.
+        problems = vec![other];
+    }
     finish(written, overrides, problems)
 }
 

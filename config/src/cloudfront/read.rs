@@ -4,10 +4,18 @@
 use super::spot::Spot;
 use crate::written::{
     At, Behavior, Distribution, ErrorResponse, ForwardedValues, Member, Origin, OriginGroup,
+    Written,
 };
 
+/// Adds the distribution in `config`, its origins and its groups to `written`.
+pub(crate) fn read(config: &Spot<'_>, wrapper: Option<&Spot<'_>>, written: &mut Written) {
+    written.origins.extend(origins(config));
+    written.groups.extend(groups(config));
+    written.distributions.push(distribution(config, wrapper));
+}
+
 /// The distribution in `config`; `wrapper` is what `get-distribution` prints around it, with Id and DomainName.
-pub(crate) fn distribution(config: &Spot<'_>, wrapper: Option<&Spot<'_>>) -> Distribution {
+fn distribution(config: &Spot<'_>, wrapper: Option<&Spot<'_>>) -> Distribution {
     let place = config.place();
     Distribution {
         id: wrapper
@@ -41,7 +49,7 @@ pub(crate) fn distribution(config: &Spot<'_>, wrapper: Option<&Spot<'_>>) -> Dis
 }
 
 /// The origins of `config` that have an Id: without one nothing can name them.
-pub(crate) fn origins(config: &Spot<'_>) -> Vec<Origin> {
+fn origins(config: &Spot<'_>) -> Vec<Origin> {
     config.list("Origins").iter().filter_map(origin).collect()
 }
 
@@ -107,7 +115,7 @@ fn origin(spot: &Spot<'_>) -> Option<Origin> {
 }
 
 /// The origin groups of `config` that have an Id.
-pub(crate) fn groups(config: &Spot<'_>) -> Vec<OriginGroup> {
+fn groups(config: &Spot<'_>) -> Vec<OriginGroup> {
     config
         .list("OriginGroups")
         .iter()
