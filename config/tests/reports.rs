@@ -1,4 +1,5 @@
-//! Every `NAME.toml` in `tests/fixtures/toml` gives exactly the report in `NAME.report` beside it.
+//! Every `NAME.toml` in `tests/fixtures/toml`, and every `NAME.json` in `tests/fixtures/cloudfront` and whatever else
+//! people take for a distribution there, gives exactly the report in `NAME.report` beside it.
 //! `UPDATE_FIXTURES=1 cargo test -p tideover-config --test reports` writes the reports anew; read the difference.
 
 use std::fmt::Write as _;
@@ -7,14 +8,13 @@ use std::path::{Path, PathBuf};
 use tideover_config::{Overrides, load_text};
 
 fn configs() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/toml");
-    let mut configs: Vec<PathBuf> = std::fs::read_dir(folder)
-        .expect("the fixtures are there")
+    let folders = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures");
+    let mut configs: Vec<PathBuf> = ["toml", "cloudfront"]
+        .iter()
+        .flat_map(|folder| std::fs::read_dir(folders.join(folder)).expect("the fixtures are there"))
         .map(|entry| entry.expect("an entry").path())
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "toml")
-        })
+        .filter(|path| path.is_file() && path.extension().is_some_and(|kind| kind != "report"))
+        .chain([folders.join("examples/petclinic.cloudfront.json")])
         .collect();
     configs.sort();
     configs

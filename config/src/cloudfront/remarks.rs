@@ -18,6 +18,8 @@ pub(crate) struct Remarks {
     repeats: Vec<(usize, usize)>,
     /// What asks for caching.
     caching: Vec<Place>,
+    /// What is set and says nothing to an edge that stands alone.
+    meaningless: Vec<(&'static str, Place)>,
 }
 
 impl Remarks {
@@ -60,9 +62,12 @@ impl Remarks {
             Remark::Caching => return self.caching.push(spot.place()),
             Remark::Note => Some(Severity::Note),
             Remark::NoteFor(values) if is_one_of(spot, values) => Some(Severity::Note),
-            Remark::NoteFor(_) | Remark::ByFate => by_fate,
+            Remark::ByEvent if !runs_at_a_request(spot) => Some(Severity::Warning),
+            Remark::NoteFor(_) | Remark::ByFate | Remark::ByEvent => by_fate,
         };
-        let Some(severity) = severity else { return };
+        let Some(severity) = severity else {
+            return self.meaningless.push((name(row), spot.place()));
+        };
         let found = what_is_set(spot, row);
         if severity < Severity::NotEnforced {
             let first = *self
@@ -118,6 +123,22 @@ impl Remarks {
             }
         }
         problems.append(&mut self.found);
+        if let Some((_, first)) = self.meaningless.first() {
+            let mut names: Vec<String> = Vec::new();
+            for (name, _) in &self.meaningless {
+                if !names.iter().any(|known| known == name) {
+                    names.push((*name).to_owned());
+                }
+            }
+            let others = match names.get(1..) {
+                None | Some([]) => String::new(),
+                Some(others) => format!(", as do {}", and(others)),
+            };
+            problems.push(first.note(
+                format!("says nothing to an edge that stands alone{others}"),
+                "`tideover fields` tells why of each",
+            ));
+        }
         if let Some((first, others)) = self.caching.split_first() {
             let mut also: Vec<String> = others
                 .iter()
@@ -138,6 +159,14 @@ impl Remarks {
             ));
         }
     }
+}
+
+/// True if one of these associations runs when a request comes in, or when it cannot be told.
+fn runs_at_a_request(spot: &Spot<'_>) -> bool {
+    spot.items().iter().any(|item| {
+        item.text("EventType")
+            .is_none_or(|event| !event.value.ends_with("-response"))
+    })
 }
 
 fn is_scalar(kind: Kind) -> bool {
@@ -171,16 +200,41 @@ fn is_set(spot: &Spot<'_>, row: &Field) -> bool {
     }
 }
 
-/// The rows below an object that are set and matter.
-fn set_below(spot: &Spot<'_>, row: &Field) -> Vec<(&'static Field, Value)> {
-    below(row.path)
-        .iter()
-        .filter(|row| row.fate != Fate::Meaningless)
-        .filter_map(|row| {
-            let value = spot.get(name(row))?;
-            is_set(&value, row).then(|| (*row, value.node.value.clone()))
-        })
-        .collect()
+/// The rows below an object that are set and matter: their names, and those of what is inside them.
+fn set_below(spot: &Spot<'_>, row: &Field) -> Vec<String> {
+    let mut names = Vec::new();
+    for inner in below(row.path) {
+        let matters = inner.fate != Fate::Meaningless || row.fate == Fate::Meaningless;
+        let Some(value) = spot.get(name(inner)).filter(|_| matters) else {
+            continue;
+        };
+        if !is_set(&value, inner) {
+            continue;
+        }
+        let deeper = match inner.kind {
+            Kind::Object => set_below(&value, inner),
+            Kind::Text
+            | Kind::Flag
+            | Kind::Number
+            | Kind::Decimal
+            | Kind::Texts
+            | Kind::Numbers
+            | Kind::Objects
+            | Kind::BareObjects => Vec::new(),
+        };
+        if deeper.is_empty() {
+            names.push(match value.node.text() {
+                Some(_) => format!("{} {}", name(inner), value.shown()),
+                None => name(inner).to_owned(),
+            });
+        }
+        names.extend(
+            deeper
+                .into_iter()
+                .map(|deep| format!("{}.{deep}", name(inner))),
+        );
+    }
+    names
 }
 
 /// What of a field is set, as a clause.
@@ -196,13 +250,7 @@ fn what_is_set(spot: &Spot<'_>, row: &Field) -> String {
             }
         }
         (Value::Object(_), _) => {
-            let mut parts: Vec<String> = set_below(spot, row)
-                .into_iter()
-                .map(|(below, value)| match (row.kind, value) {
-                    (Kind::Texts, Value::Text(text)) => format!("{} {text:?}", name(below)),
-                    _ => name(below).to_owned(),
-                })
-                .collect();
+            let mut parts = set_below(spot, row);
             parts.extend(spot.items().iter().map(Spot::shown));
             format!("has {}", listed(&parts))
         }
@@ -231,13 +279,21 @@ fn counted(count: usize, what: &str) -> String {
     }
 }
 
+/// `a, b and c`.
+fn and(parts: &[String]) -> String {
+    match parts {
+        [] => String::new(),
+        [one] => one.clone(),
+        [most @ .., last] => format!("{} and {last}", most.join(", ")),
+    }
+}
+
 /// `a, b and c`, four at most.
 fn listed(parts: &[String]) -> String {
     const MOST: usize = 4;
     match parts {
         [] => "something".to_owned(),
-        [one] => one.clone(),
-        [most @ .., last] if parts.len() <= MOST => format!("{} and {last}", most.join(", ")),
+        [..] if parts.len() <= MOST => and(parts),
         [first @ ..] => {
             let shown = first.get(..MOST - 1).unwrap_or_default().join(", ");
             format!("{shown} and {} more", parts.len() - (MOST - 1))

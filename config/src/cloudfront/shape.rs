@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use super::spot::Spot;
-use crate::fields::{Field, Kind, fields};
+use crate::fields::{Fate, Field, Kind, fields};
 use crate::json::{Number, Value};
 use crate::problem::{Problem, Severity};
 use crate::spelling::nearest;
@@ -133,6 +133,8 @@ fn check_value(spot: &Spot<'_>, row: &Field, problems: &mut Vec<Problem>) {
                     format!("write {}", row.says),
                 ));
             }
+            check_word(spot, text, row, problems);
+            check_size(spot, text.chars().count(), "characters", row, problems);
         }
         (Kind::Flag, Value::Bool(_))
         | (Kind::Number, Value::Number(Number::Whole(_)))
@@ -178,6 +180,7 @@ fn check_list(spot: &Spot<'_>, row: &Field, problems: &mut Vec<Problem>) {
         check_element(element, row, problems);
     }
     let count = elements.len();
+    check_size(spot, count, "items", row, problems);
     match spot.get("Quantity") {
         None => problems.push(spot.problem_with(
             "Quantity",
@@ -220,10 +223,47 @@ fn check_list(spot: &Spot<'_>, row: &Field, problems: &mut Vec<Problem>) {
 
 fn check_element(spot: &Spot<'_>, row: &Field, problems: &mut Vec<Problem>) {
     match (row.kind, &spot.node.value) {
-        (Kind::Texts, Value::Text(_)) | (Kind::Numbers, Value::Number(Number::Whole(_))) => {}
+        (Kind::Texts, Value::Text(text)) => check_word(spot, text, row, problems),
+        (Kind::Numbers, Value::Number(Number::Whole(_))) => {}
         (Kind::Texts, _) => problems.push(wrong_kind(spot, &instead(spot, Kind::Text, ""))),
         (Kind::Numbers, _) => problems.push(wrong_kind(spot, &instead(spot, Kind::Number, ""))),
         _ => check(spot, &elements_path(row), problems),
+    }
+}
+
+/// A word that is not known is an error where it would have to be obeyed.
+fn check_word(spot: &Spot<'_>, text: &str, row: &Field, problems: &mut Vec<Problem>) {
+    if text.is_empty() || row.words.is_empty() || row.words.contains(&text) {
+        return;
+    }
+    let meant = nearest(text, row.words.iter().copied())
+        .map_or_else(String::new, |meant| format!(", perhaps {meant:?}"));
+    let (severity, found) = match row.fate {
+        Fate::Honoured => (Severity::Error, format!("is {}", spot.shown())),
+        Fate::Meaningless | Fate::NotYet | Fate::NotEnforced => (
+            Severity::Warning,
+            format!(
+                "is {}, which is not a value that CloudFront has here, as far as is known",
+                spot.shown()
+            ),
+        ),
+    };
+    let known: Vec<String> = row.words.iter().map(|word| format!("{word:?}")).collect();
+    problems.push(spot.problem(
+        severity,
+        found,
+        format!("write one of {}{meant}", known.join(", ")),
+    ));
+}
+
+/// What exceeds a quota does no harm here, and the quota may have been raised.
+fn check_size(spot: &Spot<'_>, size: usize, of: &str, row: &Field, problems: &mut Vec<Problem>) {
+    if let Some(most) = row.most.filter(|most| size > *most) {
+        problems.push(spot.problem(
+            Severity::Warning,
+            format!("has {size} {of}"),
+            format!("CloudFront takes {most} at most, unless AWS has raised a quota"),
+        ));
     }
 }
 
