@@ -7,7 +7,6 @@
 //! Source: API shapes `DistributionConfig`, `Distribution`; Developer Guide, "All distribution settings reference".
 
 use std::path::Path;
-use std::sync::Arc;
 
 use crate::json;
 use crate::problem::Problem;
@@ -20,6 +19,7 @@ pub(crate) mod remarks;
 pub(crate) mod shape;
 pub(crate) mod spot;
 
+pub(crate) use combinations::check_ttls;
 pub(crate) use recognise::recognise_other;
 use remarks::Remarks;
 use spot::{Source, Spot};
@@ -40,17 +40,15 @@ fn without_mark(text: &str) -> &str {
 
 /// Walks CloudFront JSON into the written model. `None` if there is no distribution with an origin in it to go on with.
 /// Every problem that was found on the way is in `problems`; where there is an error, the model may have a stand-in.
-pub(crate) fn walk(text: &str, file: &Path, problems: &mut Vec<Problem>) -> Option<Written> {
-    let source = Source {
-        text: without_mark(text),
-        file: Arc::new(file.to_owned()),
-    };
+pub(crate) fn walk(
+    text: &str,
+    file: &Path,
+    policies: &Policies,
+    problems: &mut Vec<Problem>,
+) -> Option<Written> {
+    let source = Source::new(text, file);
     let root = parse(&source, problems)?;
-    let root = Spot {
-        source: &source,
-        node: &root,
-        field: String::new(),
-    };
+    let root = Spot::root(&source, &root);
     let mut found = Vec::new();
     unwrap(&root, &mut found, problems);
     if found.is_empty() {
@@ -76,7 +74,7 @@ pub(crate) fn walk(text: &str, file: &Path, problems: &mut Vec<Problem>) -> Opti
         remarks.look(config, "");
         read::read(config, wrapper.as_ref(), &mut written);
     }
-    remarks.look_for_caching(&written);
+    remarks.look_for_caching(&written, policies);
     remarks.tell(problems);
     (!written.origins.is_empty()).then_some(written)
 }

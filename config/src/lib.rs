@@ -73,16 +73,19 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, Problems> {
 /// Compiles `text` as if it had been read from `path`: for tests, and for callers that have the text at hand.
 pub fn load_text(path: &Path, text: &str, overrides: &Overrides) -> Result<Loaded, Problems> {
     let mut problems = Vec::new();
-    let written = if cloudfront::looks_like_json(text) {
-        cloudfront::walk(text, path, &mut problems)
+    let policies = policies::read(&overrides.policies, &mut problems);
+    let mut written = if cloudfront::looks_like_json(text) {
+        cloudfront::walk(text, path, &policies, &mut problems)
     } else {
-        toml::walk(text, path, &mut problems)
+        let mut as_toml = Vec::new();
+        let written = toml::walk(text, path, &mut as_toml);
+        let other = cloudfront::recognise_other(text, path).filter(|_| written.is_none());
+        // What is wrong with a text as TOML helps nobody if it was never meant as TOML.
+        problems.extend(other.map_or(as_toml, |other| vec![other]));
+        written
     };
-    if written.is_none()
-        && let Some(other) = cloudfront::recognise_other(text, path)
-    {
-        // It was never meant as what it was read as, so what is wrong with it as such helps nobody.
-        problems = vec![other];
+    if let Some(written) = &mut written {
+        written.policies = policies;
     }
     finish(written, overrides, problems)
 }

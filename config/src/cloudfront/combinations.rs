@@ -71,7 +71,7 @@ fn check_behavior(behavior: &Spot<'_>, problems: &mut Vec<Problem>) {
 }
 
 /// MinTTL, DefaultTTL and MaxTTL do not fall; those that are not written have defaults that fit.
-fn check_ttls(behavior: &Spot<'_>, problems: &mut Vec<Problem>) {
+pub(crate) fn check_ttls(behavior: &Spot<'_>, problems: &mut Vec<Problem>) {
     let mut before: Option<(&str, i64)> = None;
     for name in ["MinTTL", "DefaultTTL", "MaxTTL"] {
         let Some(ttl) = behavior.number(name) else {

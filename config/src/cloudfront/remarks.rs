@@ -7,7 +7,7 @@ use super::spot::Spot;
 use crate::fields::{Fate, Field, Kind, Remark};
 use crate::json::Value;
 use crate::problem::{Problem, Severity};
-use crate::written::{Place, Written};
+use crate::written::{Place, Policies, Written};
 
 /// What was found so far.
 #[derive(Debug, Default)]
@@ -90,7 +90,7 @@ impl Remarks {
     }
 
     /// Behaviors that cache by a policy, or by legacy fields whose TTLs they leave to CloudFront.
-    pub(crate) fn look_for_caching(&mut self, written: &Written) {
+    pub(crate) fn look_for_caching(&mut self, written: &Written, policies: &Policies) {
         let behaviors = written.distributions.iter().flat_map(|distribution| {
             distribution
                 .default_behavior
@@ -99,8 +99,8 @@ impl Remarks {
         });
         for behavior in behaviors {
             if let Some(said) = &behavior.cache_policy {
-                let policy = crate::policies::cache_policy(&written.policies, &said.value);
-                // One that is not known yet may come with --policy, and those are made to cache.
+                let policy = crate::policies::cache_policy(policies, &said.value);
+                // One that is not known is own, and those are made to cache.
                 if policy.is_none_or(|policy| policy.max_ttl > 0) {
                     self.caching.push(said.place.clone());
                 }

@@ -1,6 +1,6 @@
 //! One value of a CloudFront JSON file with its place: how the readers walk a tree.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::json::{self, Node, Number, Value};
@@ -14,6 +14,16 @@ pub(crate) struct Source<'a> {
     pub file: Arc<PathBuf>,
 }
 
+impl<'a> Source<'a> {
+    /// The text of `file`, without the byte order mark that Windows tools put in front.
+    pub(crate) fn new(text: &'a str, file: &Path) -> Self {
+        Self {
+            text: text.strip_prefix('\u{feff}').unwrap_or(text),
+            file: Arc::new(file.to_owned()),
+        }
+    }
+}
+
 /// A value of the tree and the path that leads to it.
 #[derive(Clone, Debug)]
 pub(crate) struct Spot<'a> {
@@ -24,6 +34,15 @@ pub(crate) struct Spot<'a> {
 }
 
 impl<'a> Spot<'a> {
+    /// The whole of `source`, whose tree is `node`.
+    pub(crate) fn root(source: &'a Source<'a>, node: &'a Node) -> Self {
+        Self {
+            source,
+            node,
+            field: String::new(),
+        }
+    }
+
     pub(crate) fn place(&self) -> Place {
         Place::new(&self.source.file, self.node.line, self.field.as_str())
     }

@@ -177,23 +177,11 @@ fn everything(defaults: &Defaults) -> OriginRequest {
 }
 
 fn cache_policy(said: &At<String>, written: &Written, problems: &mut Vec<Problem>) -> CachePolicy {
-    const CACHING_DISABLED: &str = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad";
     if let Some(policy) = policies::cache_policy(&written.policies, &said.value) {
         return policy;
     }
     problems.push(unknown(said, "cache", "CachingDisabled is used"));
-    policies::cache_policy(&written.policies, CACHING_DISABLED).unwrap_or_else(|| CachePolicy {
-        id: CACHING_DISABLED.to_owned(),
-        name: "CachingDisabled".to_owned(),
-        min_ttl: 0,
-        default_ttl: 0,
-        max_ttl: 0,
-        gzip: false,
-        brotli: false,
-        headers: ("none".to_owned(), Vec::new()),
-        cookies: ("none".to_owned(), Vec::new()),
-        query: ("none".to_owned(), Vec::new()),
-    })
+    policies::caching_disabled()
 }
 
 fn origin_request_policy(
@@ -209,13 +197,7 @@ fn origin_request_policy(
         "origin request",
         "AllViewerExceptHostHeader is used",
     ));
-    OriginRequestPolicy {
-        id: "b689b0a8-53d0-40ab-baf2-68738e2966ac".to_owned(),
-        name: "AllViewerExceptHostHeader".to_owned(),
-        headers: ("allExcept".to_owned(), vec!["Host".to_owned()]),
-        cookies: ("all".to_owned(), Vec::new()),
-        query: ("all".to_owned(), Vec::new()),
-    }
+    policies::all_viewer_except_host_header()
 }
 
 fn response_headers_policy(
