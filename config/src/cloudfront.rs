@@ -50,7 +50,7 @@ pub(crate) fn walk(
     let root = parse(&source, problems)?;
     let root = Spot::root(&source, &root);
     let mut found = Vec::new();
-    unwrap(&root, &mut found, problems);
+    unwrap(&root, &mut found);
     if found.is_empty() {
         problems.push(recognise::recognise_json(&root));
         return None;
@@ -100,6 +100,28 @@ pub(crate) fn parse(source: &Source<'_>, problems: &mut Vec<Problem>) -> Option<
     Some(root)
 }
 
+/// The compiler names what is not there as `tideover.toml` would; here it gets the name that it has in this notation.
+pub(crate) fn name_as_cloudfront_does(problem: &mut Problem) {
+    const NAMES: [(&str, &str); 7] = [
+        ("aliases", "Aliases"),
+        ("allowed_methods", "AllowedMethods"),
+        ("cached_methods", "AllowedMethods.CachedMethods"),
+        ("default_behavior", "DefaultCacheBehavior"),
+        ("path", "PathPattern"),
+        ("target", "TargetOriginId"),
+        ("url", "DomainName"),
+    ];
+    if let Some((around, name)) = problem.field.rsplit_once('.')
+        && let Some((_, right)) = NAMES.iter().find(|(plain, _)| *plain == name)
+    {
+        // An origin without a DomainName is told at its Id.
+        problem.field = json::join(around.trim_end_matches(".Id"), right);
+    }
+    if problem.field.is_empty() {
+        "this distribution".clone_into(&mut problem.field);
+    }
+}
+
 /// A `DistributionConfig`, and the `Distribution` around it that has Id and DomainName.
 struct Found<'a> {
     config: Spot<'a>,
@@ -108,20 +130,22 @@ struct Found<'a> {
 
 /// Finds the distributions in what the AWS command line prints or takes: bare, as `get-distribution-config`, as
 /// `get-distribution`, as input of `create-distribution` and its kin; or several of these in a list.
-fn unwrap<'a>(spot: &Spot<'a>, found: &mut Vec<Found<'a>>, problems: &mut Vec<Problem>) {
+fn unwrap<'a>(spot: &Spot<'a>, found: &mut Vec<Found<'a>>) {
     if let Some(several) = spot.get("Distributions") {
         for one in several.elements() {
-            unwrap(&one, found, problems);
+            unwrap(&one, found);
         }
     } else if !spot.elements().is_empty() {
         for one in spot.elements() {
-            unwrap(&one, found, problems);
+            unwrap(&one, found);
         }
+    } else if recognise::is_of_cloudformation(spot) {
+        // Many of its fields have other names and shapes: it is told as a whole.
     } else if let Some(inner) = ["Distribution", "DistributionConfigWithTags"]
         .iter()
         .find_map(|key| spot.get(key))
     {
-        unwrap(&renamed(inner, &spot.field), found, problems);
+        unwrap(&renamed(inner, &spot.field), found);
     } else if let Some(config) = spot.get("DistributionConfig") {
         // Problems name fields from the config's root on, whatever is around it.
         found.push(Found {

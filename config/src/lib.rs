@@ -47,7 +47,7 @@ pub use problem::{Problem, Problems, Severity};
 
 use std::path::{Path, PathBuf};
 
-use written::Written;
+use written::{Notation, Written};
 
 /// Reads and compiles the config at `path` (`-` is standard input): `tideover.toml`, or CloudFront JSON bare or as
 /// printed by `aws cloudfront get-distribution[-config]`; told apart by content.
@@ -65,7 +65,13 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, Problems> {
             line: 0,
             field: "this file".to_owned(),
             found: format!("cannot be read: {error}"),
-            instead: String::new(),
+            instead: match error.kind() {
+                // Windows PowerShell writes UTF-16 by `>`.
+                std::io::ErrorKind::InvalidData => {
+                    "save it as UTF-8; in PowerShell: … | Out-File -Encoding utf8 FILE".to_owned()
+                }
+                _ => String::new(),
+            },
         }])),
     }
 }
@@ -106,6 +112,11 @@ fn finish(
         let mut found = Vec::new();
         let edge = compile::compile(&written, overrides, &mut found);
         checks::check(&edge, &written, &mut found);
+        if written.notation == Notation::CloudFront {
+            found
+                .iter_mut()
+                .for_each(cloudfront::name_as_cloudfront_does);
+        }
         // What is wrong with how a value is written hides what is wrong with what it says, or that it is missing.
         let told: Vec<(PathBuf, String)> = problems
             .iter()

@@ -9,7 +9,7 @@ use tideover_config::{Overrides, load_text};
 
 fn configs() -> Vec<PathBuf> {
     let folders = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures");
-    let mut configs: Vec<PathBuf> = ["toml", "cloudfront"]
+    let mut configs: Vec<PathBuf> = ["toml", "cloudfront", "distributions"]
         .iter()
         .flat_map(|folder| std::fs::read_dir(folders.join(folder)).expect("the fixtures are there"))
         .map(|entry| entry.expect("an entry").path())

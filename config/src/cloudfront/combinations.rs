@@ -2,6 +2,7 @@
 //! its own notation has. Source: API shapes `Origin` and `CacheBehavior`; Developer Guide, "Expiration".
 
 use super::spot::Spot;
+use crate::json::Value;
 use crate::problem::{Problem, Severity};
 
 /// Reports what excludes each other in `config`.
@@ -13,22 +14,17 @@ pub(crate) fn check(config: &Spot<'_>, problems: &mut Vec<Problem>) {
     for behavior in default.iter().chain(&config.list("CacheBehaviors")) {
         check_behavior(behavior, problems);
     }
-    if let Some(default) = default
-        && let Some(pattern) = default.get("PathPattern")
-    {
-        problems.push(pattern.problem(
-            Severity::Error,
-            "belongs to a behavior of CacheBehaviors",
-            "leave it out: the default behavior takes every path that no other takes",
-        ));
-    }
 }
 
 fn check_origin(origin: &Spot<'_>, problems: &mut Vec<Problem>) {
+    if !matches!(origin.node.value, Value::Object(_)) {
+        return;
+    }
     let configs: Vec<&str> = ["CustomOriginConfig", "S3OriginConfig", "VpcOriginConfig"]
         .into_iter()
         .filter(|name| origin.get(name).is_some())
         .collect();
+    check_headers(origin, problems);
     match configs.as_slice() {
         [_] => {}
         [] => problems.push(origin.problem(
@@ -44,7 +40,49 @@ fn check_origin(origin: &Spot<'_>, problems: &mut Vec<Problem>) {
     }
 }
 
+/// Source: Developer Guide, "Quotas", custom headers.
+fn check_headers(origin: &Spot<'_>, problems: &mut Vec<Problem>) {
+    const MOST: usize = 10_240;
+    let Some(headers) = origin.get("CustomHeaders") else {
+        return;
+    };
+    let size: usize = headers
+        .items()
+        .iter()
+        .flat_map(|header| [header.text("HeaderName"), header.text("HeaderValue")])
+        .flatten()
+        .map(|text| text.value.chars().count())
+        .sum();
+    if size > MOST {
+        problems.push(headers.problem(
+            Severity::Warning,
+            format!("has {size} characters in names and values"),
+            format!("CloudFront takes {MOST} at most, unless AWS has raised a quota"),
+        ));
+    }
+}
+
+/// Of each event an association takes one. Source: API shapes `FunctionAssociation`, `LambdaFunctionAssociation`.
+fn check_events(associations: &[Spot<'_>], problems: &mut Vec<Problem>) {
+    let mut seen = Vec::new();
+    for event in associations
+        .iter()
+        .filter_map(|association| association.text("EventType"))
+    {
+        if seen.contains(&event.value) {
+            problems.push(event.place.warning(
+                format!("has {} twice", event.shown()),
+                "CloudFront takes one function for each event",
+            ));
+        }
+        seen.push(event.value);
+    }
+}
+
 fn check_behavior(behavior: &Spot<'_>, problems: &mut Vec<Problem>) {
+    for associations in ["FunctionAssociations", "LambdaFunctionAssociations"] {
+        check_events(&behavior.list(associations), problems);
+    }
     // As everywhere, an empty id is none.
     if behavior.text("CachePolicyId").is_some() {
         for legacy in ["ForwardedValues", "MinTTL", "DefaultTTL", "MaxTTL"] {
@@ -65,6 +103,13 @@ fn check_behavior(behavior: &Spot<'_>, problems: &mut Vec<Problem>) {
             Severity::Error,
             "stands without CachePolicyId",
             "write a CachePolicyId beside it, such as 4135ea2d-6df8-44a3-9df3-4b5a84be39ad (CachingDisabled)",
+        ));
+    }
+    if behavior.get("ForwardedValues").is_none() {
+        problems.push(behavior.problem(
+            Severity::Warning,
+            "has neither CachePolicyId nor ForwardedValues, and CloudFront demands one of them",
+            "the origin gets no cookies, no query string and few headers",
         ));
     }
     check_ttls(behavior, problems);

@@ -9,7 +9,9 @@ use crate::json::Value;
 use crate::problem::Problem;
 use crate::written::Place;
 
-const GET: &str = "aws cloudfront get-distribution-config --id ID > distribution.json";
+/// How everybody gets what can be read here.
+const GET: &str =
+    "`aws cloudfront get-distribution-config --id ID --output json > distribution.json`";
 
 /// What a text that is neither TOML nor JSON is: CloudFormation as YAML, Terraform, XML, the command line's other formats.
 pub(crate) fn recognise_other(text: &str, file: &Path) -> Option<Problem> {
@@ -34,19 +36,23 @@ pub(crate) fn recognise_other(text: &str, file: &Path) -> Option<Problem> {
     {
         return problem("is a CloudFormation template", of_cloudformation());
     }
-    if has("resource \"aws_cloudfront_distribution\"") {
+    if has("resource \"aws_cloudfront_distribution\"")
+        || (has("module \"") && text.contains("cloudfront"))
+    {
         return problem("is Terraform", of_terraform());
     }
     if has("DistributionConfig:") || (has("DefaultCacheBehavior:") && has("TargetOriginId:")) {
         return problem(
             "is a distribution as YAML",
-            format!("give it as JSON: {GET} (with --output json)"),
+            format!("give it as JSON: {GET}"),
         );
     }
-    if text.starts_with("DISTRIBUTIONCONFIG\t") || text.starts_with("ETAG\t") {
+    let is_text = text.starts_with("DISTRIBUTIONCONFIG\t") || text.starts_with("ETAG\t");
+    let is_table = text.starts_with("-----") && has("|") && text.contains("Distribution");
+    if is_text || is_table {
         return problem(
-            "is the text output of the AWS command line",
-            format!("give it as JSON: {GET} (with --output json)"),
+            "is the text or table output of the AWS command line",
+            format!("give it as JSON: {GET}"),
         );
     }
     if has("server {") && has("location ") {
@@ -79,6 +85,17 @@ pub(crate) fn recognise_json(root: &Spot<'_>) -> Problem {
             "is a CloudFormation template".to_owned(),
             of_cloudformation(),
         )
+    } else if is_of_cloudformation(root) {
+        (
+            "is a distribution as CloudFormation writes it".to_owned(),
+            of_cloudformation(),
+        )
+    } else if root
+        .node
+        .get("resource")
+        .is_some_and(|resource| resource.get("aws_cloudfront_distribution").is_some())
+    {
+        ("is Terraform as JSON".to_owned(), of_terraform())
     } else if has("planned_values") || has("resource_changes") || has("terraform_version") {
         let what = if has("planned_values") || has("resource_changes") {
             "is a Terraform plan"
@@ -90,18 +107,13 @@ pub(crate) fn recognise_json(root: &Spot<'_>) -> Problem {
         let found = match ids.as_slice() {
             [] => "is a list of distributions that has none in it".to_owned(),
             ids => format!(
-                "is a list of summaries, which leave out half of each distribution; it has {}",
+                "has summaries only, which leave out half of each distribution: of {}",
                 ids.join(", ")
             ),
         };
         let id = ids.first().map_or("ID", String::as_str);
-        (
-            found,
-            format!(
-                "name one: {}",
-                GET.replace("--id ID", &format!("--id {id}"))
-            ),
-        )
+        let get = GET.replace("--id ID", &format!("--id {id}"));
+        (found, format!("name one: {get}"))
     } else if let Some(kind) = policy(root) {
         (
             format!("is a {kind} policy, not a distribution"),
@@ -146,11 +158,25 @@ fn is_typed(node: &crate::json::Node) -> bool {
         .is_some_and(|kind| kind.starts_with("AWS::"))
 }
 
+/// Lists without `Quantity`, where CloudFront has it.
+pub(super) fn is_of_cloudformation(root: &Spot<'_>) -> bool {
+    let properties = root.get("Properties").unwrap_or_else(|| root.clone());
+    let config = properties.get("DistributionConfig").unwrap_or(properties);
+    config.get("Origins").is_some_and(|origins| {
+        matches!(
+            origins.elements().first().map(|origin| &origin.node.value),
+            Some(Value::Object(_))
+        )
+    })
+}
+
 /// The ids in the output of `list-distributions`, whole or cut down by `--query`.
 fn summaries(root: &Spot<'_>) -> Option<Vec<String>> {
     let items = match root.node.get("DistributionList") {
         Some(_) => root.get("DistributionList")?.items(),
         None if root.node.get("Items").is_some() => root.items(),
+        // One of them, cut out.
+        None if root.node.get("ARN").is_some() => vec![root.clone()],
         None => root.elements(),
     };
     let is_summary = |item: &Spot<'_>| {

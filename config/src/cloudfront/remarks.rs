@@ -62,6 +62,8 @@ impl Remarks {
             Remark::Caching => return self.caching.push(spot.place()),
             Remark::Note => Some(Severity::Note),
             Remark::NoteFor(values) if is_one_of(spot, values) => Some(Severity::Note),
+            // That was said already.
+            _ if row.fate == Fate::NotYet && !is_known_word(spot, row) => return,
             Remark::ByEvent if !runs_at_a_request(spot) => Some(Severity::Warning),
             Remark::NoteFor(_) | Remark::ByFate | Remark::ByEvent => by_fate,
         };
@@ -132,6 +134,7 @@ impl Remarks {
             }
             let others = match names.get(1..) {
                 None | Some([]) => String::new(),
+                Some([one]) => format!(", as does {one}"),
                 Some(others) => format!(", as do {}", and(others)),
             };
             problems.push(first.note(
@@ -180,6 +183,10 @@ fn is_one_of(spot: &Spot<'_>, values: &[&str]) -> bool {
     let shown = spot.shown();
     let value = spot.node.text().unwrap_or(&shown);
     values.contains(&value)
+}
+
+fn is_known_word(spot: &Spot<'_>, row: &Field) -> bool {
+    row.words.is_empty() || is_one_of(spot, row.words)
 }
 
 /// Whether a value says something else than leaving it out would.
@@ -251,7 +258,10 @@ fn what_is_set(spot: &Spot<'_>, row: &Field) -> String {
         }
         (Value::Object(_), _) => {
             let mut parts = set_below(spot, row);
-            parts.extend(spot.items().iter().map(Spot::shown));
+            let items = spot.items();
+            // That a list counts goes without saying where it has something in it.
+            parts.retain(|part| part != "Enabled" || items.is_empty());
+            parts.extend(items.iter().map(Spot::shown));
             format!("has {}", listed(&parts))
         }
         _ => format!("is {}", spot.shown()),

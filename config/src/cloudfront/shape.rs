@@ -68,7 +68,7 @@ fn check_rows(spot: &Spot<'_>, rows: &[&Field], problems: &mut Vec<Problem>) {
                 name(row),
                 Severity::Error,
                 "is missing",
-                format!("write {}: {}", example(row.kind), row.says),
+                format!("write {} ({})", example(row.kind), row.says),
             )),
             None => {}
         }

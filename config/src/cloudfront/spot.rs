@@ -56,7 +56,7 @@ impl<'a> Spot<'a> {
         self.place().problem(severity, found, instead)
     }
 
-    /// Something to say about a field that is not there.
+    /// Something to say about a field that is there or is missed.
     pub(crate) fn problem_with(
         &self,
         key: &str,
@@ -64,9 +64,19 @@ impl<'a> Spot<'a> {
         found: impl Into<String>,
         instead: impl Into<String>,
     ) -> Problem {
-        let mut place = self.place();
-        place.field = json::join(&place.field, key);
-        place.problem(severity, found, instead)
+        self.place_of(key).problem(severity, found, instead)
+    }
+
+    /// The place of `key`, or where it would stand.
+    pub(crate) fn place_of(&self, key: &str) -> Place {
+        match self.get(key) {
+            Some(value) => value.place(),
+            None => Place::new(
+                &self.source.file,
+                self.node.line,
+                json::join(&self.field, key),
+            ),
+        }
     }
 
     fn at<T>(&self, value: T) -> At<T> {

@@ -10,7 +10,7 @@ use crate::origin::{
     TargetId,
 };
 use crate::problem::Problem;
-use crate::written::{self, At, Written};
+use crate::written::{self, At, Notation, Written};
 
 /// What a group may fall through on. Source: Developer Guide, "Optimize high availability with CloudFront origin failover".
 const STATUSES: [u16; 9] = [400, 403, 404, 416, 429, 500, 502, 503, 504];
@@ -52,7 +52,8 @@ impl<'w> Targets<'w> {
                 problems.push(taken(&origin.id));
             }
         }
-        let most = if defaults.is_faithful() {
+        // What stands in CloudFront's own file was within the quota of its account.
+        let most = if defaults.is_faithful() && written.notation != Notation::CloudFront {
             MOST_GROUPS_FAITHFUL
         } else {
             MOST_GROUPS
