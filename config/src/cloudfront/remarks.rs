@@ -47,8 +47,25 @@ impl Remarks {
                 Kind::Texts | Kind::Numbers => self.look(spot, row.path),
                 Kind::Text | Kind::Flag | Kind::Number | Kind::Decimal => {}
             }
-        } else if is_set(spot, row) {
-            self.remark(spot, row);
+        } else {
+            if is_set(spot, row) {
+                self.remark(spot, row);
+            }
+            if row.fate != Fate::Meaningless && row.kind == Kind::Object {
+                self.look_for_meaningless(spot, row);
+            }
+        }
+    }
+
+    /// What is meaningless inside of what is not honoured.
+    fn look_for_meaningless(&mut self, spot: &Spot<'_>, row: &Field) {
+        for inner in below(row.path) {
+            if inner.fate == Fate::Meaningless
+                && let Some(value) = spot.get(name(inner))
+                && is_set(&value, inner)
+            {
+                self.remark(&value, inner);
+            }
         }
     }
 
