@@ -269,7 +269,9 @@ impl RunningEdge {
             }
         }
         // The log gets a moment of its own even if the requests used up the time.
-        self.shared.log.end(deadline.max(Instant::now() + Duration::from_secs(1)));
+        self.shared
+            .log
+            .end(deadline.max(Instant::now() + Duration::from_secs(1)));
         self.shared.counters.summary()
     }
 }
