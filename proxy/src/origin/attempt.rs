@@ -73,8 +73,6 @@ pub(crate) async fn attempt(
                 let died = matches!(error, OriginError::Reset { .. });
                 if let Some(body) = unsent {
                     *errand.body = Once::Here(body);
-                } else if may_repeat {
-                    *errand.body = Once::Here(ViewerBody::Empty);
                 }
                 let body_is_here = matches!(errand.body, Once::Here(_));
                 if died && reused && body_is_here && (nothing_sent || (may_repeat && no_answer)) {
