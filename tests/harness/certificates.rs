@@ -20,7 +20,7 @@ pub struct Certificate {
 impl Certificate {
     /// Signed by the authority and good for `name`.
     pub fn good(name: &str) -> Self {
-        Self::signed(parameters(name))
+        Self::signed(&parameters(name))
     }
 
     /// Good for `name`, but signed by nobody else.
@@ -42,10 +42,10 @@ impl Certificate {
         let mut parameters = parameters(name);
         parameters.not_before = date_time_ymd(2001, 1, 1);
         parameters.not_after = date_time_ymd(2002, 1, 1);
-        Self::signed(parameters)
+        Self::signed(&parameters)
     }
 
-    fn signed(parameters: CertificateParams) -> Self {
+    fn signed(parameters: &CertificateParams) -> Self {
         let key = new_key();
         let certificate = parameters
             .signed_by(&key, authority())

@@ -52,6 +52,30 @@ pub fn tiers<const N: usize, const M: usize>(
     .origins(members)
 }
 
+/// CloudFront's case, in mode faithful: a group of two for GET, HEAD and OPTIONS, and `/writes/*` straight to the first.
+pub fn pair<const N: usize>(members: [&Origin; 2], fail_over_on: [u16; N]) -> EdgeBuilder {
+    let names = members.map(Origin::name);
+    edge(&format!(
+        r#"
+        [origin_group.pair]
+        members = {names:?}
+        fail_over_on = {fail_over_on:?}
+
+        [[distribution.site.behavior]]
+        path = "/writes/*"
+        target = "{}"
+        allowed_methods = ["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"]
+
+        [distribution.site.default_behavior]
+        target = "pair"
+        allowed_methods = ["GET", "HEAD", "OPTIONS"]
+        "#,
+        names[0]
+    ))
+    .origins(members)
+    .faithful()
+}
+
 /// An edge in front of this origin alone, open for every method.
 pub fn in_front_of(origin: &Origin) -> EdgeBuilder {
     edge(&format!(
@@ -116,7 +140,8 @@ impl EdgeBuilder {
         self
     }
 
-    /// More config, after what there is.
+    /// More config, after what there is: what comes before its first table belongs to the default behavior of
+    /// [`tiers`], [`pair`] and [`in_front_of`].
     pub fn and(mut self, toml: &str) -> Self {
         self.text = format!("{}\n{toml}", self.text);
         self

@@ -35,20 +35,20 @@ async fn serves(stream: TcpStream, connection: usize, plan: Arc<Plan>, state: Ar
             Err(_) => return,
         },
     };
-    let mut play = Play {
+    let mut stage = Play {
         reader: Reader::new(io),
         state,
         connection,
     };
     let mut reused = false;
-    while let Ok(Some(head)) = play.reader.head().await {
-        let seen = play.records(&head);
+    while let Ok(Some(head)) = stage.reader.head().await {
+        let seen = stage.records(&head);
         let script = plan.script(&head, reused);
         reused = true;
-        match play.performs(&script, &head, seen).await {
+        match stage.performs(&script, &head, seen).await {
             End::Ready => {}
             End::Closed => {
-                let _ = play.reader.stream.shutdown().await;
+                let _ = stage.reader.stream.shutdown().await;
                 return;
             }
             End::Reset => {
