@@ -145,11 +145,11 @@ fn unwrap<'a>(spot: &Spot<'a>, found: &mut Vec<Found<'a>>) {
         .iter()
         .find_map(|key| spot.get(key))
     {
-        unwrap(&renamed(inner, &spot.field), found);
+        unwrap(&renamed(&inner, &spot.field), found);
     } else if let Some(config) = spot.get("DistributionConfig") {
         // Problems name fields from the config's root on, whatever is around it.
         found.push(Found {
-            config: renamed(config, &spot.field),
+            config: renamed(&config, &spot.field),
             wrapper: Some(spot.clone()),
         });
     } else if is_bare(spot) {
@@ -160,10 +160,10 @@ fn unwrap<'a>(spot: &Spot<'a>, found: &mut Vec<Found<'a>>) {
     }
 }
 
-fn renamed<'a>(spot: Spot<'a>, field: &str) -> Spot<'a> {
+fn renamed<'a>(spot: &Spot<'a>, field: &str) -> Spot<'a> {
     Spot {
         field: field.to_owned(),
-        ..spot
+        ..spot.clone()
     }
 }
 

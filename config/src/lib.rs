@@ -65,12 +65,11 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, Problems> {
             line: 0,
             field: "this file".to_owned(),
             found: format!("cannot be read: {error}"),
-            instead: match error.kind() {
-                // Windows PowerShell writes UTF-16 by `>`.
-                std::io::ErrorKind::InvalidData => {
-                    "save it as UTF-8; in PowerShell: … | Out-File -Encoding utf8 FILE".to_owned()
-                }
-                _ => String::new(),
+            // Windows PowerShell writes UTF-16 by `>`.
+            instead: if error.kind() == std::io::ErrorKind::InvalidData {
+                "save it as UTF-8; in PowerShell: … | Out-File -Encoding utf8 FILE".to_owned()
+            } else {
+                String::new()
             },
         }])),
     }

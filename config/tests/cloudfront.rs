@@ -351,7 +351,11 @@ proptest! {
             change(&mut tree, &mut number, &mut |value| match value {
                 _ if !twice => None,
                 Value::Array(items) => Some(items.iter().chain(items).cloned().collect()),
-                other => Some(Value::Array(vec![other.clone(), other.clone()])),
+                Value::Object(_)
+                | Value::Null
+                | Value::Bool(_)
+                | Value::Number(_)
+                | Value::String(_) => Some(Value::Array(vec![value.clone(), value.clone()])),
             });
         }
         loads_or_reports(&tree.to_string());

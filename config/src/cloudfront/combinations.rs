@@ -115,7 +115,7 @@ fn check_behavior(behavior: &Spot<'_>, problems: &mut Vec<Problem>) {
     check_ttls(behavior, problems);
 }
 
-/// MinTTL, DefaultTTL and MaxTTL do not fall; those that are not written have defaults that fit.
+/// `MinTTL`, `DefaultTTL` and `MaxTTL` do not fall; those that are not written have defaults that fit.
 pub(crate) fn check_ttls(behavior: &Spot<'_>, problems: &mut Vec<Problem>) {
     let mut before: Option<(&str, i64)> = None;
     for name in ["MinTTL", "DefaultTTL", "MaxTTL"] {

@@ -13,7 +13,7 @@ use crate::written::Place;
 const GET: &str =
     "`aws cloudfront get-distribution-config --id ID --output json > distribution.json`";
 
-/// What a text that is neither TOML nor JSON is: CloudFormation as YAML, Terraform, XML, the command line's other formats.
+/// What a text that is neither TOML nor JSON is: `CloudFormation` as YAML, Terraform, XML, the command line's other formats.
 pub(crate) fn recognise_other(text: &str, file: &Path) -> Option<Problem> {
     let text = without_mark(text).trim_start();
     let lines = || text.lines().map(str::trim_end);

@@ -38,13 +38,12 @@ impl Remarks {
             && below(row.path).iter().all(|row| !is_scalar(row.kind));
         if row.fate == Fate::Honoured || holds_one_thing {
             match row.kind {
-                Kind::Object => self.look(spot, row.path),
+                Kind::Object | Kind::Texts | Kind::Numbers => self.look(spot, row.path),
                 Kind::Objects | Kind::BareObjects => {
                     for element in spot.items() {
                         self.look(&element, &elements_path(row));
                     }
                 }
-                Kind::Texts | Kind::Numbers => self.look(spot, row.path),
                 Kind::Text | Kind::Flag | Kind::Number | Kind::Decimal => {}
             }
         } else {
@@ -135,10 +134,11 @@ impl Remarks {
     pub(crate) fn tell(mut self, problems: &mut Vec<Problem>) {
         for (index, times) in self.repeats {
             if let Some(problem) = self.found.get_mut(index) {
-                problem.found += &match times {
-                    1 => ", here and in one more place".to_owned(),
-                    _ => format!(", here and in {times} more places"),
+                let places = match times {
+                    1 => "one more place".to_owned(),
+                    _ => format!("{times} more places"),
                 };
+                problem.found = format!("{}, here and in {places}", problem.found);
             }
         }
         problems.append(&mut self.found);
@@ -321,7 +321,7 @@ fn listed(parts: &[String]) -> String {
     match parts {
         [] => "something".to_owned(),
         [..] if parts.len() <= MOST => and(parts),
-        [first @ ..] => {
+        first => {
             let shown = first.get(..MOST - 1).unwrap_or_default().join(", ");
             format!("{shown} and {} more", parts.len() - (MOST - 1))
         }

@@ -21,7 +21,7 @@ const HOST_ORIGIN_METHOD: &[&str] = &[
 struct Cache {
     name: &'static str,
     id: &'static str,
-    /// MinTTL, DefaultTTL, MaxTTL, in seconds.
+    /// `MinTTL`, `DefaultTTL`, `MaxTTL`, in seconds.
     ttl: (i64, i64, i64),
     headers: &'static [&'static str],
     cookies: &'static str,

@@ -18,7 +18,7 @@ use crate::written::{
     At, CachePolicy, OriginRequestPolicy, Place, Policies, ResponseHeadersPolicy,
 };
 
-/// Source: API shape CachePolicyConfig.
+/// Source: API shape `CachePolicyConfig`.
 const DEFAULT_TTL: i64 = 86_400;
 const MAX_TTL: i64 = 31_536_000;
 

@@ -1,4 +1,4 @@
-//! A ResponseHeadersPolicyConfig, compiled: every value of it is a header.
+//! A `ResponseHeadersPolicyConfig`, compiled: every value of it is a header.
 //!
 //! Source: API shape `ResponseHeadersPolicyConfig`; Developer Guide, "Understand response headers policies".
 
