@@ -2,3 +2,4 @@
 
 mod cast;
 mod failover;
+mod writes;
