@@ -1,0 +1,1 @@
+//! The screen and hyper together, on a connection.
