@@ -12,7 +12,7 @@
 //!   [`io::ErrorKind::InvalidData`].
 //!
 //! What it deliberately does not know: hosts, methods and targets that the header map shows (`rules::admit` judges
-//! these), and the size of a head (it keeps no bytes and so needs no limit; [`Verdict::took`] tells the size).
+//! these), and the size of a head (it keeps no bytes and so needs no limit).
 //! Field names that have nothing to do with framing, and DEL, are left to hyper's parser, which refuses what is
 //! no token; for everything else the screen does not rely on it, and a test holds the two against each other.
 //!
@@ -25,7 +25,6 @@ mod tests;
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 
@@ -53,80 +52,26 @@ pub(crate) struct Faulty {
     pub(crate) fault: Fault,
 }
 
-/// How much of what the viewer sent belongs to one request, in bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Took {
-    /// The ordinal of the request on its connection, from 1.
-    pub(crate) request: u64,
-    /// Its head, empty lines before it included; 0 while it is not complete.
-    pub(crate) head: u32,
-    /// Head and body, chunk lines and trailers included, as far as they were read.
-    pub(crate) total: u64,
-}
-
 /// What the screen of one connection has to say to the service on it.
 #[derive(Debug, Default)]
-pub(crate) struct Verdict {
-    faulty: OnceLock<Faulty>,
-    is_handed_over: AtomicBool,
-    /// The latest requests, each at its ordinal modulo their number: hyper reads ahead when a viewer pipelines.
-    took: [Sizes; 4],
-}
-
-#[derive(Debug, Default)]
-struct Sizes {
-    request: AtomicU64,
-    head: AtomicU32,
-    total: AtomicU64,
-}
+pub(crate) struct Verdict(OnceLock<Faulty>);
 
 impl Verdict {
     /// Why the request with this ordinal (from 1, in the order in which hyper calls the service) must be answered
     /// with 400 and its connection closed; none for a good head.
     pub(crate) fn malformed(&self, request: u64) -> Option<Malformed> {
-        match self.faulty.get()? {
-            Faulty { request: faulty, fault: Fault::Head(malformed) } if *faulty <= request => Some(*malformed),
-            _ => None,
+        match self.0.get()? {
+            Faulty {
+                request: faulty,
+                fault: Fault::Head(malformed),
+            } if *faulty <= request => Some(*malformed),
+            Faulty { .. } => None,
         }
     }
 
     /// The connection's first fault, and so the only one; for the log.
     pub(crate) fn faulty(&self) -> Option<Faulty> {
-        self.faulty.get().copied()
-    }
-
-    /// What the request with this ordinal took so far; none if it has not begun, or if so many were pipelined behind
-    /// it that it was forgotten.
-    pub(crate) fn took(&self, request: u64) -> Option<Took> {
-        let sizes = self.slot(request);
-        (request > 0 && sizes.request.load(Relaxed) == request).then(|| Took {
-            request,
-            head: sizes.head.load(Relaxed),
-            total: sizes.total.load(Relaxed),
-        })
-    }
-
-    /// From here on the connection speaks another protocol: to be called before 101 is answered (or 2xx to CONNECT).
-    /// Until then whatever follows a request that asks for an upgrade is read as HTTP, so asking alone hides nothing.
-    pub(crate) fn hand_over(&self) {
-        self.is_handed_over.store(true, Relaxed);
-    }
-
-    fn publish(&self, took: Took) {
-        let sizes = self.slot(took.request);
-        sizes.request.store(took.request, Relaxed);
-        sizes.head.store(took.head, Relaxed);
-        sizes.total.store(took.total, Relaxed);
-    }
-
-    fn slot(&self, request: u64) -> &Sizes {
-        let [first, second, third, fourth] = &self.took;
-        match request % 4 {
-            0 => first,
-            1 => second,
-            2 => third,
-            _ => fourth,
-        }
+        self.0.get().copied()
     }
 }
 
@@ -147,7 +92,12 @@ const MOST_DISCARDED: usize = 256 * 1024;
 impl<T> Screened<T> {
     /// Screens everything that is read from `io`, which must be at the start of an HTTP/1 connection.
     pub(crate) fn new(io: T) -> Self {
-        Self { io, screen: Screen::new(), verdict: Arc::default(), discarded: 0 }
+        Self {
+            io,
+            screen: Screen::new(),
+            verdict: Arc::default(),
+            discarded: 0,
+        }
     }
 
     /// Where the service on this connection finds what the screen saw.
@@ -161,14 +111,13 @@ impl<T> Screened<T> {
         loop {
             let seen = self.screen.see(&bytes[passed..]);
             passed += seen;
-            self.verdict.publish(self.screen.took());
             if seen == 0 || passed == bytes.len() {
                 break;
             }
         }
         if let Some(faulty) = self.screen.faulty() {
             // Set once: the screen has one fault at most.
-            let _ = self.verdict.faulty.set(faulty);
+            let _ = self.verdict.0.set(faulty);
         }
         passed
     }
@@ -179,7 +128,9 @@ impl<T: AsyncRead + Unpin> Screened<T> {
     fn discard(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) {
         let before = buf.filled().len();
         while self.discarded < MOST_DISCARDED {
-            let Poll::Ready(Ok(())) = Pin::new(&mut self.io).poll_read(cx, buf) else { break };
+            let Poll::Ready(Ok(())) = Pin::new(&mut self.io).poll_read(cx, buf) else {
+                break;
+            };
             let more = buf.filled().len() - before;
             buf.set_filled(before);
             self.discarded += more;
@@ -191,14 +142,15 @@ impl<T: AsyncRead + Unpin> Screened<T> {
 }
 
 impl<T: AsyncRead + Unpin> AsyncRead for Screened<T> {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if this.verdict.is_handed_over.load(Relaxed) {
-            this.screen.look_away();
-        }
         loop {
             match this.screen.watching() {
-                Watching::On | Watching::Off => {}
+                Watching::On => {}
                 Watching::Shut => {
                     // Neither an end nor an error, which would have hyper give up the answer: this side has nothing
                     // more to say, and the connection ends with the answer, or by hyper's own limit on waiting.
@@ -223,11 +175,18 @@ impl<T: AsyncRead + Unpin> AsyncRead for Screened<T> {
 }
 
 fn broken() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, "the body's chunks are malformed")
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        "the body's chunks are malformed",
+    )
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Screened<T> {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.get_mut().io).poll_write(cx, buf)
     }
 

@@ -27,7 +27,11 @@ pub(super) fn request_line(bytes: &[u8]) -> Option<(usize, bool)> {
     };
     let method = front.iter().position(|&byte| !is_token(byte))?;
     let target = front[method..].strip_prefix(b" ")?;
-    let is_fine = method > 0 && target.first() == Some(&b'/') && memchr2(b' ', b'#', target).is_none();
+    let is_fine = method > 0
+        && target.first() == Some(&b'/')
+        && memchr2(b' ', b'#', target).is_none()
+        && target.is_ascii()
+        && !target.contains(&0x7f);
     is_fine.then_some((line.len(), is_1_0))
 }
 
@@ -75,7 +79,10 @@ pub(super) fn has_line_ends_only(bytes: &[u8], lines: usize) -> bool {
 }
 
 fn is_about_framing(first: u8, line: &[u8]) -> bool {
-    let begins = |name: &[u8]| line.get(..name.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(name));
+    let begins = |name: &[u8]| {
+        line.get(..name.len())
+            .is_some_and(|begin| begin.eq_ignore_ascii_case(name))
+    };
     match first | 0x20 {
         b'c' => begins(b"content-length"),
         b't' => begins(b"transfer-encoding"),

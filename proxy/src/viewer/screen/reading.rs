@@ -3,10 +3,10 @@
 use tideover_rules::admit::Malformed;
 
 use super::plain;
-use super::{Fault, Faulty, Took};
+use super::{Fault, Faulty};
 
 /// Empty lines that may stand before a request line. Source: RFC 9112, section 2.2, which asks for at least one.
-const MOST_EMPTY_LINES: u8 = 2;
+const MOST_EMPTY_LINES: u8 = 1;
 /// Bytes of one chunk's line: size and extensions. Source: RFC 9112, section 7.1.1 asks for a limit.
 const LONGEST_CHUNK_LINE: u32 = 1024;
 /// Bytes of a body's trailer section. Hyper's own limit, unless it was told another, is 16 KiB.
@@ -20,10 +20,6 @@ pub(super) struct Screen {
     at: At,
     /// The ordinal of the message at hand, from 1; 0 before the first byte.
     request: u64,
-    /// Bytes of this message so far, empty lines before it included.
-    taken: u64,
-    /// Of these, the head's, once it is complete.
-    head: u32,
     /// Bytes of the body or chunk still to come; while a length is being read, its value so far.
     left: u64,
     /// Bytes of this chunk's line, or of the trailer section, so far.
@@ -41,8 +37,6 @@ pub(super) struct Screen {
 pub(super) enum Watching {
     /// They are read along and go through.
     On,
-    /// They are another protocol's and go through unread.
-    Off,
     /// The faulty head is complete: what follows must not be taken for another request.
     Shut,
     /// The body at hand is broken: what follows has no meaning.
@@ -77,7 +71,6 @@ enum Head {
     Target(u8),
     /// How much of `VERSION` was there.
     Version(u8),
-    Minor,
     Cr,
     Lf,
 }
@@ -91,6 +84,8 @@ enum Line {
     /// In a line that says nothing about the framing.
     Rest,
     LengthStart,
+    /// After a first 0, which must be the only digit.
+    LengthZero,
     LengthDigits,
     LengthEnd,
     CodingStart,
@@ -113,8 +108,10 @@ enum Framing {
 enum Chunk {
     Start,
     Size,
+    /// White space after the size or an extension: before the next one.
     Space,
-    Extension,
+    ExtensionStart,
+    Extension(Extension),
     Lf,
     Data,
     DataCr,
@@ -127,6 +124,19 @@ enum Spoilt {
     Start,
     StartCr,
     Line,
+}
+
+/// In one extension of a chunk. Source: RFC 9112, section 7.1.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extension {
+    Name,
+    /// White space after the name.
+    NameOver,
+    ValueStart,
+    Token,
+    Quoted,
+    Escaped,
+    Over,
 }
 
 const VERSION: &[u8] = b"HTTP/1.";
@@ -146,8 +156,6 @@ impl Screen {
         Self {
             at: At::Between,
             request: 0,
-            taken: 0,
-            head: 0,
             left: 0,
             line: 0,
             lines: 0,
@@ -175,14 +183,11 @@ impl Screen {
                 At::Head(Head::Start) | At::Fields(Line::Start) => self.lines(rest),
                 At::Length => self.skip(rest, At::Between),
                 At::Chunk(Chunk::Data) => self.skip(rest, At::Chunk(Chunk::DataCr)),
-                At::Over(Watching::Off) => rest.len(),
                 At::Between | At::Over(_) => break,
                 _ => self.step(next),
             };
             seen += taken;
-            self.taken += taken as u64;
             if self.at == At::HeadOver {
-                self.head = u32::try_from(self.taken).unwrap_or(u32::MAX);
                 self.at = self.body();
             }
         }
@@ -199,27 +204,18 @@ impl Screen {
     /// The first fault on this connection, and so the only one.
     pub(super) const fn faulty(&self) -> Option<Faulty> {
         match self.fault {
-            Some(fault) => Some(Faulty { request: self.request, fault }),
+            Some(fault) => Some(Faulty {
+                request: self.request,
+                fault,
+            }),
             None => None,
         }
-    }
-
-    /// How much the message at hand, or the one that has just ended, took so far.
-    pub(super) const fn took(&self) -> Took {
-        Took { request: self.request, head: self.head, total: self.taken }
     }
 
     /// Whether the message at hand has ended.
     #[cfg(test)]
     pub(super) fn is_between(&self) -> bool {
         self.at == At::Between
-    }
-
-    /// From here on this connection speaks another protocol. A connection that has its fault keeps it.
-    pub(super) fn look_away(&mut self) {
-        if self.fault.is_none() {
-            self.at = At::Over(Watching::Off);
-        }
     }
 
     /// Whole lines that are plainly fine at once, else one byte.
@@ -232,7 +228,11 @@ impl Screen {
             };
             self.is_1_0 = is_1_0;
             self.at = At::Fields(Line::Start);
-            run = plain::Run { bytes: line, lines: 1, is_over: false };
+            run = plain::Run {
+                bytes: line,
+                lines: 1,
+                is_over: false,
+            };
         }
         let fields = plain::field_lines(&bytes[run.bytes..]);
         run.bytes += fields.bytes;
@@ -339,16 +339,20 @@ impl Screen {
             (Head::Target(0..=2), b'@') => return Err(Malformed::InvalidTarget),
             (Head::Target(0..=2), b'?') => Head::Target(3),
             (Head::Target(slashes @ 0..=2), b'/') => Head::Target(slashes + 1),
-            (Head::TargetStart, b'!'..) => Head::Target(0),
-            (Head::Target(slashes), b'!'..) => Head::Target(slashes),
-            (Head::Version(there), _) if VERSION.get(usize::from(there)) == Some(&byte) => Head::Version(there + 1),
+            (Head::TargetStart, b'!'..=b'~') => Head::Target(0),
+            (Head::Target(slashes), b'!'..=b'~') => Head::Target(slashes),
+            (Head::Version(there), _) if VERSION.get(usize::from(there)) == Some(&byte) => {
+                Head::Version(there + 1)
+            }
             (Head::Version(there), b'0' | b'1') if usize::from(there) == VERSION.len() => {
                 self.is_1_0 = byte == b'0';
                 Head::Cr
             }
             (Head::Cr, b'\r') => Head::Lf,
             (Head::Lf, b'\n') => return Ok(At::Fields(Line::Start)),
-            (Head::EmptyLf | Head::Cr | Head::Lf, _) | (_, 0..b' ') => return Err(Malformed::LineEnding),
+            (Head::EmptyLf | Head::Cr | Head::Lf, _) | (_, 0..b' ') => {
+                return Err(Malformed::LineEnding);
+            }
             _ => return Err(Malformed::InvalidTarget),
         };
         Ok(At::Head(next))
@@ -361,29 +365,43 @@ impl Screen {
             (Line::OverLf, b'\n') => return Ok(None),
             (Line::Lf, b'\n') => Line::Start,
             // White space at the start continues the line before (section 5.2).
-            (Line::Start, 0..=b' ') | (Line::OverLf | Line::Lf, _) => return Err(Malformed::LineEnding),
+            (Line::Start, 0..=b' ') | (Line::OverLf | Line::Lf, _) => {
+                return Err(Malformed::LineEnding);
+            }
             (Line::Start, b'c' | b'C') => Line::Name(Framing::ContentLength, 1),
             (Line::Start, b't' | b'T') => Line::Name(Framing::TransferEncoding, 1),
             (Line::Name(name, there), _) => return self.name(name, there, byte).map(Some),
 
             (Line::LengthStart, b' ' | b'\t') => Line::LengthStart,
+            (Line::LengthStart, b'0') => Line::LengthZero,
             (Line::LengthStart | Line::LengthDigits, b'0'..=b'9') => {
-                let more = self.left.checked_mul(10).and_then(|left| left.checked_add(u64::from(byte - b'0')));
+                let more = self
+                    .left
+                    .checked_mul(10)
+                    .and_then(|left| left.checked_add(u64::from(byte - b'0')));
                 self.left = more.ok_or(Malformed::ContentLength)?;
                 Line::LengthDigits
             }
-            (Line::LengthDigits | Line::LengthEnd, b' ' | b'\t') => Line::LengthEnd,
-            (Line::LengthDigits | Line::LengthEnd, b'\r') => Line::Lf,
-            (Line::LengthStart | Line::LengthDigits | Line::LengthEnd, _) => return Err(Malformed::ContentLength),
+            (Line::LengthZero | Line::LengthDigits | Line::LengthEnd, b' ' | b'\t') => {
+                Line::LengthEnd
+            }
+            (Line::LengthZero | Line::LengthDigits | Line::LengthEnd, b'\r') => Line::Lf,
+            (Line::LengthStart | Line::LengthZero | Line::LengthDigits | Line::LengthEnd, _) => {
+                return Err(Malformed::ContentLength);
+            }
 
             (Line::CodingStart, b' ' | b'\t') => Line::CodingStart,
             (Line::CodingStart, b'c' | b'C') => Line::Coding(1),
-            (Line::Coding(there), _) if CODING.get(usize::from(there)) == Some(&byte.to_ascii_lowercase()) => {
+            (Line::Coding(there), _)
+                if CODING.get(usize::from(there)) == Some(&byte.to_ascii_lowercase()) =>
+            {
                 Line::Coding(there + 1)
             }
             (Line::Coding(7) | Line::CodingEnd, b' ' | b'\t') => Line::CodingEnd,
             (Line::Coding(7) | Line::CodingEnd, b'\r') => Line::Lf,
-            (Line::CodingStart | Line::Coding(_) | Line::CodingEnd, _) => return Err(Malformed::TransferEncoding),
+            (Line::CodingStart | Line::Coding(_) | Line::CodingEnd, _) => {
+                return Err(Malformed::TransferEncoding);
+            }
 
             (Line::Rest, b'\r') => Line::Lf,
             (Line::Start | Line::Rest, b'\t' | b' '..) => Line::Rest,
@@ -399,18 +417,25 @@ impl Screen {
             return if byte.to_ascii_lowercase() == expected {
                 Ok(Line::Name(name, there + 1))
             } else {
-                self.line(Line::Rest, byte).map(|line| line.unwrap_or(Line::Rest))
+                self.line(Line::Rest, byte)
+                    .map(|line| line.unwrap_or(Line::Rest))
             };
         }
         match (name, byte) {
-            (Framing::ContentLength, b':') if self.is_chunked => Err(Malformed::LengthAndTransferEncoding),
+            (Framing::ContentLength, b':') if self.is_chunked => {
+                Err(Malformed::LengthAndTransferEncoding)
+            }
             (Framing::ContentLength, b':') if self.has_length => Err(Malformed::ContentLength),
             (Framing::ContentLength, b':') => {
                 self.has_length = true;
                 Ok(Line::LengthStart)
             }
-            (Framing::TransferEncoding, b':') if self.has_length => Err(Malformed::LengthAndTransferEncoding),
-            (Framing::TransferEncoding, b':') if self.is_chunked || self.is_1_0 => Err(Malformed::TransferEncoding),
+            (Framing::TransferEncoding, b':') if self.has_length => {
+                Err(Malformed::LengthAndTransferEncoding)
+            }
+            (Framing::TransferEncoding, b':') if self.is_chunked || self.is_1_0 => {
+                Err(Malformed::TransferEncoding)
+            }
             (Framing::TransferEncoding, b':') => {
                 self.is_chunked = true;
                 Ok(Line::CodingStart)
@@ -428,11 +453,15 @@ impl Screen {
                 self.left = self.left.checked_mul(16)? + u64::from(hex(byte));
                 Chunk::Size
             }
-            (Chunk::Size, b'\r') | (Chunk::Extension, b'\r') => Chunk::Lf,
-            (Chunk::Size | Chunk::Space, b';') => Chunk::Extension,
+            (Chunk::Size, b'\r') => Chunk::Lf,
+            (Chunk::Size | Chunk::Space, b';') => Chunk::ExtensionStart,
             // Only before an extension, where section 7.1.1 has such space read and thrown away.
             (Chunk::Size | Chunk::Space, b' ' | b'\t') => Chunk::Space,
-            (Chunk::Extension, b'\t' | b' '..=b'~' | 0x80..) => Chunk::Extension,
+            (Chunk::ExtensionStart, b' ' | b'\t') => Chunk::ExtensionStart,
+            (Chunk::ExtensionStart, _) if plain::is_token(byte) => {
+                Chunk::Extension(Extension::Name)
+            }
+            (Chunk::Extension(at), _) => at.step(byte)?,
             (Chunk::Lf, b'\n') => {
                 self.line = 0;
                 if self.left == 0 {
@@ -463,6 +492,29 @@ impl Screen {
             Some(line) => line,
         };
         (self.line <= LONGEST_TRAILERS && self.lines <= MOST_TRAILERS).then_some(At::Trailers(next))
+    }
+}
+
+impl Extension {
+    const fn step(self, byte: u8) -> Option<Chunk> {
+        let next = match (self, byte) {
+            (Self::Name, _) if plain::is_token(byte) => Self::Name,
+            (Self::Token | Self::ValueStart, _) if plain::is_token(byte) => Self::Token,
+            (Self::Name | Self::NameOver, b'=') => Self::ValueStart,
+            (Self::ValueStart, b'"') => Self::Quoted,
+            (Self::Quoted, b'"') => Self::Over,
+            (Self::Quoted, b'\\') => Self::Escaped,
+            (Self::Quoted | Self::Escaped, b'\t' | b' '..=b'~' | 0x80..) => Self::Quoted,
+            (Self::Name | Self::Token | Self::Over, b'\r') => return Some(Chunk::Lf),
+            (Self::Name | Self::NameOver | Self::Token | Self::Over, b';') => {
+                return Some(Chunk::ExtensionStart);
+            }
+            (Self::Name | Self::NameOver, b' ' | b'\t') => Self::NameOver,
+            (Self::ValueStart, b' ' | b'\t') => Self::ValueStart,
+            (Self::Token | Self::Over, b' ' | b'\t') => return Some(Chunk::Space),
+            _ => return None,
+        };
+        Some(Chunk::Extension(next))
     }
 }
 

@@ -71,7 +71,12 @@ fn each_case_has_its_verdict_as_a_second_request() {
     ] {
         for (bytes, expected) in CASES {
             let both = [before, *bytes].concat();
-            assert_eq!(feed([&both[..]]).verdict, expected.behind_one(), "{}", shown(&both));
+            assert_eq!(
+                feed([&both[..]]).verdict,
+                expected.behind_one(),
+                "{}",
+                shown(&both)
+            );
         }
     }
 }
@@ -96,54 +101,50 @@ fn nothing_behind_a_fault_goes_through() {
     }
 }
 
-#[test]
-fn a_switched_connection_is_not_read_any_more() {
-    let mut screen = Screen::new();
-    let head = b"GET /chat HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n";
-    assert_eq!(screen.see(head), head.len());
-    screen.look_away();
-    assert_eq!(screen.see(b"\x81\0\n\n\0 anything"), 12);
-    assert_eq!((screen.faulty(), screen.watching()), (None, Watching::Off));
-}
-
 /// Asking for another protocol is not enough to be let through unread.
 #[test]
 fn an_upgrade_that_was_not_granted_hides_nothing() {
-    let asked = b"GET / HTTP/1.1\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nGET / HTTP/1.1\nHost: a\n\n";
+    let asked =
+        b"GET / HTTP/1.1\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nGET / HTTP/1.1\nHost: a\n\n";
     let fault = Fault::Head(Malformed::LineEnding);
     assert_eq!(feed([&asked[..]]).verdict, Verdict::Fault(2, fault));
-}
-
-#[test]
-fn sizes_are_those_of_the_message_at_hand() {
-    let head = b"\r\nPOST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
-    let body = b"3;x\r\nabc\r\n0\r\nA: b\r\n\r\n";
-    let both = [&head[..], body, head].concat();
-    let mut screen = Screen::new();
-    assert_eq!(screen.see(&both), head.len() + body.len());
-    let took = screen.took();
-    assert_eq!((took.request, took.head as usize), (1, head.len()));
-    assert_eq!(took.total as usize, head.len() + body.len());
-    assert_eq!(screen.see(&both[head.len() + body.len()..]), head.len());
-    assert_eq!((screen.took().request, screen.took().total as usize), (2, head.len()));
 }
 
 #[test]
 fn limits_of_a_body_are_kept() {
     let head = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
     let cases = [
-        (format!("{head}1;{}\r\na\r\n0\r\n\r\n", "x".repeat(1000)), None),
-        (format!("{head}1;{}\r\na\r\n0\r\n\r\n", "x".repeat(1100)), Some(Fault::Body)),
-        (format!("{head}{}1\r\na\r\n0\r\n\r\n", "0".repeat(1100)), Some(Fault::Body)),
+        (
+            format!("{head}1;{}\r\na\r\n0\r\n\r\n", "x".repeat(1000)),
+            None,
+        ),
+        (
+            format!("{head}1;{}\r\na\r\n0\r\n\r\n", "x".repeat(1100)),
+            Some(Fault::Body),
+        ),
+        (
+            format!("{head}{}1\r\na\r\n0\r\n\r\n", "0".repeat(1100)),
+            Some(Fault::Body),
+        ),
         (format!("{head}0\r\nA: {}\r\n\r\n", "x".repeat(8000)), None),
-        (format!("{head}0\r\nA: {}\r\n\r\n", "x".repeat(9000)), Some(Fault::Body)),
+        (
+            format!("{head}0\r\nA: {}\r\n\r\n", "x".repeat(9000)),
+            Some(Fault::Body),
+        ),
         (format!("{head}0\r\n{}\r\n", "A: b\r\n".repeat(32)), None),
-        (format!("{head}0\r\n{}\r\n", "A: b\r\n".repeat(33)), Some(Fault::Body)),
+        (
+            format!("{head}0\r\n{}\r\n", "A: b\r\n".repeat(33)),
+            Some(Fault::Body),
+        ),
     ];
     for (bytes, fault) in cases {
         let expected = fault.map_or(Verdict::Fine(1), |fault| Verdict::Fault(1, fault));
         assert_eq!(feed([bytes.as_bytes()]).verdict, expected, "{bytes}");
-        assert_eq!(feed(bytes.as_bytes().chunks(1)).verdict, expected, "{bytes}");
+        assert_eq!(
+            feed(bytes.as_bytes().chunks(1)).verdict,
+            expected,
+            "{bytes}"
+        );
     }
 }
 
@@ -165,19 +166,24 @@ fn a_good_request() -> impl Strategy<Value = Vec<u8>> {
     ];
     let name = "(X|C|T|c|t|Content-|Transfer-|Connection|Cookie|TE|Content-Length-|Trailer)[A-Za-z0-9_-]{1,12}";
     let name = name.prop_filter("has no framing of its own", |name| {
-        !name.eq_ignore_ascii_case("content-length") && !name.eq_ignore_ascii_case("transfer-encoding")
+        !name.eq_ignore_ascii_case("content-length")
+            && !name.eq_ignore_ascii_case("transfer-encoding")
     });
     let value = "[ \t]{0,2}[!-~\u{80}-\u{ff}]{0,30}(\t| )?";
     let field = (name, value).prop_map(|(name, value)| format!("{name}:{value}\r\n"));
     let fields = prop::collection::vec(field, 0..8);
     let body = prop_oneof![
         Just(Vec::new()),
-        (prop::collection::vec(any::<u8>(), 0..60), 0..3_usize).prop_map(|(body, zeros)| {
-            let mut bytes = format!("cOntent-Length: {}{} \r\n\r\n", "0".repeat(zeros), body.len()).into_bytes();
+        prop::collection::vec(any::<u8>(), 0..60).prop_map(|body| {
+            let mut bytes = format!("cOntent-Length: {} \r\n\r\n", body.len()).into_bytes();
             bytes.extend(body);
             bytes
         }),
-        (prop::collection::vec(prop::collection::vec(any::<u8>(), 1..40), 0..4), "( ?;[a-z]=\"[ -~]{0,9}\")?", "(A: b\r\n){0,3}")
+        (
+            prop::collection::vec(prop::collection::vec(any::<u8>(), 1..40), 0..4),
+            "( ?; ?[a-z]{1,3}( ?= ?([a-z0-9]{1,3}|\"[ !#-\\[\\]-~]{0,9}\"))?)?",
+            "(A: b\r\n){0,3}"
+        )
             .prop_map(|(chunks, extension, trailers)| {
                 let mut bytes = b"Transfer-Encoding:Chunked\r\n\r\n".to_vec();
                 for chunk in chunks {
@@ -189,10 +195,14 @@ fn a_good_request() -> impl Strategy<Value = Vec<u8>> {
                 bytes
             }),
     ];
-    (0..3_usize, method, target, fields, body).prop_map(|(empty, method, target, fields, body)| {
+    (0..2_usize, method, target, fields, body).prop_map(|(empty, method, target, fields, body)| {
         let mut bytes = "\r\n".repeat(empty).into_bytes();
         bytes.extend(format!("{method} {target} HTTP/1.1\r\n{}", fields.concat()).bytes());
-        bytes.extend(if body.is_empty() { b"\r\n".to_vec() } else { body });
+        bytes.extend(if body.is_empty() {
+            b"\r\n".to_vec()
+        } else {
+            body
+        });
         bytes
     })
 }
