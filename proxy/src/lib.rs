@@ -196,22 +196,29 @@ fn spawn_worker(
     commands: mpsc::UnboundedReceiver<Command>,
 ) -> io::Result<JoinHandle<()>> {
     let counters = shared.counters.of(index);
-    let runtime = Builder::new_current_thread()
-        .enable_all()
-        .build_local(LocalOptions::default());
-    // The runtime belongs to the thread that made it, so a failure is told from there.
-    drop(runtime?);
-    std::thread::Builder::new()
+    let (started, starts) = std::sync::mpsc::sync_channel(1);
+    let thread = std::thread::Builder::new()
         .name(format!("worker {index}"))
         .spawn(move || {
-            match Builder::new_current_thread()
+            // The runtime belongs to the thread that makes it, so whether it could be made is told from there.
+            let runtime = Builder::new_current_thread()
                 .enable_all()
-                .build_local(LocalOptions::default())
-            {
-                Ok(runtime) => runtime.block_on(worker::run(shared, counters, commands)),
-                Err(error) => tracing::error!(%error, "a worker cannot start"),
-            }
-        })
+                .build_local(LocalOptions::default());
+            let runtime = match runtime {
+                Ok(runtime) => runtime,
+                Err(error) => {
+                    let _ = started.send(error);
+                    return;
+                }
+            };
+            drop(started);
+            runtime.block_on(worker::run(shared, counters, commands));
+        })?;
+    match starts.recv() {
+        Ok(error) => Err(error),
+        // It hung up without a complaint.
+        Err(std::sync::mpsc::RecvError) => Ok(thread),
+    }
 }
 
 impl RunningEdge {
@@ -268,7 +275,10 @@ impl RunningEdge {
                 let _ = worker.join();
             }
         }
-        self.shared.log.end();
+        // The log gets a moment of its own even if the requests used up the time.
+        self.shared
+            .log
+            .end(deadline.max(Instant::now() + Duration::from_secs(1)));
         self.shared.counters.summary()
     }
 }

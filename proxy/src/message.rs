@@ -174,9 +174,13 @@ pub(crate) enum Once {
 }
 
 impl Once {
-    /// The body, if it is still here; it is gone afterwards.
+    /// The body, if it is still here; it is gone afterwards, unless there is nothing in it that could be gone.
     pub(crate) fn take(&mut self) -> Option<ViewerBody> {
         match std::mem::replace(self, Self::Gone) {
+            Self::Here(ViewerBody::Empty) => {
+                *self = Self::Here(ViewerBody::Empty);
+                Some(ViewerBody::Empty)
+            }
             Self::Here(body) => Some(body),
             Self::Gone => None,
         }

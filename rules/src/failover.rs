@@ -70,7 +70,7 @@ pub enum Step {
 pub struct Limits {
     /// Name look-up, TCP, TLS, and the wait for a free connection.
     pub connect: Duration,
-    /// From the last request byte to the first response byte, and between packets.
+    /// From the last request byte to the first response byte, and between packets of the head.
     pub response: Duration,
     /// From the attempt's start to the complete head of the answer; `None`: only `response` counts.
     pub head: Option<Duration>,

@@ -1,1 +1,28 @@
-//! Nothing yet.
+//! The language of the scenarios: a cast of origins good and bad, an edge between, a viewer, and what each of them saw.
+//!
+//! - [`origin`] makes a scripted origin over raw TCP; its bad relatives have names: `refuses`, `never_answers`,
+//!   `black_hole`, `resets_after`, `trickles`, `bad_certificate`, …
+//! - [`edge`] takes a config as its operator would write it and runs the edge in this process; [`tiers`], [`pair`] and
+//!   [`in_front_of`] are the configs that most scenarios need.
+//! - [`viewer`] and [`viewer_of`] are a client that can send any bytes and sees what really came back.
+//! - [`gate`] makes order without sleeping; [`patiently`] bounds every wait.
+//! - [`certificates`] holds an authority of our own.
+//!
+//! It knows nothing of how the edge is built: only its library's front door and its config files.
+
+pub mod certificates;
+mod edge;
+mod folder;
+mod gate;
+mod origin;
+mod response;
+mod viewer;
+mod wire;
+
+pub use edge::{Edge, EdgeBuilder, edge, edge_json, in_front_of, lines_of, pair, tiers, viewer};
+pub use folder::Folder;
+pub use gate::{Gate, PATIENCE, gate, ms, patiently};
+pub use origin::{Answer, Origin, OriginBuilder, Script, Seen, Step, answer, origin};
+pub use response::Response;
+pub use viewer::{Line, Request, Viewer, viewer_of};
+pub use wire::Head;

@@ -1,1 +1,4 @@
-//! The scenarios.
+//! Tideover's promises, a file each. A scenario is a short play: the cast, the edge, one viewer, what each of them saw.
+
+mod cast;
+mod failover;

@@ -28,6 +28,8 @@ pub(crate) struct Errand<'a> {
     pub(crate) server_name: Option<&'a str>,
     /// Tries at this origin so far.
     pub(crate) turn: usize,
+    /// Between two pieces of the answer's body; nominal. Not cut by a deadline: that one ends with the head.
+    pub(crate) gap: Duration,
 }
 
 /// Sends `errand` and waits for the head of the answer. `limits` are nominal.
@@ -64,7 +66,8 @@ pub(crate) async fn attempt(
         let request = request(&errand, body);
         match send(&mut lease, request, errand.watch, response_limit, head_by).await {
             Ok(response) => {
-                return accept(response, lease, errand.watch, response_limit, complete_by);
+                let gap = clock.real(errand.gap);
+                return accept(response, lease, errand.watch, gap, complete_by);
             }
             Err(Lost { error, unsent }) => {
                 let meter = &lease.connection.meter;
@@ -73,8 +76,6 @@ pub(crate) async fn attempt(
                 let died = matches!(error, OriginError::Reset { .. });
                 if let Some(body) = unsent {
                     *errand.body = Once::Here(body);
-                } else if may_repeat {
-                    *errand.body = Once::Here(ViewerBody::Empty);
                 }
                 let body_is_here = matches!(errand.body, Once::Here(_));
                 if died && reused && body_is_here && (nothing_sent || (may_repeat && no_answer)) {

@@ -205,6 +205,7 @@ async fn ask_member(
             .iter()
             .filter(|attempt| attempt.member == member)
             .count(),
+        gap: wanted.route.target.members[member].timers.response_timeout,
     };
     attempt(&reach.way, &reach.pool, view.live.clock, within, errand)
         .await

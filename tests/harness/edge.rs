@@ -1,0 +1,379 @@
+//! The edge between: a config in its own language, the origins it names, and everything the edge shows of itself.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tideover::{RunningEdge, Summary};
+use tideover_config::{Mode, Overrides, load_text};
+
+use crate::certificates::authority_pem;
+use crate::folder::Folder;
+use crate::gate::{ms, patiently};
+use crate::origin::Origin;
+use crate::viewer::{Viewer, viewer_of};
+
+/// An edge with this `tideover.toml`.
+///
+/// It listens on a free port whatever the config says. Origins that are given to [`EdgeBuilder::origins`] and not
+/// mentioned in the config are added to it under their names.
+pub fn edge(toml: &str) -> EdgeBuilder {
+    EdgeBuilder::new("tideover.toml", toml)
+}
+
+/// An edge with this CloudFront JSON; say by [`EdgeBuilder::map`] who plays its origins.
+pub fn edge_json(json: &str) -> EdgeBuilder {
+    EdgeBuilder::new("distribution.json", json)
+}
+
+/// An edge with one group of these members, in this order, that falls through on these statuses. Reads go to the group,
+/// writes to its first member.
+pub fn tiers<const N: usize, const M: usize>(
+    members: [&Origin; N],
+    fail_over_on: [u16; M],
+) -> EdgeBuilder {
+    let names: Vec<&str> = members.iter().map(|origin| origin.name()).collect();
+    let first = names.first().expect("a group has members");
+    edge(&format!(
+        r#"
+        [origin_group.tiers]
+        members = {names:?}
+        fail_over_on = {fail_over_on:?}
+
+        [[distribution.site.behavior]]
+        path = "*"
+        for_methods = ["POST", "PUT", "PATCH", "DELETE"]
+        target = "{first}"
+
+        [distribution.site.default_behavior]
+        target = "tiers"
+        "#
+    ))
+    .origins(members)
+}
+
+/// CloudFront's case, in mode faithful: a group of two for GET, HEAD and OPTIONS, and `/writes/*` straight to the first.
+pub fn pair<const N: usize>(members: [&Origin; 2], fail_over_on: [u16; N]) -> EdgeBuilder {
+    let names = members.map(Origin::name);
+    edge(&format!(
+        r#"
+        [origin_group.pair]
+        members = {names:?}
+        fail_over_on = {fail_over_on:?}
+
+        [[distribution.site.behavior]]
+        path = "/writes/*"
+        target = "{}"
+        allowed_methods = ["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"]
+
+        [distribution.site.default_behavior]
+        target = "pair"
+        allowed_methods = ["GET", "HEAD", "OPTIONS"]
+        "#,
+        names[0]
+    ))
+    .origins(members)
+    .faithful()
+}
+
+/// An edge in front of this origin alone, open for every method.
+pub fn in_front_of(origin: &Origin) -> EdgeBuilder {
+    edge(&format!(
+        r#"
+        [distribution.site.default_behavior]
+        target = "{}"
+        allowed_methods = ["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"]
+        "#,
+        origin.name()
+    ))
+    .origins([origin])
+}
+
+/// A viewer of this edge.
+pub fn viewer(edge: &Edge) -> Viewer {
+    viewer_of(edge.address())
+}
+
+/// An edge that has not started yet.
+#[derive(Debug)]
+#[must_use = "an edge serves once it is started"]
+pub struct EdgeBuilder {
+    file: &'static str,
+    text: String,
+    /// Ids and URLs of who plays the origins.
+    origins: Vec<(String, String)>,
+    overrides: Overrides,
+    log: Option<&'static str>,
+    folder: Folder,
+}
+
+impl EdgeBuilder {
+    fn new(file: &'static str, text: &str) -> Self {
+        Self {
+            file,
+            text: text.to_owned(),
+            origins: Vec::new(),
+            overrides: Overrides {
+                listen: vec!["127.0.0.1:0".to_owned()],
+                status: Some("127.0.0.1:0".to_owned()),
+                // One worker has one pool: what is kept in it is found again.
+                workers: Some(1),
+                ..Overrides::default()
+            },
+            log: None,
+            folder: Folder::new(),
+        }
+    }
+
+    /// These play the origins of their names.
+    pub fn origins<const N: usize>(mut self, origins: [&Origin; N]) -> Self {
+        for origin in origins {
+            self = self.map(origin.name(), &origin.url());
+        }
+        self
+    }
+
+    /// Whoever is at this URL plays the origin of this id: `--map`. For `https://` the scenarios' own authority is
+    /// trusted too.
+    pub fn map(mut self, id: &str, url: &str) -> Self {
+        self.origins.push((id.to_owned(), url.to_owned()));
+        self
+    }
+
+    /// More config, after what there is: what comes before its first table belongs to the default behavior of
+    /// [`tiers`], [`pair`] and [`in_front_of`].
+    pub fn and(mut self, toml: &str) -> Self {
+        self.text = format!("{}\n{toml}", self.text);
+        self
+    }
+
+    /// `--mode faithful`.
+    pub fn faithful(mut self) -> Self {
+        self.overrides.mode = Some(Mode::Faithful);
+        self
+    }
+
+    /// `--mode resilient`.
+    pub fn resilient(mut self) -> Self {
+        self.overrides.mode = Some(Mode::Resilient);
+        self
+    }
+
+    /// `--time-scale`: with 0.01, a timer of 10 s ends after 100 ms.
+    pub fn time_scale(mut self, scale: f64) -> Self {
+        self.overrides.time_scale = Some(scale);
+        self
+    }
+
+    /// Writes an access log in this format, `cloudfront` or `json`; read it by [`Edge::log`].
+    pub fn logs(mut self, format: &'static str) -> Self {
+        self.log = Some(format);
+        self
+    }
+
+    /// Any other flag of the command line.
+    pub fn flags(mut self, set: impl FnOnce(&mut Overrides)) -> Self {
+        set(&mut self.overrides);
+        self
+    }
+
+    /// A file beside the config.
+    pub fn file(self, name: &str, content: &str) -> Self {
+        self.folder.write(name, content);
+        self
+    }
+
+    /// The config as it is loaded: what was written, and the origins that it does not mention.
+    fn whole_text(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        if Path::new(self.file)
+            .extension()
+            .is_some_and(|end| end == "toml")
+        {
+            for (id, _) in &self.origins {
+                if !text.contains(&format!("[origin.{id}]")) {
+                    text += &format!("\n[origin.{id}]\nurl = \"http://{id}.test\"\n");
+                }
+            }
+        }
+        text
+    }
+
+    fn compiles(&self, text: &str) -> tideover_config::Edge {
+        let path = self.folder.path().join(self.file);
+        let text = self.whole_text(text);
+        match load_text(&path, &text, &self.overrides) {
+            Ok(loaded) => loaded.edge,
+            Err(problems) => panic!("the scenario's config has problems: {problems:#?}\n{text}"),
+        }
+    }
+
+    /// Starts to serve.
+    ///
+    /// # Panics
+    /// When the config has errors, or loopback gives no port.
+    #[expect(clippy::unused_async, reason = "as for everything else in the cast")]
+    pub async fn start(mut self) -> Edge {
+        self.overrides.map.extend(self.origins.iter().cloned());
+        let any_tls = self
+            .overrides
+            .map
+            .iter()
+            .any(|(_, url)| url.starts_with("https://"));
+        if any_tls && self.overrides.origin_ca.is_none() {
+            self.overrides.origin_ca = Some(self.folder.write("authority.pem", authority_pem()));
+        }
+        if let Some(format) = self.log {
+            let file = self.folder.path().join("access.log");
+            self.overrides.access_log = Some(file.display().to_string());
+            self.overrides.log_format = Some(format.to_owned());
+        }
+        let running = tideover::start(self.compiles(&self.text)).expect("the edge starts");
+        Edge {
+            running: Some(running),
+            built: self,
+        }
+    }
+}
+
+/// An edge at play; it takes no new requests once this value is gone.
+#[derive(Debug)]
+pub struct Edge {
+    /// `None` only after [`Edge::shuts_down`].
+    running: Option<RunningEdge>,
+    built: EdgeBuilder,
+}
+
+impl Edge {
+    fn running(&self) -> &RunningEdge {
+        self.running.as_ref().expect("it was not shut down")
+    }
+
+    /// Where it serves viewers.
+    ///
+    /// # Panics
+    /// Never: every edge of the scenarios listens.
+    pub fn address(&self) -> SocketAddr {
+        self.running().http()[0]
+    }
+
+    /// Where it shows health and metrics.
+    ///
+    /// # Panics
+    /// Never: every edge of the scenarios shows them.
+    pub fn status(&self) -> SocketAddr {
+        self.running().status().expect("the harness asks for it")
+    }
+
+    /// Where its access log is.
+    pub fn log_file(&self) -> PathBuf {
+        self.built.folder.path().join("access.log")
+    }
+
+    /// The lines of its access log, comments left out, once there are at least this many.
+    ///
+    /// # Panics
+    /// When there are too few for too long.
+    pub async fn log(&self, count: usize) -> Vec<String> {
+        lines_of(&self.log_file(), count).await
+    }
+
+    /// The same for a log of JSON lines.
+    ///
+    /// # Panics
+    /// When a line is not JSON, or there are too few for too long.
+    pub async fn log_json(&self, count: usize) -> Vec<serde_json::Value> {
+        let lines = self.log(count).await;
+        lines
+            .iter()
+            .map(|line| serde_json::from_str(line).expect("each line of the log is JSON"))
+            .collect()
+    }
+
+    /// Everything that `/metrics` says.
+    pub async fn metrics(&self) -> String {
+        viewer_of(self.status())
+            .get("/metrics")
+            .await
+            .expect(200)
+            .text()
+    }
+
+    /// The value of one metric, by its name with labels as `/metrics` writes them; 0 when it is not there.
+    pub async fn metric(&self, name: &str) -> f64 {
+        let all = self.metrics().await;
+        all.lines()
+            .filter_map(|line| line.rsplit_once(' '))
+            .find(|(own, _)| *own == name)
+            .and_then(|(_, value)| value.parse().ok())
+            .unwrap_or(0.0)
+    }
+
+    /// Waits until a metric has this value.
+    ///
+    /// # Panics
+    /// When it never has.
+    pub async fn until_metric(&self, name: &str, value: f64) {
+        patiently(&format!("{name} becomes {value}"), async {
+            while (self.metric(name).await - value).abs() > f64::EPSILON {
+                tokio::time::sleep(ms(10)).await;
+            }
+        })
+        .await;
+    }
+
+    /// Takes over this config, as after SIGHUP; origins and flags stay.
+    ///
+    /// # Panics
+    /// When the config has errors.
+    pub fn reloads(&self, text: &str) {
+        let edge = self.built.compiles(text);
+        self.running().reload(edge).expect("the edge reloads");
+    }
+
+    /// Begins a new log file, as after SIGUSR1.
+    pub fn reopens_its_log(&self) {
+        self.running().reopen_log();
+    }
+
+    /// What it came to so far.
+    pub fn summary(&self) -> Summary {
+        self.running().summary()
+    }
+
+    /// Drains it, as after SIGTERM, for at most this long.
+    ///
+    /// # Panics
+    /// Never.
+    pub async fn shuts_down(mut self, within: Duration) -> Summary {
+        let running = self.running.take().expect("it was not shut down");
+        // It blocks its thread, which here may be the one that the origins play on.
+        tokio::task::spawn_blocking(move || running.shut_down(within))
+            .await
+            .expect("shutting down does not panic")
+    }
+}
+
+/// The lines of a log, comments left out, once there are at least this many.
+///
+/// # Panics
+/// When there are too few for too long.
+pub async fn lines_of(file: &Path, count: usize) -> Vec<String> {
+    // Written by a thread of the edge's own, which nothing here can wait for.
+    patiently(&format!("{count} lines in the log"), async {
+        loop {
+            let text = std::fs::read_to_string(file).unwrap_or_default();
+            let complete = text.rsplit_once('\n').map_or("", |(lines, _)| lines);
+            let lines: Vec<String> = complete
+                .lines()
+                .filter(|line| !line.starts_with('#'))
+                .map(str::to_owned)
+                .collect();
+            if lines.len() >= count {
+                return lines;
+            }
+            tokio::time::sleep(ms(10)).await;
+        }
+    })
+    .await
+}
