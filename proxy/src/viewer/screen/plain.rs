@@ -84,8 +84,8 @@ fn is_about_framing(first: u8, line: &[u8]) -> bool {
             .is_some_and(|begin| begin.eq_ignore_ascii_case(name))
     };
     match first | 0x20 {
-        b'c' => begins(b"content-length"),
-        b't' => begins(b"transfer-encoding"),
+        b'c' => begins(b"content-length") || begins(b"content_length"),
+        b't' => begins(b"transfer-encoding") || begins(b"transfer_encoding"),
         _ => false,
     }
 }

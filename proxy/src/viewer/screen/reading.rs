@@ -28,6 +28,8 @@ pub(super) struct Screen {
     lines: u8,
     has_length: bool,
     is_chunked: bool,
+    /// The name at hand has an underscore where a name of the framing has its hyphen.
+    is_misspelt: bool,
     is_1_0: bool,
     fault: Option<Fault>,
 }
@@ -143,6 +145,13 @@ const VERSION: &[u8] = b"HTTP/1.";
 const CODING: &[u8] = b"chunked";
 
 impl Framing {
+    const fn malformed(self) -> Malformed {
+        match self {
+            Self::ContentLength => Malformed::ContentLength,
+            Self::TransferEncoding => Malformed::TransferEncoding,
+        }
+    }
+
     const fn name(self) -> &'static [u8] {
         match self {
             Self::ContentLength => b"content-length",
@@ -161,6 +170,7 @@ impl Screen {
             lines: 0,
             has_length: false,
             is_chunked: false,
+            is_misspelt: false,
             is_1_0: false,
             fault: None,
         }
@@ -350,7 +360,7 @@ impl Screen {
             }
             (Head::Cr, b'\r') => Head::Lf,
             (Head::Lf, b'\n') => return Ok(At::Fields(Line::Start)),
-            (Head::EmptyLf | Head::Cr | Head::Lf, _) | (_, 0..b' ') => {
+            (Head::EmptyLf | Head::Cr | Head::Lf, _) | (_, 0..=0x1f) => {
                 return Err(Malformed::LineEnding);
             }
             _ => return Err(Malformed::InvalidTarget),
@@ -368,8 +378,18 @@ impl Screen {
             (Line::Start, 0..=b' ') | (Line::OverLf | Line::Lf, _) => {
                 return Err(Malformed::LineEnding);
             }
-            (Line::Start, b'c' | b'C') => Line::Name(Framing::ContentLength, 1),
-            (Line::Start, b't' | b'T') => Line::Name(Framing::TransferEncoding, 1),
+            (Line::Start, b'c' | b'C' | b't' | b'T') => {
+                self.is_misspelt = false;
+                let is_c = byte.eq_ignore_ascii_case(&b'c');
+                Line::Name(
+                    if is_c {
+                        Framing::ContentLength
+                    } else {
+                        Framing::TransferEncoding
+                    },
+                    1,
+                )
+            }
             (Line::Name(name, there), _) => return self.name(name, there, byte).map(Some),
 
             (Line::LengthStart, b' ' | b'\t') => Line::LengthStart,
@@ -404,7 +424,7 @@ impl Screen {
             }
 
             (Line::Rest, b'\r') => Line::Lf,
-            (Line::Start | Line::Rest, b'\t' | b' '..) => Line::Rest,
+            (Line::Start, b'!'..) | (Line::Rest, b'\t' | b' '..) => Line::Rest,
             (Line::Rest, _) => return Err(Malformed::LineEnding),
         };
         Ok(Some(next))
@@ -414,12 +434,18 @@ impl Screen {
     fn name(&mut self, name: Framing, there: u8, byte: u8) -> Result<Line, Malformed> {
         let whole = name.name();
         if let Some(&expected) = whole.get(usize::from(there)) {
-            return if byte.to_ascii_lowercase() == expected {
+            // Many an application reads `_` as `-`, so here that is the same name.
+            let is_joint = expected == b'-' && byte == b'_';
+            return if byte.to_ascii_lowercase() == expected || is_joint {
+                self.is_misspelt |= is_joint;
                 Ok(Line::Name(name, there + 1))
             } else {
                 self.line(Line::Rest, byte)
                     .map(|line| line.unwrap_or(Line::Rest))
             };
+        }
+        if byte == b':' && self.is_misspelt {
+            return Err(name.malformed());
         }
         match (name, byte) {
             (Framing::ContentLength, b':') if self.is_chunked => {
@@ -441,8 +467,7 @@ impl Screen {
                 Ok(Line::CodingStart)
             }
             _ if plain::is_token(byte) => Ok(Line::Rest),
-            (Framing::ContentLength, _) => Err(Malformed::ContentLength),
-            (Framing::TransferEncoding, _) => Err(Malformed::TransferEncoding),
+            _ => Err(name.malformed()),
         }
     }
 
