@@ -10,20 +10,31 @@ mod requests;
 use harness::{Edge, Origin, in_front_of, ms, origin, viewer};
 use requests::{Expected, Row, fragments, rows};
 
-/// What a viewer sees of one answer.
-#[derive(Debug, PartialEq, Eq)]
-struct Got {
-    statuses: Vec<u16>,
-    closes: bool,
-    /// Bodies of the requests that the origin got whole.
-    delivered: Vec<String>,
+/// How the bytes of a row are sent.
+#[derive(Clone, Copy)]
+enum Manner {
+    AtOnce,
+    InSmallPieces,
+    /// Behind a good request, in the same packet.
+    Pipelined,
 }
 
-async fn play(edge: &Edge, origin: &Origin, row: &Row, pieces: Vec<&[u8]>) -> Result<(), String> {
+const GOOD: &[u8] = b"GET /before HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+async fn play(edge: &Edge, origin: &Origin, row: &Row, manner: Manner) -> Result<(), String> {
     let before = origin.requests().len();
     let mut line = viewer(edge).connects().await;
-    for piece in pieces {
-        line.sends(piece).await;
+    match manner {
+        Manner::AtOnce => line.sends(&row.bytes).await,
+        Manner::InSmallPieces => {
+            for piece in row.bytes.chunks(7) {
+                line.sends(piece).await;
+            }
+        }
+        Manner::Pipelined => {
+            line.sends([GOOD, &row.bytes].concat()).await;
+            line.receives("GET").await.expect(200);
+        }
     }
     let mut statuses = Vec::new();
     let (expected_statuses, closes, delivered) = match &row.expected {
@@ -62,7 +73,7 @@ async fn play(edge: &Edge, origin: &Origin, row: &Row, pieces: Vec<&[u8]>) -> Re
     }
     let got: Vec<String> = origin.requests()[before..]
         .iter()
-        .filter(|request| request.target != "/next")
+        .filter(|request| !matches!(&request.target[..], "/before" | "/next"))
         .filter(|request| request.is_whole || matches!(row.expected, Expected::Refused(_)))
         .map(|request| request.text())
         .collect();
@@ -75,20 +86,14 @@ async fn play(edge: &Edge, origin: &Origin, row: &Row, pieces: Vec<&[u8]>) -> Re
     Ok(())
 }
 
-async fn play_all(faithful: bool, prefix: &[u8], split: bool) {
+async fn play_all(faithful: bool, manner: Manner) {
     let origin = origin("app").start().await;
     let edge = in_front_of(&origin);
     let edge = if faithful { edge.faithful() } else { edge };
     let edge = edge.start().await;
     let mut wrong = Vec::new();
     for row in rows() {
-        let _ = prefix;
-        let pieces = if split {
-            row.bytes.chunks(7).collect()
-        } else {
-            vec![&row.bytes[..]]
-        };
-        let played = tokio::time::timeout(ms(3_000), play(&edge, &origin, &row, pieces)).await;
+        let played = tokio::time::timeout(ms(5_000), play(&edge, &origin, &row, manner)).await;
         if let Err(what) = played.unwrap_or_else(|_| Err("hangs".to_owned())) {
             wrong.push(format!("{}: {what}", row.name));
         }
@@ -98,17 +103,67 @@ async fn play_all(faithful: bool, prefix: &[u8], split: bool) {
 
 #[tokio::test]
 async fn each_request_is_answered_as_it_deserves() {
-    play_all(false, b"", false).await;
+    play_all(false, Manner::AtOnce).await;
 }
 
 #[tokio::test]
 async fn the_same_in_faithful_mode() {
-    play_all(true, b"", false).await;
+    play_all(true, Manner::AtOnce).await;
 }
 
 #[tokio::test]
 async fn the_same_in_small_pieces() {
-    play_all(false, b"", true).await;
+    play_all(false, Manner::InSmallPieces).await;
+}
+
+#[tokio::test]
+async fn the_same_as_a_second_request() {
+    play_all(false, Manner::Pipelined).await;
+}
+
+/// What the parser refuses by itself it answers without our page; all the rest is told by us.
+#[tokio::test]
+async fn a_refusal_says_why() {
+    let origin = origin("app").start().await;
+    let edge = in_front_of(&origin).start().await;
+    for (bytes, words) in [
+        (
+            "GET / HTTP/1.1\nHost: localhost\n\n",
+            "does not end as it must",
+        ),
+        (
+            "GET /#a HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            "has a fragment",
+        ),
+        (
+            "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            "both a length and a transfer coding",
+        ),
+        (
+            "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
+            "not one plain number",
+        ),
+        (
+            "POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+            "coding is not understood",
+        ),
+        ("GET / HTTP/1.1\r\n\r\n", "no Host header"),
+        (
+            "GET * HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            "neither a path nor a URL",
+        ),
+        (
+            "POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\nhello\r\n0\r\n\r\n",
+            "",
+        ),
+    ] {
+        let mut response = viewer(&edge).sends(bytes).await;
+        response
+            .expect(400)
+            .header("x-cache", "Error from tideover")
+            .body_has(words);
+        response.closes().await;
+    }
 }
 
 #[tokio::test]
