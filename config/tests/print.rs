@@ -55,6 +55,22 @@ fn petclinic_prints_as_itself() {
 }
 
 #[test]
+fn every_fixture_that_loads_prints_as_itself() {
+    let files = ["toml", "cloudfront", "distributions", "examples"]
+        .into_iter()
+        .flat_map(|folder| std::fs::read_dir(fixture(folder)).expect("the fixtures are there"))
+        .map(|entry| entry.expect("an entry").path());
+    let mut printed = 0;
+    for file in files {
+        if let Ok(loaded) = load(&file, &Overrides::default()) {
+            prints_as_itself(&loaded.edge);
+            printed += 1;
+        }
+    }
+    assert!(printed > 60, "only {printed} fixtures load");
+}
+
+#[test]
 fn origins_from_flags_print_as_a_config() {
     let urls = ["http://127.0.0.1:8081", "https+insecure://[::1]:8443/app"];
     for count in 1..=2 {
