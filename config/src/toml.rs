@@ -4,6 +4,7 @@
 mod distribution;
 mod forwarding;
 mod origin;
+mod syntax;
 mod table;
 mod variables;
 
@@ -16,17 +17,15 @@ use crate::problem::Problem;
 use crate::written::{AccessLog, Listen, Notation, Place, Policies, Written};
 use table::{Source, Table};
 
-/// Walks `text`. `None` if it is not TOML at all; other problems leave out the value that has them.
+/// Walks `text`. `None` if it is not TOML; other problems leave out the value that has them.
 pub(crate) fn walk(text: &str, file: &Path, problems: &mut Vec<Problem>) -> Option<Written> {
     let source = Source::new(Arc::new(file.to_owned()), text);
     let whole = Place::new(&source.file, 0, "");
-    let document = match DeTable::parse(text) {
-        Ok(document) => document,
-        Err(error) => {
-            problems.push(syntax(&source, &error));
-            return None;
-        }
-    };
+    let (document, broken) = DeTable::parse_recoverable(text);
+    if !broken.is_empty() {
+        problems.extend(syntax::problems(&source, text, &broken));
+        return None;
+    }
 
     let mut top = Table::new(&source, document.get_ref(), whole.clone());
     let mode = top.string("mode", problems);
@@ -76,12 +75,6 @@ pub(crate) fn walk(text: &str, file: &Path, problems: &mut Vec<Problem>) -> Opti
 /// Where relative paths in `file` start from.
 pub(crate) fn folder(file: &Path) -> PathBuf {
     file.parent().map(Path::to_owned).unwrap_or_default()
-}
-
-fn syntax(source: &Source, error: &::toml::de::Error) -> Problem {
-    let line = error.span().map_or(0, |span| source.line(span.start));
-    let said = error.message().replace('\n', ", ");
-    Place::new(&source.file, line, "this").error(format!("is not TOML: {said}"), "")
 }
 
 /// The problem of a field whose meaning is settled, but that nothing obeys yet.
