@@ -111,6 +111,24 @@ pub(crate) struct Written {
     pub policies: Policies,
 }
 
+impl Written {
+    /// What to write instead, where that depends on the notation; flags are spoken of as `tideover.toml` is.
+    pub(crate) fn words(&self, toml: &'static str, cloudfront: &'static str) -> &'static str {
+        match self.notation {
+            Notation::Toml | Notation::CommandLine => toml,
+            Notation::CloudFront => cloudfront,
+        }
+    }
+
+    /// How the other mode is chosen.
+    pub(crate) fn resilient(&self) -> &'static str {
+        match self.notation {
+            Notation::Toml => "write mode = \"resilient\"",
+            Notation::CloudFront | Notation::CommandLine => "give --mode resilient",
+        }
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Listen {
     pub http: Vec<At<String>>,
