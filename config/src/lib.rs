@@ -45,7 +45,7 @@ pub use origin::{
 pub use print::to_toml;
 pub use problem::{Problem, Problems, Severity};
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use written::{Notation, Written};
 
@@ -66,11 +66,16 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, Problems> {
             field: "this file".to_owned(),
             found: format!("cannot be read: {error}"),
             // Windows PowerShell writes UTF-16 by `>`.
-            instead: if error.kind() == std::io::ErrorKind::InvalidData {
-                "save it as UTF-8; in PowerShell: … | Out-File -Encoding utf8 FILE".to_owned()
-            } else {
-                String::new()
-            },
+            instead: match error.kind() {
+                std::io::ErrorKind::InvalidData => {
+                    "save it as UTF-8; in PowerShell: … | Out-File -Encoding utf8 FILE"
+                }
+                std::io::ErrorKind::PermissionDenied => {
+                    "let the user that this program runs as read it"
+                }
+                _ => "name a file that exists; - is standard input",
+            }
+            .to_owned(),
         }])),
     }
 }
@@ -101,6 +106,25 @@ pub fn from_origins(urls: &[String], overrides: &Overrides) -> Result<Loaded, Pr
     finish(Some(written), overrides, Vec::new())
 }
 
+/// Takes out of `found` what `told` says already: that a value is missing which is there and could not be read. A table
+/// stands before what is in it, so of several places with the same name it is the last one before the value. In
+/// CloudFront's notation a field names one value, so whatever else is said of it is said of the same value.
+fn hide_what_is_told(told: &[Problem], notation: Notation, found: &mut Vec<Problem>) {
+    for told in told.iter().filter(|told| told.severity == Severity::Error) {
+        let is_there = |found: &Problem| found.file == told.file && found.field == told.field;
+        if notation == Notation::CloudFront {
+            found.retain(|found| !is_there(found));
+            continue;
+        }
+        let follows =
+            |found: &Problem| is_there(found) && found.line <= told.line && found.is_of_absence();
+        let lines = found.iter().filter(|found| follows(found));
+        if let Some(line) = lines.map(|found| found.line).max() {
+            found.retain(|found| !(follows(found) && found.line == line));
+        }
+    }
+}
+
 /// From the written model to an edge, or to every problem there is.
 fn finish(
     written: Option<Written>,
@@ -116,17 +140,8 @@ fn finish(
                 .iter_mut()
                 .for_each(cloudfront::name_as_cloudfront_does);
         }
-        // What is wrong with how a value is written hides what is wrong with what it says, or that it is missing.
-        let told: Vec<(PathBuf, String)> = problems
-            .iter()
-            .filter(|problem| problem.severity == Severity::Error)
-            .map(|problem| (problem.file.clone(), problem.field.clone()))
-            .collect();
-        problems.extend(found.into_iter().filter(|problem| {
-            !told
-                .iter()
-                .any(|(file, field)| *file == problem.file && *field == problem.field)
-        }));
+        hide_what_is_told(&problems, written.notation, &mut found);
+        problems.extend(found);
         edge
     });
     problems.sort_by(|a, b| {

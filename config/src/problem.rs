@@ -33,6 +33,16 @@ pub enum Severity {
     Error,
 }
 
+impl Problem {
+    /// True if it says that something is not there: so it does where the value is there and could not be read, which has
+    /// a problem of its own then.
+    pub(crate) fn is_of_absence(&self) -> bool {
+        ["is missing", "is empty", "lacks "]
+            .iter()
+            .any(|words| self.found.starts_with(words))
+    }
+}
+
 impl fmt::Display for Problem {
     /// `tideover.toml:14: origin_group.api.fail_over_on has 200; write one or more of 400, …`; severities below error
     /// stand in front of the field: `warning: `, `note: `, `NOT ENFORCED: `.

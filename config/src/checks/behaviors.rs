@@ -48,11 +48,11 @@ pub(super) fn used<'e>(
                     "is {}, which never matches: {earlier} {take} every such request first",
                     path.shown()
                 ),
-                format!("move it in front of {them}, or delete it"),
+                format!("move this behavior in front of {them}, or delete it"),
             ),
             Some(_) | None => said.place.note(
                 format!("is never used: {earlier} {take} every request"),
-                format!("nothing is lost if that is meant; else narrow {them}"),
+                format!("narrow {them}, unless that is meant"),
             ),
         });
     }
