@@ -45,11 +45,10 @@ pub(crate) fn walk(text: &str, file: &Path, problems: &mut Vec<Problem>) -> Opti
         .into_iter()
         .map(|(id, table)| origin::group(id, table, problems))
         .collect();
-    for (id, table) in top.named_tables("failover_record", problems) {
-        problems.push(not_built_yet(&id.place, "choose a target by health"));
+    for (id, record) in top.not_built_yet_tables("failover_record", problems) {
+        problems.push(origin::record(&id, &record));
         // Whoever names the record is not to blame.
         origins.push(origin::stand_in(id));
-        table.ignore();
     }
     let distributions = top
         .named_tables("distribution", problems)
@@ -77,14 +76,6 @@ pub(crate) fn folder(file: &Path) -> PathBuf {
     file.parent().map(Path::to_owned).unwrap_or_default()
 }
 
-/// The problem of a field whose meaning is settled, but that nothing obeys yet.
-fn not_built_yet(place: &Place, what: &str) -> Problem {
-    place.error(
-        format!("is not built yet: this version cannot {what}"),
-        "leave it out",
-    )
-}
-
 fn listen(mut table: Table<'_>, problems: &mut Vec<Problem>) -> Listen {
     let listen = Listen {
         http: table.string_or_strings("http", problems),
@@ -98,6 +89,10 @@ fn listen(mut table: Table<'_>, problems: &mut Vec<Problem>) -> Listen {
         head_timeout: table.span("head_timeout", problems),
         body_timeout: table.span("body_timeout", problems),
     };
+    for name in ["https", "tls"] {
+        let instead = "leave it out, and let what stands in front of the edge speak TLS";
+        table.not_built_yet(name, "listen for TLS", instead, problems);
+    }
     table.finish(problems);
     listen
 }

@@ -89,12 +89,58 @@ fn a_faithful_config_prints_as_itself() {
 }
 
 #[test]
+fn members_without_statuses_print_as_themselves() {
+    prints_as_itself(&edge_of(
+        r#"
+        origin.a = { url = "http://a.example" }
+        origin.b = { url = "http://b.example" }
+        origin.last = { page = true }
+        origin_group.none = { members = [{ origin = "a", fail_over_on = [] }, "last"], on_failure = "status", fail_over_on = [503] }
+        origin_group.first = { members = [{ origin = "a", fail_over_on = [] }, { origin = "b", fail_over_on = [404] }], on_failure = "status", fail_over_on = [503] }
+        origin_group.pages = { members = ["last"], fail_over_on = [] }
+        distribution.d.default_behavior.target = "none"
+        "#,
+    ));
+}
+
+#[test]
+fn a_name_of_the_operators_own_prints_whatever_it_is() {
+    for mode in ["faithful", "resilient"] {
+        for name in ["cloudfront", "tideover", "edge-1"] {
+            let printed = prints_as_itself(&edge_of(&format!(
+                r#"
+                mode = "{mode}"
+                origin.a.url = "http://a.example"
+                distribution.d = {{ name = "{name}", default_behavior.target = "a" }}
+                "#,
+            )));
+            assert!(printed.contains(&format!("name = \"{name}\"")), "{printed}");
+        }
+    }
+}
+
+#[test]
+fn a_config_of_cloudfronts_prints_as_itself_beyond_the_quotas() {
+    let behaviors = (0..80)
+        .map(|index| format!("[[distribution.d.behavior]]\npath = \"/{index}\"\ntarget = \"a\"\n"));
+    let text = format!(
+        "mode = \"faithful\"\norigin.a.url = \"http://a.example\"\n{}distribution.d.default_behavior.target = \"a\"",
+        behaviors.collect::<String>()
+    );
+    let text = text.replace(
+        "distribution.d.default_behavior.target = \"a\"",
+        "[distribution.d.default_behavior]\ntarget = \"a\"",
+    );
+    prints_as_itself(&edge_of(&text));
+}
+
+#[test]
 fn secrets_are_masked() {
     let printed = prints_as_itself_but_for_secrets(
         r#"
         [origin.a]
         url = "http://a.example"
-        headers = { Authorization = "hush-1", X-Api-Key = "hush-2", X-Token = "hush-3", X-Edge = "tideover" }
+        headers = { Authorization = "hush-1", X-Api-Key = "hush-2", X-Token = "hush-3", X-Edge = "tideover", X-From = "${CARGO_PKG_NAME}", X-Origin-Verify = "hush-5" }
         [distribution.d]
         attempts = "token"
         attempts_token = "hush-4"
@@ -102,6 +148,11 @@ fn secrets_are_masked() {
         "#,
     );
     assert!(!printed.contains("hush"), "{printed}");
+    assert!(!printed.contains("tideover-config"), "{printed}");
+    assert!(
+        printed.starts_with("# ******** stands for a secret"),
+        "{printed}"
+    );
     assert!(printed.contains("x-edge = \"tideover\""), "{printed}");
     assert!(
         printed.contains("attempts_token = \"********\""),

@@ -338,7 +338,8 @@ fn headers(
             continue;
         }
         // The value may be a secret: it is not repeated.
-        let Ok(value) = HeaderValue::from_str(&value.value) else {
+        let is_secret = is_secret(&parsed) || value.place.template.is_some();
+        let Ok(mut value) = HeaderValue::from_str(&value.value) else {
             problems.push(value.place.error(
                 "has a value that no header can have",
                 "write visible ASCII characters and spaces",
@@ -352,9 +353,26 @@ fn headers(
             ));
             continue;
         }
+        value.set_sensitive(is_secret);
         headers.push((parsed, value));
     }
     headers
+}
+
+/// Names that speak of what others must not see.
+fn is_secret(name: &HeaderName) -> bool {
+    const WORDS: [&str; 9] = [
+        "auth",
+        "cookie",
+        "credential",
+        "key",
+        "pass",
+        "secret",
+        "signature",
+        "token",
+        "verify",
+    ];
+    WORDS.iter().any(|word| name.as_str().contains(word))
 }
 
 /// Why an origin's own header may not have this name. Source: Developer Guide, "Add custom headers to origin requests";
