@@ -141,6 +141,8 @@ fn behavior(
         target,
         allowed_methods: Some(list(allowed)),
         allowed_methods_place: Some(place.clone()),
+        // In either mode OPTIONS falls through.
+        cached_methods: matched.is_none().then(|| list(&READS)),
         ..Behavior::at(place.clone())
     }
 }

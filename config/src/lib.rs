@@ -59,24 +59,7 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, Problems> {
     };
     match text {
         Ok(text) => load_text(path, &text, overrides),
-        Err(error) => Err(Problems(vec![Problem {
-            severity: Severity::Error,
-            file: path.to_owned(),
-            line: 0,
-            field: "this file".to_owned(),
-            found: format!("cannot be read: {error}"),
-            // Windows PowerShell writes UTF-16 by `>`.
-            instead: match error.kind() {
-                std::io::ErrorKind::InvalidData => {
-                    "save it as UTF-8; in PowerShell: … | Out-File -Encoding utf8 FILE"
-                }
-                std::io::ErrorKind::PermissionDenied => {
-                    "let the user that this program runs as read it"
-                }
-                _ => "name a file that exists; - is standard input",
-            }
-            .to_owned(),
-        }])),
+        Err(error) => Err(Problems(vec![Problem::unreadable(path, &error)])),
     }
 }
 
@@ -147,8 +130,10 @@ fn finish(
     problems.sort_by(|a, b| {
         (b.severity, &a.file, a.line)
             .cmp(&(a.severity, &b.file, b.line))
-            .then_with(|| a.field.cmp(&b.field))
+            .then_with(|| (&a.field, &a.found).cmp(&(&b.field, &b.found)))
     });
+    // A flag is looked at once for each distribution or origin that it bears on.
+    problems.dedup();
     match edge {
         Some(edge)
             if problems

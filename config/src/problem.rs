@@ -1,7 +1,8 @@
 //! What is wrong with a config, said so that the operator can mend it.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 /// One thing to say about a config: where, what was found, what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +35,26 @@ pub enum Severity {
 }
 
 impl Problem {
+    /// The problem of a file that could not be read at all.
+    pub(crate) fn unreadable(file: &Path, error: &io::Error) -> Self {
+        let instead = match error.kind() {
+            // Windows PowerShell writes UTF-16 by `>`.
+            io::ErrorKind::InvalidData => {
+                "save it as UTF-8; in PowerShell: … | Out-File -Encoding utf8 FILE"
+            }
+            io::ErrorKind::PermissionDenied => "let the user that this program runs as read it",
+            _ => "name a file that exists; - is standard input",
+        };
+        Self {
+            severity: Severity::Error,
+            file: file.to_owned(),
+            line: 0,
+            field: "this file".to_owned(),
+            found: format!("cannot be read: {error}"),
+            instead: instead.to_owned(),
+        }
+    }
+
     /// True if it says that something is not there: so it does where the value is there and could not be read, which has
     /// a problem of its own then.
     pub(crate) fn is_of_absence(&self) -> bool {

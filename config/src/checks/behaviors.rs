@@ -6,7 +6,7 @@ use crate::distribution::Distribution;
 use crate::edge::{Edge, Mode};
 use crate::origin::Target;
 use crate::problem::Problem;
-use crate::written::{self, Place, Written};
+use crate::written::{self, Notation, Place, Written};
 
 /// The behaviors that take requests, and those of which it cannot be told. The usual mistake is a `/*` that comes first.
 pub(super) fn used<'e>(
@@ -98,10 +98,11 @@ pub(super) fn writes_that_are_refused(
     if anywhere.is_empty() {
         problems.push(said.place.warning(
             "allows POST, PUT, PATCH and DELETE nowhere: they are answered 403",
-            written.words(
-                "if anybody writes, name these methods in for_methods or allowed_methods of a behavior whose target is one origin",
-                "if anybody writes, name them in AllowedMethods of a behavior whose TargetOriginId is one origin",
-            ),
+            match written.notation {
+                Notation::Toml => "if anybody writes, name them in for_methods or allowed_methods of a behavior whose target is one origin",
+                Notation::CloudFront => "if anybody writes, name them in AllowedMethods of a behavior whose TargetOriginId is one origin",
+                Notation::CommandLine => "if anybody writes, leave --mode faithful out: then they go to the first origin",
+            },
         ));
     } else if !somewhere.is_empty() {
         let mut paths: Vec<String> = Vec::new();

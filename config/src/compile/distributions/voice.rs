@@ -105,7 +105,11 @@ fn attempts(
             let place = chosen.map_or_else(|| said.place.clone(), |chosen| chosen.place.clone());
             problems.push(place.error(
                 "is \"token\", and there is no token",
-                "write attempts_token = \"${NAME}\" beside it, or set TIDEOVER_ATTEMPTS_TOKEN",
+                if from_flag.is_some() {
+                    "set TIDEOVER_ATTEMPTS_TOKEN"
+                } else {
+                    "write attempts_token = \"${NAME}\" beside it, or set TIDEOVER_ATTEMPTS_TOKEN"
+                },
             ));
             AttemptsShown::Off
         }

@@ -294,7 +294,11 @@ fn host(origin: &Origin, problems: &mut Vec<Problem>) -> HostHeader {
     match said.value.as_str() {
         "origin" => HostHeader::Own,
         "viewer" => HostHeader::Viewer,
-        name => named_host(said, name, problems).map_or(HostHeader::Own, HostHeader::Named),
+        name => {
+            const INSTEAD: &str =
+                "write \"origin\", \"viewer\" or a host name, perhaps with a port";
+            named_host(said, name, INSTEAD, problems).map_or(HostHeader::Own, HostHeader::Named)
+        }
     }
 }
 
@@ -302,6 +306,7 @@ fn host(origin: &Origin, problems: &mut Vec<Problem>) -> HostHeader {
 pub(in crate::compile) fn named_host(
     said: &At<String>,
     name: &str,
+    instead: &str,
     problems: &mut Vec<Problem>,
 ) -> Option<HeaderValue> {
     if url::host_and_port(name).is_ok()
@@ -309,10 +314,7 @@ pub(in crate::compile) fn named_host(
     {
         return Some(value);
     }
-    problems.push(said.place.error(
-        format!("is {}", said.shown()),
-        "write \"origin\", \"viewer\" or a host name, perhaps with a port",
-    ));
+    problems.push(said.place.error(format!("is {}", said.shown()), instead));
     None
 }
 
