@@ -130,7 +130,7 @@ fn finish(
     problems.sort_by(|a, b| {
         (b.severity, &a.file, a.line)
             .cmp(&(a.severity, &b.file, b.line))
-            .then_with(|| (&a.field, &a.found).cmp(&(&b.field, &b.found)))
+            .then_with(|| a.field.cmp(&b.field))
     });
     // A flag is looked at once for each distribution or origin that it bears on.
     problems.dedup();
