@@ -37,13 +37,13 @@ pub enum Severity {
 impl Problem {
     /// The problem of a file that could not be read at all.
     pub(crate) fn unreadable(file: &Path, error: &io::Error) -> Self {
-        let instead = match error.kind() {
+        let instead = if error.kind() == io::ErrorKind::InvalidData {
             // Windows PowerShell writes UTF-16 by `>`.
-            io::ErrorKind::InvalidData => {
-                "save it as UTF-8; in PowerShell: … | Out-File -Encoding utf8 FILE"
-            }
-            io::ErrorKind::PermissionDenied => "let the user that this program runs as read it",
-            _ => "name a file that exists; - is standard input",
+            "save it as UTF-8; in PowerShell: … | Out-File -Encoding utf8 FILE"
+        } else if error.kind() == io::ErrorKind::PermissionDenied {
+            "let the user that this program runs as read it"
+        } else {
+            "name a file that exists; - is standard input"
         };
         Self {
             severity: Severity::Error,

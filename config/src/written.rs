@@ -164,13 +164,14 @@ pub(crate) struct Origin {
     pub url: Option<At<String>>,
     /// Beyond: `host:port` that is connected to in place of what `url` names; the name stays for `Host` and certificates.
     pub connect_to: Option<At<String>>,
-    /// CloudFront: DomainName, ports, OriginProtocolPolicy.
+    /// CloudFront: DomainName, ports, `OriginProtocolPolicy`.
     pub domain_name: Option<At<String>>,
     pub http_port: Option<At<i64>>,
     pub https_port: Option<At<i64>>,
     pub protocol_policy: Option<At<String>>,
     pub is_s3: bool,
-    pub origin_path: Option<At<String>>,
+    /// `OriginPath`; TOML: `path`.
+    pub path: Option<At<String>>,
     /// TOML: `"origin"`, `"viewer"` or a name.
     pub host: Option<At<String>>,
     /// Name and value, in order.
@@ -183,7 +184,7 @@ pub(crate) struct Origin {
     pub max_connections: Option<At<i64>>,
     /// `ipv4`, `ipv6`, `dualstack`.
     pub address_family: Option<At<String>>,
-    /// OriginSslProtocols; TOML has none.
+    /// `OriginSslProtocols`; TOML has none.
     pub ssl_protocols: Option<Vec<At<String>>>,
     pub tls_server_name: Option<At<String>>,
     pub tls_ca: Option<At<String>>,
@@ -205,7 +206,7 @@ impl Origin {
             https_port: None,
             protocol_policy: None,
             is_s3: false,
-            origin_path: None,
+            path: None,
             host: None,
             headers: Vec::new(),
             connection_attempts: None,
@@ -355,7 +356,7 @@ pub(crate) struct Policies {
     pub response_headers: Vec<ResponseHeadersPolicy>,
 }
 
-/// CachePolicyConfig: managed ones are built in the same shape.
+/// `CachePolicyConfig`: managed ones are built in the same shape.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct CachePolicy {
     pub id: String,
@@ -372,7 +373,7 @@ pub(crate) struct CachePolicy {
     pub query: (String, Vec<String>),
 }
 
-/// OriginRequestPolicyConfig.
+/// `OriginRequestPolicyConfig`.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct OriginRequestPolicy {
     pub id: String,
@@ -383,7 +384,7 @@ pub(crate) struct OriginRequestPolicy {
     pub query: (String, Vec<String>),
 }
 
-/// ResponseHeadersPolicyConfig: already in its compiled form, because every value is a header.
+/// `ResponseHeadersPolicyConfig`: already in its compiled form, because every value is a header.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ResponseHeadersPolicy {
     pub id: String,

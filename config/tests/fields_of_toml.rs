@@ -44,7 +44,7 @@ fn with_an_unknown_field_everywhere() -> String {
         text.push_str(&line);
         text.push('\n');
         if line.starts_with('[') {
-            text.push_str(&format!("{UNKNOWN} = 0\n"));
+            text += &format!("{UNKNOWN} = 0\n");
         }
     }
     text

@@ -131,9 +131,9 @@ fn every_bad_flag_is_told() {
         r#"command line: --map wm names no origin that is a server: "wm"; write the id or domain name of an origin, or a glob of either, perhaps "vm""#,
         r#"command line: --map-host vm is "http://x"; write a host name, perhaps with a port"#,
         r#"command line: --origin-ca is "no-such.pem", which cannot be read (entity not found); name a PEM file with the certificates that are trusted"#,
-        r#"command line: --time-scale is 0; write a number above 0 and up to 1000, such as 0.01"#,
+        r"command line: --time-scale is 0; write a number above 0 and up to 1000, such as 0.01",
         r#"command line: --viewer-scheme is "tls"; write one of "http", "https""#,
-        r#"command line: --workers is 0; write 1 to 1024"#,
+        r"command line: --workers is 0; write 1 to 1024",
     ];
     for line in expected {
         assert!(

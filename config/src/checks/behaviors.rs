@@ -66,15 +66,14 @@ fn is_as_written(behavior: &Behavior, said: &written::Behavior) -> bool {
 
 /// `"/*" on line 5 (POST)`.
 fn pattern(behavior: &Behavior, said: &written::Behavior) -> String {
-    let mut pattern = format!("{:?}", behavior.path.as_str());
-    let line = said.path.as_ref().map_or(0, |path| path.place.line);
-    if line > 0 {
-        pattern.push_str(&format!(" on line {line}"));
-    }
-    if let Some(methods) = behavior.for_methods {
-        pattern.push_str(&format!(" ({})", names(methods)));
-    }
-    pattern
+    let line = match &said.path {
+        Some(path) if path.place.line > 0 => format!(" on line {}", path.place.line),
+        Some(_) | None => String::new(),
+    };
+    let methods = behavior
+        .for_methods
+        .map_or_else(String::new, |methods| format!(" ({})", names(methods)));
+    format!("{:?}{line}{methods}", behavior.path.as_str())
 }
 
 /// Forms that cannot be sent are found by users first.
@@ -121,7 +120,7 @@ pub(super) fn writes_that_are_refused(
     }
 }
 
-/// Source: API operation CreateDistribution, which refuses this (InvalidArgument).
+/// Source: API operation `CreateDistribution`, which refuses this (`InvalidArgument`).
 pub(super) fn writes_on_a_group(
     edge: &Edge,
     behavior: &Behavior,

@@ -17,7 +17,7 @@ pub(super) fn origin(id: At<String>, mut table: Table<'_>, problems: &mut Vec<Pr
         https_port: table.integer("https_port", problems),
         protocol_policy: table.string("protocol_policy", problems),
         is_s3: false,
-        origin_path: table.string("path", problems),
+        path: table.string("path", problems),
         host: table.string("host", problems),
         headers: headers(&mut table, problems),
         connection_attempts: table.integer("connection_attempts", problems),

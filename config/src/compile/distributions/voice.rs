@@ -127,18 +127,15 @@ pub(super) fn loops(
         Mode::Faithful => LoopCheck::Via,
         Mode::Resilient => {
             // Two edges in a row may have the same names, but not the same origins: only a true circle is refused.
-            let mut text = format!("{id} {domain_name}");
-            for alias in aliases {
-                text.push(' ');
-                text.push_str(alias);
-            }
+            let mut names = vec![id.to_owned(), domain_name.to_owned()];
+            names.extend(aliases.iter().map(ToString::to_string));
             for origin in origins {
                 if let OriginKind::Server(server) = &origin.kind {
-                    for end in [&server.http, &server.https] {
-                        text.push_str(&format!(" {}:{}", end.host, end.port));
-                    }
+                    let ends = [&server.http, &server.https];
+                    names.extend(ends.map(|end| format!("{}:{}", end.host, end.port)));
                 }
             }
+            let text = names.join(" ");
             LoopCheck::CdnLoop {
                 cdn_id: format!("tideover-{}", letters(&text)).into(),
             }
