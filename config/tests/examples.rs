@@ -152,3 +152,52 @@ fn origins_from_flags_are_one_group_and_writes_go_to_the_first() {
     assert_eq!(&*edge.target(reads.target).name, "origins");
     assert_eq!(edge.hosts.any, Some(0));
 }
+
+#[test]
+fn three_tiers_name_what_is_not_built_yet_and_load_without_it() {
+    let text = std::fs::read_to_string(fixture("examples/three-tier.toml")).expect("it is there");
+    let load = |text: &str| {
+        let path = fixture("examples/three-tier.toml");
+        tideover_config::load_text(&path, text, &Overrides::default())
+    };
+    let problems = load(&text).expect_err("health checks are not built yet").0;
+    let named: Vec<(u32, &str)> = problems
+        .iter()
+        .map(|problem| (problem.line, problem.field.as_str()))
+        .collect();
+    assert_eq!(
+        named,
+        [
+            (10, "origin.aws.health_check"),
+            (14, "origin.azure-vm.health_check"),
+            (18, "origin.azure-swa.health_check"),
+            (25, "failover_record.app"),
+        ]
+    );
+    for problem in &problems {
+        assert!(problem.found.starts_with("is not built yet"), "{problem}");
+    }
+
+    // As the remedies say.
+    let without: Vec<&str> = text
+        .lines()
+        .filter(|line| {
+            ![
+                "health_check",
+                "[failover_record",
+                "primary",
+                "secondary",
+                "fail_over =",
+                "fail_back",
+            ]
+            .iter()
+            .any(|start| line.starts_with(start))
+        })
+        .collect();
+    let mended = without
+        .join("\n")
+        .replace("members = [\"app\",", "members = [\"aws\", \"azure-vm\",")
+        .replace("target = \"app\"", "target = \"aws\"");
+    let edge = load(&mended).expect("what is mended loads").edge;
+    assert_eq!(edge.targets[0].members.len(), 4);
+}

@@ -2,6 +2,7 @@
 //! file is held for every field.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::path::Path;
 
 use tideover_config::{Overrides, load_text};
@@ -44,7 +45,7 @@ fn with_an_unknown_field_everywhere() -> String {
         text.push_str(&line);
         text.push('\n');
         if line.starts_with('[') {
-            text += &format!("{UNKNOWN} = 0\n");
+            writeln!(text, "{UNKNOWN} = 0").expect("a string takes every line");
         }
     }
     text

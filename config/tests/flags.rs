@@ -234,3 +234,21 @@ fn one_origin_by_flag_is_no_group_in_mode_faithful() {
     assert!(!edge.target(behavior.target).is_group);
     assert!(behavior.allowed_methods.contains(&http::Method::POST));
 }
+
+#[test]
+fn a_deadline_that_cannot_hold_is_told_in_the_words_of_the_config() {
+    let resilient = Overrides {
+        mode: Some(Mode::Resilient),
+        ..Overrides::default()
+    };
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/examples");
+    let cloudfront = folder.join("petclinic.cloudfront.json");
+    let (_, told) = told(tideover_config::load(&cloudfront, &resilient)).expect("it loads");
+    let late: Vec<&String> = told.iter().filter(|told| told.contains("25s")).collect();
+    let [late] = late[..] else {
+        panic!("{told:#?}");
+    };
+    assert!(late.ends_with(
+        "OriginGroups.Items[0].Members may take 60s until \"Azure-VM\", origin 1 of 2, has answered, and the deadline is 25s: it may be cut short, or not be asked at all; shorten ConnectionTimeout, OriginReadTimeout or ConnectionAttempts"
+    ), "{late}");
+}

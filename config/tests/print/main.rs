@@ -22,7 +22,7 @@ fn edge_of(text: &str) -> Edge {
 
 #[test]
 fn every_fixture_that_loads_prints_as_itself() {
-    let files = ["toml", "cloudfront", "distributions", "examples"]
+    let files = ["toml", "cloudfront", "distributions", "checks", "examples"]
         .into_iter()
         .flat_map(|folder| std::fs::read_dir(fixture(folder)).expect("the fixtures are there"))
         .map(|entry| entry.expect("an entry").path());
