@@ -10,7 +10,7 @@ use std::time::Duration;
 pub struct Listen {
     /// Plain HTTP for viewers.
     pub http: Vec<SocketAddr>,
-    /// Health, metrics and (later) switches; `None`: no such listener.
+    /// Health, metrics and (later) switches; `None`: no such listener. On loopback if only a port was given.
     pub admin: Option<SocketAddr>,
     /// Health and metrics, read-only; `None`: no such listener.
     pub status: Option<SocketAddr>,

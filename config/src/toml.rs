@@ -3,6 +3,7 @@
 
 mod distribution;
 mod forwarding;
+mod kind;
 mod origin;
 mod syntax;
 mod table;

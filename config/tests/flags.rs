@@ -99,6 +99,48 @@ fn flags_win_over_the_file() {
 }
 
 #[test]
+fn a_port_by_itself_is_open_to_everybody_but_for_admin() {
+    let only_ports = Overrides {
+        listen: strings(&[":8000"]),
+        admin: Some(":9901".to_owned()),
+        status: Some(":9902".to_owned()),
+        ..Overrides::default()
+    };
+    let listen = with(&only_ports).expect("it loads").0.listen;
+    assert_eq!(listen.http[0].to_string(), "0.0.0.0:8000");
+    assert_eq!(
+        listen.admin.expect("it is given").to_string(),
+        "127.0.0.1:9901"
+    );
+    assert_eq!(
+        listen.status.expect("it is given").to_string(),
+        "0.0.0.0:9902"
+    );
+}
+
+#[test]
+fn two_distributions_for_every_host_need_one_that_is_named() {
+    let text = r#"
+        origin.a.url = "http://a.example"
+        distribution.one.default_behavior.target = "a"
+        distribution.two.default_behavior.target = "a"
+    "#;
+    let load = |wanted: Option<&str>| {
+        let overrides = Overrides {
+            default_distribution: wanted.map(ToOwned::to_owned),
+            ..Overrides::default()
+        };
+        told(load_text(Path::new("x.toml"), text, &overrides))
+    };
+    assert_eq!(
+        load(None).expect_err("both would answer")[0],
+        "x.toml:4: distribution.two.aliases is missing, and distribution \"one\" has none either: both would answer to every host; write the names that this one answers to, or give --default-distribution"
+    );
+    let (edge, _) = load(Some("two")).expect("one is named");
+    assert_eq!(edge.hosts.any, Some(1));
+}
+
+#[test]
 fn every_bad_flag_is_told() {
     let told = with(&Overrides {
         listen: strings(&["8000"]),

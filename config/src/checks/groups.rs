@@ -49,6 +49,10 @@ pub(super) fn dead_members_that_are_final(
     problems: &mut Vec<Problem>,
 ) {
     for (place, members) in by_statuses(edge, target, said) {
+        // That is an error already.
+        if said.fail_over_on.is_empty() && *place == said.fail_over_on_place {
+            continue;
+        }
         let lacks = |failure| {
             let mut members = members.iter();
             members.any(|member| !member.criteria.failures.contains(failure))

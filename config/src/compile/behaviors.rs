@@ -146,13 +146,13 @@ impl Methods {
                 .map_or_else(|| said.place.inner(name), |first| first.place.clone())
         };
         let for_methods_place = place(said.for_methods.as_ref(), "for_methods");
-        if let Some(methods) = matched {
+        if matched.is_some() {
             if is_default {
                 problems.push(for_methods_place.error(
                     "belongs to a behavior of the list: the default behavior takes every method",
                     "leave it out",
                 ));
-            } else if methods.is_empty() {
+            } else if said.for_methods.as_ref().is_some_and(Vec::is_empty) {
                 problems.push(
                     for_methods_place
                         .error("is empty", "write one or more methods, or leave it out"),
@@ -160,7 +160,7 @@ impl Methods {
             } else if defaults.is_faithful() {
                 problems.push(for_methods_place.error(
                     "is part of the match, which CloudFront cannot do",
-                    "leave it out, or use mode resilient",
+                    format!("leave it out, or {}", written.resilient()),
                 ));
             }
         }

@@ -97,7 +97,10 @@ fn behaviors(
     if said.default_behavior.is_none() {
         problems.push(said.place.inner("default_behavior").error(
             "is missing",
-            "write who answers what no other behavior takes",
+            format!(
+                "write [{}.default_behavior] with the target that answers what no other behavior takes",
+                said.place.field
+            ),
         ));
     }
     let listed = said.behaviors.iter().map(|behavior| (behavior, false));

@@ -79,8 +79,8 @@ pub(super) fn span(
                 ),
                 Span::Text(_) => format!(
                     "write a time from {} to {}",
-                    display_span(*bounds.start()),
-                    display_span(*bounds.end())
+                    display_bound(*bounds.start()),
+                    display_bound(*bounds.end())
                 ),
             };
             problems.push(said.place.error(format!("is {shown}"), between));
@@ -112,12 +112,21 @@ fn parse_span(text: &str) -> Option<Duration> {
     number.checked_mul(milliseconds).map(Duration::from_millis)
 }
 
-/// A span in the largest unit that tells it exactly: `2m` is `120s`, because seconds are what people compare.
+/// A span in seconds where they tell it exactly (seconds are what people compare), else in milliseconds.
 pub(crate) fn display_span(span: Duration) -> String {
     if span.subsec_millis() == 0 {
         format!("{}s", span.as_secs())
     } else {
         format!("{}ms", span.as_millis())
+    }
+}
+
+/// A span in the largest unit that tells it exactly.
+fn display_bound(span: Duration) -> String {
+    match span.as_secs() {
+        seconds if seconds > 0 && seconds % 3_600 == 0 => format!("{}h", seconds / 3_600),
+        seconds if seconds > 0 && seconds % 60 == 0 => format!("{}m", seconds / 60),
+        _ => display_span(span),
     }
 }
 

@@ -269,7 +269,12 @@ fn required(
     problems: &mut Vec<Problem>,
 ) -> Option<At<String>> {
     if table.place_of(name).is_none() {
-        problems.push(table.place.inner(name).error("is missing", "write it"));
+        problems.push(
+            table
+                .place
+                .inner(name)
+                .error("is missing", "write name and value of the header"),
+        );
     }
     table.string(name, problems)
 }

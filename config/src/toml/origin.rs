@@ -2,6 +2,7 @@
 
 use ::toml::de::DeValue;
 
+use super::kind::{Kind, wrong_kind};
 use super::table::{self, Table, Value};
 use crate::problem::Problem;
 use crate::written::{At, Member, Origin, OriginGroup, PageSource, Place};
@@ -122,10 +123,10 @@ fn page(table: &mut Table<'_>, problems: &mut Vec<Problem>) -> Option<At<PageSou
         | DeValue::Datetime(_)
         | DeValue::Array(_)
         | DeValue::Table(_) => {
-            problems.push(table::wrong_kind(
+            problems.push(wrong_kind(
                 &place,
                 value,
-                "the name of an HTML file, or true for the built-in page",
+                Kind::Other("the name of an HTML file, or true for the built-in page"),
             ));
             None
         }
@@ -140,16 +141,17 @@ pub(super) fn group(
     mut table: Table<'_>,
     problems: &mut Vec<Problem>,
 ) -> OriginGroup {
-    let (members_place, members) = match table.list("members", problems) {
-        Some((place, items)) => {
-            let members = items
-                .into_iter()
-                .filter_map(|(place, item)| member(&table, place, item, problems))
-                .collect();
-            (place, members)
-        }
-        None => (table.place.inner("members"), Vec::new()),
-    };
+    let (members_place, members) =
+        match table.list("members", Kind::List("ids of origins"), problems) {
+            Some((place, items)) => {
+                let members = items
+                    .into_iter()
+                    .filter_map(|(place, item)| member(&table, place, item, problems))
+                    .collect();
+                (place, members)
+            }
+            None => (table.place.inner("members"), Vec::new()),
+        };
     let (fail_over_on_place, fail_over_on) =
         table.integers("fail_over_on", problems).unwrap_or_else(|| {
             let place = table.place.inner("fail_over_on");
@@ -210,10 +212,10 @@ fn member<'t>(
         | DeValue::Boolean(_)
         | DeValue::Datetime(_)
         | DeValue::Array(_) => {
-            problems.push(table::wrong_kind(
+            problems.push(wrong_kind(
                 &place,
                 value,
-                "the id of an origin, or { origin = \"...\", fail_over_on = [...] }",
+                Kind::Other("the id of an origin, or { origin = \"...\", fail_over_on = [...] }"),
             ));
             None
         }

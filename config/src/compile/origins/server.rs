@@ -8,6 +8,7 @@ use http::{HeaderName, HeaderValue};
 
 use super::{missing, nowhere, number, perhaps, size, span, word};
 use crate::compile::defaults::Defaults;
+use crate::compile::display_span;
 use crate::compile::url::{self, NotAnUrl, Scheme, Url};
 use crate::origin::{
     AddressFamily, ConnectionAttempts, Endpoint, HostHeader, OriginScheme, OriginTls, Server,
@@ -409,7 +410,9 @@ fn refused(name: &HeaderName, defaults: &Defaults) -> Option<&'static str> {
     ];
     let name = name.as_str();
     if name == "host" {
-        return Some("leave it out; what an origin is called is the business of host");
+        return Some(
+            "leave it out; what an origin is called is said elsewhere (host, or the origin request policy)",
+        );
     }
     if BREAKS.contains(&name) {
         return Some("leave it out; the edge makes this header itself");
@@ -585,9 +588,9 @@ fn timers(origin: &Origin, defaults: &Defaults, problems: &mut Vec<Problem>) -> 
             problems.push(said.place.error(
                 format!(
                     "is less than the response timeout, {}",
-                    crate::compile::display_span(timers.response_timeout)
+                    display_span(timers.response_timeout)
                 ),
-                "write at least that much",
+                "write at least that much, or shorten the response timeout",
             ));
         }
         timers.response_completion_timeout = Some(limit);
