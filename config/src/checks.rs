@@ -30,6 +30,7 @@ pub(crate) fn check(edge: &Edge, written: &Written, problems: &mut Vec<Problem>)
         if let OriginKind::Server(server) = &origin.kind {
             hosts::of_its_own(server, said, problems);
             hosts::loops(edge, server, said, written, problems);
+            hosts::anyone_trusted(server, said, problems);
         }
     }
     for (target, said) in edge.targets.iter().zip(&written.groups) {

@@ -55,7 +55,7 @@ fn found(value: &DeValue<'_>, kind: Kind) -> String {
 fn instead(value: &DeValue<'_>, kind: Kind) -> String {
     let text = value.as_str();
     match kind {
-        Kind::Text if is_single(value) => "write it in double quotes".to_owned(),
+        Kind::Text | Kind::Texts if is_single(value) => "write it in double quotes".to_owned(),
         Kind::Text => "write one text in double quotes".to_owned(),
         Kind::Integer => match text.filter(|text| text.parse::<i64>().is_ok()) {
             Some(digits) => format!("write {digits}, without quotes"),
@@ -73,7 +73,6 @@ fn instead(value: &DeValue<'_>, kind: Kind) -> String {
             }
             Some(_) | None => "write a time such as \"10s\", \"100ms\" or \"2m\"".to_owned(),
         },
-        Kind::Texts if is_single(value) => "write it in double quotes".to_owned(),
         Kind::Texts => "write a text in double quotes, or a list of such".to_owned(),
         Kind::ListOfTexts | Kind::List(_) if text.is_some() => {
             format!("write a list: [{:?}]", text.unwrap_or_default())
