@@ -34,7 +34,7 @@ pub use distribution::{
 };
 pub use edge::{Edge, Hosts, Loaded, Mode, Overrides};
 pub use fields::{Fate, Field, fields};
-pub use listener::{AccessLog, Limits, Listen, LogFormat, LogTo, ViewerScheme};
+pub use listener::{AccessLog, InterimLimit, Limits, Listen, LogFormat, LogTo, ViewerScheme};
 pub use origin::{
     AddressFamily, ConnectionAttempts, Endpoint, FailoverCriteria, Failure, FailureSet, HostHeader,
     Member, Origin, OriginId, OriginKind, OriginScheme, OriginTls, Page, Server, StatusSet, Target,

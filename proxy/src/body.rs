@@ -60,6 +60,14 @@ impl Body {
         }
     }
 
+    /// Nobody wants it any more; an origin's connection may still be good.
+    pub(crate) fn set_aside(mut self) {
+        match std::mem::replace(&mut self.source, Source::Empty) {
+            Source::Origin(body) => body.drain(),
+            Source::Empty | Source::Full(_) => {}
+        }
+    }
+
     /// From here on the request ends where this body does.
     pub(crate) fn carry(&mut self, line: Box<Line>) {
         self.line = Some(line);

@@ -24,7 +24,6 @@ pub(crate) use tls::client_config;
 use crate::live::{EndpointKey, Live, LiveEndpoint};
 use connect::Way;
 use pool::Pool;
-use wire::InterimLimit;
 
 /// One worker's way to every origin.
 #[derive(Debug, Default)]
@@ -66,10 +65,7 @@ impl Origins {
                     tls: endpoint.tls.clone(),
                     only_nearby: endpoint.key.trusts_anyone(),
                     head_limit: limits.origin_head_bytes,
-                    interim: InterimLimit {
-                        all: 8,
-                        continues: 8,
-                    },
+                    interim: limits.origin_interim,
                 }),
                 pool: Pool::new(settings.most, settings.keepalive),
             })

@@ -1,6 +1,7 @@
 //! An origin's answer while its body is on the way, and what becomes of its connection.
 
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use hyper::body::Incoming;
 use tokio::time::Sleep;
 
 use super::pool::Lease;
+use crate::message::BodyWatch;
 
 /// Most of a rejected answer that is read so that its connection can be kept.
 const DRAIN_BYTES: u64 = 64 * 1024;
@@ -22,6 +24,8 @@ const DRAIN_TIME: Duration = Duration::from_secs(1);
 pub(crate) struct OriginBody {
     incoming: Incoming,
     lease: Option<Lease>,
+    /// The request's body: while it is still being sent, the connection is not free, however early the answer ends.
+    request_body: Option<Rc<BodyWatch>>,
     /// Between two pieces; real time.
     gap: Duration,
     complete_by: Option<Instant>,
@@ -49,12 +53,14 @@ impl OriginBody {
     pub(crate) fn new(
         incoming: Incoming,
         lease: Lease,
+        request_body: Option<Rc<BodyWatch>>,
         gap: Duration,
         complete_by: Option<Instant>,
     ) -> Self {
         Self {
             incoming,
             lease: Some(lease),
+            request_body,
             gap,
             complete_by,
             alarm: None,
@@ -88,7 +94,11 @@ impl OriginBody {
     }
 
     fn release(&mut self) {
-        if let Some(lease) = self.lease.take() {
+        let request_is_over = self
+            .request_body
+            .as_ref()
+            .is_none_or(|body| body.done.get());
+        if let Some(lease) = self.lease.take().filter(|_| request_is_over) {
             lease.give_back();
         }
     }

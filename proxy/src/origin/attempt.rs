@@ -64,7 +64,7 @@ pub(crate) async fn attempt(
         let request = request(&errand, body);
         match send(&mut lease, request, errand.watch, response_limit, head_by).await {
             Ok(response) => {
-                return accept(response, lease, response_limit, complete_by);
+                return accept(response, lease, errand.watch, response_limit, complete_by);
             }
             Err(Lost { error, unsent }) => {
                 let meter = &lease.connection.meter;
@@ -240,6 +240,7 @@ fn what_went_wrong(
 fn accept(
     response: Response<Incoming>,
     lease: Lease,
+    watch: Option<&Rc<BodyWatch>>,
     gap: Duration,
     complete_by: Option<Instant>,
 ) -> Result<Response<OriginBody>, OriginError> {
@@ -248,19 +249,33 @@ fn accept(
             what: "switched protocols unasked",
         });
     }
-    let (head, incoming) = response.into_parts();
-    if head.headers.contains_key(header::TRANSFER_ENCODING) && !is_chunked_only(&head.headers) {
-        return Err(OriginError::Malformed {
-            what: "a transfer coding other than chunked",
-        });
+    let (mut head, incoming) = response.into_parts();
+    if head.headers.contains_key(header::TRANSFER_ENCODING) {
+        if !is_chunked_only(&head.headers) {
+            return Err(OriginError::Malformed {
+                what: "a transfer coding other than chunked",
+            });
+        }
+        // The coding is what counts (RFC 9112, section 6.3), and hyper would believe the length.
+        head.headers.remove(header::CONTENT_LENGTH);
+    }
+    if head
+        .headers
+        .get_all(header::CONTENT_LENGTH)
+        .iter()
+        .nth(1)
+        .is_some()
+    {
+        // hyper made sure that they are equal; one is enough.
+        if let Some(length) = head.headers.remove(header::CONTENT_LENGTH) {
+            head.headers.insert(header::CONTENT_LENGTH, length);
+        }
     }
     if let Some(granted) = head.headers.get("keep-alive").and_then(keep_alive_timeout) {
         lease.connection.granted.set(Some(granted));
     }
-    Ok(Response::from_parts(
-        head,
-        OriginBody::new(incoming, lease, gap, complete_by),
-    ))
+    let body = OriginBody::new(incoming, lease, watch.cloned(), gap, complete_by);
+    Ok(Response::from_parts(head, body))
 }
 
 fn is_chunked_only(headers: &HeaderMap) -> bool {

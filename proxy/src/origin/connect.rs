@@ -10,6 +10,7 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use tideover_config::InterimLimit;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -17,7 +18,7 @@ use tokio_rustls::TlsConnector;
 
 use super::pool::{Connection, Slot};
 use super::resolve::Addresses;
-use super::wire::{InterimLimit, Meter, Wire};
+use super::wire::{Meter, Wire};
 use crate::error::OriginError;
 
 /// How long one address is waited for before the next is tried as well (RFC 8305, section 5).

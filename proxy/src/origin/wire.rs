@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use tideover_config::InterimLimit;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// What is known of an origin connection's bytes. Written by the connection's task, read by the attempt that uses it.
@@ -95,15 +96,6 @@ impl Meter {
             .store(self.read.load(Relaxed) + bytes as u64, Relaxed);
         self.touch();
     }
-}
-
-/// How many interim (1xx) answers an origin may send before its final one.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct InterimLimit {
-    /// Of any kind.
-    pub(crate) all: u8,
-    /// `100 Continue`.
-    pub(crate) continues: u8,
 }
 
 /// An origin connection's IO.

@@ -446,42 +446,38 @@ pub(crate) fn with_page(
 ) -> Reply {
     let fetched = fetched(speaker, wanted, page);
     if fetched.status() != StatusCode::OK {
-        return without_page(speaker, reply, fetched.status());
+        let status = fetched.status();
+        fetched.response.into_body().set_aside();
+        return without_page(speaker, reply, status);
     }
     let mut response = fetched.response;
     *response.status_mut() = status;
     // The verdict stays that of the request, whatever status the page is shown with.
-    let headers = response.headers_mut();
-    headers.insert(
+    response.headers_mut().insert(
         X_CACHE,
         told::x_cache(&speaker.voice.name, ResultType::Error),
     );
-    for name in [PROXY_STATUS, TIDEOVER_ATTEMPTS] {
-        headers.remove(&name);
-        if let Some(value) = reply.response.headers().get(&name) {
-            headers.insert(name, value.clone());
-        }
-    }
-    Reply {
-        response,
-        facts: reply.facts,
-        may_be_replaced: false,
-    }
+    in_place_of(reply, response)
 }
 
 /// The page of a custom error response could not be had.
 pub(crate) fn without_page(speaker: Speaker<'_>, reply: Reply, status: StatusCode) -> Reply {
-    let mut response = speaker.page(
-        &Page {
-            status,
-            cause: Cause::NoErrorPage,
-            retry_after: None,
-        },
-        ResultType::Error,
-    );
+    let page = Page {
+        status,
+        cause: Cause::NoErrorPage,
+        retry_after: None,
+    };
+    in_place_of(reply, speaker.page(&page, ResultType::Error))
+}
+
+/// `response` takes the place of `reply`'s; what is told about the request stays.
+fn in_place_of(reply: Reply, mut response: Response<Body>) -> Reply {
+    let (mut head, body) = reply.response.into_parts();
+    body.set_aside();
     for name in [PROXY_STATUS, TIDEOVER_ATTEMPTS] {
-        if let Some(value) = reply.response.headers().get(&name) {
-            response.headers_mut().insert(name, value.clone());
+        response.headers_mut().remove(&name);
+        if let Some(value) = head.headers.remove(&name) {
+            response.headers_mut().insert(name, value);
         }
     }
     Reply {
