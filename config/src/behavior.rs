@@ -297,6 +297,24 @@ pub enum CloudFrontHeader {
     ViewerHttpVersion,
 }
 
+impl CloudFrontHeader {
+    /// All that this edge makes.
+    pub const ALL: [Self; 3] = [
+        Self::ForwardedProto,
+        Self::ViewerAddress,
+        Self::ViewerHttpVersion,
+    ];
+
+    /// Its name, as AWS writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ForwardedProto => "CloudFront-Forwarded-Proto",
+            Self::ViewerAddress => "CloudFront-Viewer-Address",
+            Self::ViewerHttpVersion => "CloudFront-Viewer-Http-Version",
+        }
+    }
+}
+
 /// What of an origin's answer the viewer is sent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ViewerResponse {

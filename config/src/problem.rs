@@ -49,7 +49,9 @@ impl fmt::Display for Problem {
         };
         write!(f, ": {label}{}", self.field)?;
         if !self.found.is_empty() {
-            write!(f, " {}", self.found)?;
+            // What is wrong with the whole has no field.
+            let space = if self.field.is_empty() { "" } else { " " };
+            write!(f, "{space}{}", self.found)?;
         }
         if !self.instead.is_empty() {
             write!(f, "; {}", self.instead)?;

@@ -2,6 +2,7 @@
 //! spelling; what CloudFront cannot say has plain words of our own.
 
 mod distribution;
+mod forwarding;
 mod origin;
 mod table;
 mod variables;
@@ -14,8 +15,6 @@ use ::toml::de::DeTable;
 use crate::problem::Problem;
 use crate::written::{AccessLog, Listen, Notation, Place, Policies, Written};
 use table::{Source, Table};
-
-pub(crate) use table::key;
 
 /// Walks `text`. `None` if it is not TOML at all; other problems leave out the value that has them.
 pub(crate) fn walk(text: &str, file: &Path, problems: &mut Vec<Problem>) -> Option<Written> {

@@ -1,6 +1,6 @@
 //! One value of a CloudFront JSON file with its place: how the readers walk a tree.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::json::{self, Node, Number, Value};
@@ -14,6 +14,16 @@ pub(crate) struct Source<'a> {
     pub file: Arc<PathBuf>,
 }
 
+impl<'a> Source<'a> {
+    /// The text of `file`, without the byte order mark that Windows tools put in front.
+    pub(crate) fn new(text: &'a str, file: &Path) -> Self {
+        Self {
+            text: text.strip_prefix('\u{feff}').unwrap_or(text),
+            file: Arc::new(file.to_owned()),
+        }
+    }
+}
+
 /// A value of the tree and the path that leads to it.
 #[derive(Clone, Debug)]
 pub(crate) struct Spot<'a> {
@@ -24,13 +34,17 @@ pub(crate) struct Spot<'a> {
 }
 
 impl<'a> Spot<'a> {
-    pub(crate) fn place(&self) -> Place {
-        Place {
-            file: Arc::clone(&self.source.file),
-            line: self.node.line,
-            field: self.field.clone(),
-            template: None,
+    /// The whole of `source`, whose tree is `node`.
+    pub(crate) fn root(source: &'a Source<'a>, node: &'a Node) -> Self {
+        Self {
+            source,
+            node,
+            field: String::new(),
         }
+    }
+
+    pub(crate) fn place(&self) -> Place {
+        Place::new(&self.source.file, self.node.line, self.field.as_str())
     }
 
     pub(crate) fn problem(
@@ -42,7 +56,7 @@ impl<'a> Spot<'a> {
         self.place().problem(severity, found, instead)
     }
 
-    /// Something to say about a field that is not there.
+    /// Something to say about a field that is there or is missed.
     pub(crate) fn problem_with(
         &self,
         key: &str,
@@ -50,9 +64,19 @@ impl<'a> Spot<'a> {
         found: impl Into<String>,
         instead: impl Into<String>,
     ) -> Problem {
-        let mut place = self.place();
-        place.field = json::join(&place.field, key);
-        place.problem(severity, found, instead)
+        self.place_of(key).problem(severity, found, instead)
+    }
+
+    /// The place of `key`, or where it would stand.
+    pub(crate) fn place_of(&self, key: &str) -> Place {
+        match self.get(key) {
+            Some(value) => value.place(),
+            None => Place::new(
+                &self.source.file,
+                self.node.line,
+                json::join(&self.field, key),
+            ),
+        }
     }
 
     fn at<T>(&self, value: T) -> At<T> {

@@ -6,7 +6,7 @@ use super::defaults::Defaults;
 use super::targets::Targets;
 use super::{forwarding, values};
 use crate::behavior::{Behavior, MethodSet, PathPattern, ViewerProtocol, WriteError};
-use crate::origin::{Origin, TargetId};
+use crate::origin::TargetId;
 use crate::problem::Problem;
 use crate::written::{self, At, Notation, Place, Written};
 
@@ -19,22 +19,20 @@ pub(super) fn behavior(
     is_default: bool,
     written: &Written,
     defaults: &Defaults,
-    compiled: &[Origin],
     targets: &mut Targets<'_>,
     write_error: &WriteError,
     problems: &mut Vec<Problem>,
 ) -> Behavior {
     let path = path(said, is_default, defaults, problems);
-    let target = match &said.target {
-        Some(name) => targets.named(name, defaults, compiled, problems),
-        None => {
-            problems.push(values::missing(
-                &said.place,
-                "target",
-                "write the id of an origin or group",
-            ));
-            None
-        }
+    let target = if let Some(name) = &said.target {
+        targets.named(name, problems)
+    } else {
+        problems.push(values::missing(
+            &said.place,
+            "target",
+            "write the id of an origin or group",
+        ));
+        None
     };
     let methods = Methods::of(said, is_default, written, defaults, problems);
     let (origin_request, viewer_response) =

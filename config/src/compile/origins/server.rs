@@ -166,15 +166,15 @@ fn from_url(said: &At<String>, problems: &mut Vec<Problem>) -> Address {
         }
     };
     let port = url.port_or_default();
-    let (scheme, http_port, https_port) = match url.scheme {
+    let (scheme, plain_port, tls_port) = match url.scheme {
         Scheme::Http => (OriginScheme::Http, port, 443),
         Scheme::Https | Scheme::HttpsInsecure => (OriginScheme::Https, 80, port),
     };
     Address {
         host: url.host.into(),
         scheme,
-        http_port,
-        https_port,
+        http_port: plain_port,
+        https_port: tls_port,
         path: url.path,
         insecure: url.scheme == Scheme::HttpsInsecure,
     }
