@@ -2,4 +2,5 @@
 
 mod cast;
 mod failover;
+mod streaming;
 mod writes;
