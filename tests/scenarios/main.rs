@@ -2,5 +2,6 @@
 
 mod cast;
 mod failover;
+mod routing;
 mod streaming;
 mod writes;
