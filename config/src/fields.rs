@@ -786,13 +786,13 @@ const RESPONSE_HEADERS_POLICY: &[Field] = &[
         Texts,
         "Access-Control-Allow-Headers of preflights",
     )
-    .required(),
+    ,
     honoured(
         "ResponseHeadersPolicyConfig.CorsConfig.AccessControlAllowMethods",
         Texts,
         "Access-Control-Allow-Methods of preflights; ALL is the seven",
     ).words(&["GET", "DELETE", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "ALL"])
-    .required(),
+    ,
     honoured(
         "ResponseHeadersPolicyConfig.CorsConfig.AccessControlAllowCredentials",
         Flag,

@@ -61,7 +61,7 @@ pub(super) fn server(
     let own_host = own_host(&address);
     let path = path(origin, &address.path, problems);
     let host = if origin.is_s3 {
-        // A bucket is found by its own name: a viewer's Host must not reach S3 (spec 4.2).
+        // A bucket is found by its own name: a viewer's Host must not reach S3.
         HostHeader::Named(own_host.clone())
     } else {
         host(origin, problems)
