@@ -5,7 +5,7 @@ mod distribution;
 mod forwarding;
 mod origin;
 mod table;
-mod variables;
+pub(crate) mod variables;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
