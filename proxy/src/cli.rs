@@ -18,6 +18,7 @@ mod paint;
 mod petclinic;
 mod run;
 mod said;
+mod target_words;
 mod tier;
 mod tiers;
 
@@ -88,7 +89,7 @@ pub(crate) fn main() -> ExitCode {
 
 fn obey(command: Command, given: &ArgMatches) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Run(options) => run::run(options.split_lists(given), given),
+        Command::Run(options) => run::run(&options.split_lists(given)),
         Command::Check(options) => check::check(&options.split_lists(given)),
         Command::Explain(options) => explain::explain(&options.split_lists(given)),
         Command::Demo(options) => demo::demo(&options),
@@ -140,7 +141,12 @@ mod tests {
                 };
                 let name = argument.get_env().and_then(|name| name.to_str());
                 let expected = format!("TIDEOVER_{}", flag.to_uppercase().replace('-', "_"));
-                assert_eq!(name, Some(expected.as_str()), "{} --{flag}", command.get_name());
+                assert_eq!(
+                    name,
+                    Some(expected.as_str()),
+                    "{} --{flag}",
+                    command.get_name()
+                );
             }
         }
     }

@@ -73,7 +73,9 @@ pub(super) async fn ask(
     form: &str,
 ) -> Result<Answer, NoAnswer> {
     let began = Instant::now();
-    let stream = TcpStream::connect(address).await.map_err(NoAnswer::Connect)?;
+    let stream = TcpStream::connect(address)
+        .await
+        .map_err(NoAnswer::Connect)?;
     let _ = stream.set_nodelay(true);
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
         .await

@@ -12,14 +12,23 @@ pub(super) struct Maintenance;
 impl App for Maintenance {
     async fn answer(&self, asked: &Asked) -> Response<Bytes> {
         if !matches!(asked.method, Method::GET | Method::HEAD | Method::OPTIONS) {
-            let mut refusal = page(StatusCode::METHOD_NOT_ALLOWED, written("405: nothing can be written here"));
+            let mut refusal = page(
+                StatusCode::METHOD_NOT_ALLOWED,
+                written("405: nothing can be written here"),
+            );
             let allowed = HeaderValue::from_static("GET, HEAD, OPTIONS");
             refusal.headers_mut().insert(header::ALLOW, allowed);
             return refusal;
         }
         match asked.path.as_str() {
-            "/" | "/index.html" => page(StatusCode::OK, written("빠른 시일 내에 복구하겠습니다. We will be back soon.")),
-            _ => page(StatusCode::NOT_FOUND, written("404: this site has only its front page")),
+            "/" | "/index.html" => page(
+                StatusCode::OK,
+                written("빠른 시일 내에 복구하겠습니다. We will be back soon."),
+            ),
+            _ => page(
+                StatusCode::NOT_FOUND,
+                written("404: this site has only its front page"),
+            ),
         }
     }
 }

@@ -41,7 +41,10 @@ mod tests {
     #[test]
     fn the_limit_is_said_in_words() {
         let said = |before, now| OpenFiles { before, now }.to_string();
-        assert_eq!(said(Some(1024), Some(4096)), "4096 files may be open (raised from 1024)");
+        assert_eq!(
+            said(Some(1024), Some(4096)),
+            "4096 files may be open (raised from 1024)"
+        );
         assert_eq!(said(Some(1024), Some(1024)), "1024 files may be open");
         assert_eq!(said(None, None), "any number of files may be open");
     }

@@ -13,22 +13,52 @@ use super::environment::{self, list};
 #[command(next_help_heading = "How the config is read")]
 pub(super) struct Reading {
     /// Which set of defaults: CloudFront's, or kinder in a disaster
-    #[arg(long, value_name = "MODE", env = "TIDEOVER_MODE", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "MODE",
+        env = "TIDEOVER_MODE",
+        hide_env_values = true
+    )]
     mode: Option<ModeName>,
     /// Send an origin's traffic elsewhere; ORIGIN is an id, a domain name or a glob of either [repeatable]
-    #[arg(long, value_name = "ORIGIN=URL", env = "TIDEOVER_MAP", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "ORIGIN=URL",
+        env = "TIDEOVER_MAP",
+        hide_env_values = true
+    )]
     map: Vec<String>,
     /// Call an origin by this Host [repeatable]
-    #[arg(long, value_name = "ORIGIN=NAME", env = "TIDEOVER_MAP_HOST", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "ORIGIN=NAME",
+        env = "TIDEOVER_MAP_HOST",
+        hide_env_values = true
+    )]
     map_host: Vec<String>,
     /// PEM file of who vouches for the origins' certificates
-    #[arg(long, value_name = "FILE", env = "TIDEOVER_ORIGIN_CA", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "TIDEOVER_ORIGIN_CA",
+        hide_env_values = true
+    )]
     origin_ca: Option<PathBuf>,
     /// Output of `aws cloudfront get-cache-policy`, `get-origin-request-policy` or `get-response-headers-policy` [repeatable]
-    #[arg(long, value_name = "FILE", env = "TIDEOVER_POLICY", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "TIDEOVER_POLICY",
+        hide_env_values = true
+    )]
     policy: Vec<String>,
     /// The distribution that answers to hosts which no other one knows
-    #[arg(long, value_name = "ID", env = "TIDEOVER_DEFAULT_DISTRIBUTION", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "ID",
+        env = "TIDEOVER_DEFAULT_DISTRIBUTION",
+        hide_env_values = true
+    )]
     default_distribution: Option<String>,
     /// What a plain listener counts as [default: https on loopback without a TLS listener, else http]
     #[arg(long, value_name = "SCHEME", env = "TIDEOVER_VIEWER_SCHEME", hide_env_values = true,
@@ -45,20 +75,40 @@ pub(super) struct Reading {
 #[command(next_help_heading = "How it is served")]
 pub(super) struct Serving {
     /// Plain HTTP for viewers; port 0 picks a free one [repeatable]
-    #[arg(long, value_name = "ADDR", env = "TIDEOVER_LISTEN", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "ADDR",
+        env = "TIDEOVER_LISTEN",
+        hide_env_values = true
+    )]
     listen: Vec<String>,
     /// Health, metrics and switches
-    #[arg(long, value_name = "ADDR", env = "TIDEOVER_ADMIN", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "ADDR",
+        env = "TIDEOVER_ADMIN",
+        hide_env_values = true
+    )]
     admin: Option<String>,
     /// Health and metrics, read-only
-    #[arg(long, value_name = "ADDR", env = "TIDEOVER_STATUS", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "ADDR",
+        env = "TIDEOVER_STATUS",
+        hide_env_values = true
+    )]
     status: Option<String>,
     /// Threads that serve viewers [default: one per core]
     #[arg(long, value_name = "N", env = "TIDEOVER_WORKERS", hide_env_values = true,
           value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: Option<u16>,
     /// One line per request: a file, `-` for standard output, or `off` [default: off]
-    #[arg(long, value_name = "FILE|-|off", env = "TIDEOVER_ACCESS_LOG", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "FILE|-|off",
+        env = "TIDEOVER_ACCESS_LOG",
+        hide_env_values = true
+    )]
     access_log: Option<String>,
     /// What such a line looks like
     #[arg(long, value_name = "FORMAT", env = "TIDEOVER_LOG_FORMAT", hide_env_values = true,

@@ -35,24 +35,68 @@ impl Owners {
     /// The owners that every PetClinic begins with.
     pub(super) fn usual() -> Self {
         let owners = [
-            ("George", "Franklin", "110 W. Liberty St.", "Madison", "6085551023", &["Leo, a cat"][..]),
-            ("Betty", "Davis", "638 Cardinal Ave.", "Sun Prairie", "6085551749", &["Basil, a hamster"]),
-            ("Eduardo", "Rodriquez", "2693 Commerce St.", "McFarland", "6085558763", &["Rosy, a dog", "Jewel, a dog"]),
-            ("Harold", "Davis", "563 Friendly St.", "Windsor", "6085553198", &["Iggy, a lizard"]),
-            ("Jean", "Coleman", "105 N. Lake St.", "Monona", "6085552654", &["Max, a cat", "Samantha, a cat"]),
-            ("서연", "김", "테헤란로 152", "서울", "0255501234", &["보리, 강아지"]),
+            (
+                "George",
+                "Franklin",
+                "110 W. Liberty St.",
+                "Madison",
+                "6085551023",
+                &["Leo, a cat"][..],
+            ),
+            (
+                "Betty",
+                "Davis",
+                "638 Cardinal Ave.",
+                "Sun Prairie",
+                "6085551749",
+                &["Basil, a hamster"],
+            ),
+            (
+                "Eduardo",
+                "Rodriquez",
+                "2693 Commerce St.",
+                "McFarland",
+                "6085558763",
+                &["Rosy, a dog", "Jewel, a dog"],
+            ),
+            (
+                "Harold",
+                "Davis",
+                "563 Friendly St.",
+                "Windsor",
+                "6085553198",
+                &["Iggy, a lizard"],
+            ),
+            (
+                "Jean",
+                "Coleman",
+                "105 N. Lake St.",
+                "Monona",
+                "6085552654",
+                &["Max, a cat", "Samantha, a cat"],
+            ),
+            (
+                "서연",
+                "김",
+                "테헤란로 152",
+                "서울",
+                "0255501234",
+                &["보리, 강아지"],
+            ),
         ];
         Self(Rc::new(RefCell::new(
             owners
                 .into_iter()
-                .map(|(first_name, last_name, address, city, telephone, pets)| Owner {
-                    first_name: first_name.to_owned(),
-                    last_name: last_name.to_owned(),
-                    address: address.to_owned(),
-                    city: city.to_owned(),
-                    telephone: telephone.to_owned(),
-                    pets: pets.to_vec(),
-                })
+                .map(
+                    |(first_name, last_name, address, city, telephone, pets)| Owner {
+                        first_name: first_name.to_owned(),
+                        last_name: last_name.to_owned(),
+                        address: address.to_owned(),
+                        city: city.to_owned(),
+                        telephone: telephone.to_owned(),
+                        pets: pets.to_vec(),
+                    },
+                )
                 .collect(),
         )))
     }
@@ -120,7 +164,11 @@ impl PetClinic {
     }
 
     fn owner(&self, number: &str) -> Response<Bytes> {
-        match number.parse().ok().and_then(|number| self.owners.number(number)) {
+        match number
+            .parse()
+            .ok()
+            .and_then(|number| self.owners.number(number))
+        {
             Some(owner) => page(StatusCode::OK, html::owner(self.tier, &owner)),
             None => self.not_found(),
         }
@@ -137,7 +185,10 @@ impl PetClinic {
         };
         if owner.first_name.is_empty() || owner.last_name.is_empty() {
             let missing = "An owner needs a first and a last name.";
-            return page(StatusCode::BAD_REQUEST, html::form(self.tier, &owner, missing));
+            return page(
+                StatusCode::BAD_REQUEST,
+                html::form(self.tier, &owner, missing),
+            );
         }
         let Some(number) = self.owners.add(owner.clone()) else {
             let full = "The clinic is full: this demo keeps no more owners.";
@@ -157,7 +208,9 @@ impl PetClinic {
 
     fn only(&self, methods: &'static str) -> Response<Bytes> {
         let mut refusal = page(StatusCode::METHOD_NOT_ALLOWED, html::not_allowed(self.tier));
-        refusal.headers_mut().insert(header::ALLOW, HeaderValue::from_static(methods));
+        refusal
+            .headers_mut()
+            .insert(header::ALLOW, HeaderValue::from_static(methods));
         refusal
     }
 }
@@ -182,7 +235,9 @@ impl App for PetClinic {
             },
             _ => self.not_found(),
         };
-        response.headers_mut().insert(header::SERVER, self.server.clone());
+        response
+            .headers_mut()
+            .insert(header::SERVER, self.server.clone());
         response.headers_mut().insert(
             HeaderName::from_static("x-content-type-options"),
             HeaderValue::from_static("nosniff"),
@@ -236,7 +291,13 @@ fn hex(digit: u8) -> Option<u8> {
 mod tests {
     use super::*;
 
-    fn ask(clinic: &PetClinic, method: Method, path: &str, query: &str, body: &str) -> (u16, String) {
+    fn ask(
+        clinic: &PetClinic,
+        method: Method,
+        path: &str,
+        query: &str,
+        body: &str,
+    ) -> (u16, String) {
         let asked = Asked {
             method,
             path: path.to_owned(),
@@ -265,10 +326,16 @@ mod tests {
 
         let (status, text) = ask(&aws, Method::GET, "/petclinic/owners/7", "", "");
         assert_eq!(status, 200);
-        assert!(text.contains("Ada Lovelace &lt;King&gt;") && text.contains("서울"), "{text}");
+        assert!(
+            text.contains("Ada Lovelace &lt;King&gt;") && text.contains("서울"),
+            "{text}"
+        );
 
         let (_, text) = ask(&aws, Method::GET, "/petclinic/owners", "lastName=love", "");
-        assert!(text.contains("Ada Lovelace") && !text.contains("Franklin"), "{text}");
+        assert!(
+            text.contains("Ada Lovelace") && !text.contains("Franklin"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -298,7 +365,8 @@ mod tests {
     fn the_clinic_never_holds_more_than_it_can() {
         let clinic = PetClinic::on_aws(Owners::usual());
         let form = "firstName=A&lastName=B";
-        let answers = (0..MOST_OWNERS).map(|_| ask(&clinic, Method::POST, "/petclinic/owners/new", "", form).0);
+        let answers = (0..MOST_OWNERS)
+            .map(|_| ask(&clinic, Method::POST, "/petclinic/owners/new", "", form).0);
         assert_eq!(answers.filter(|status| *status == 409).count(), 6);
     }
 

@@ -181,9 +181,14 @@ enum Stage {
     Gone,
     Open(TcpListener),
     /// Bound, so that nobody else takes the port, and not listening, so that the kernel refuses.
-    Closed { _holds_the_port: Socket },
+    Closed {
+        _holds_the_port: Socket,
+    },
     /// Listening with a full queue: the kernel drops further packets, as a dead host does.
-    Full { _listener: Socket, _fillers: Vec<TcpStream> },
+    Full {
+        _listener: Socket,
+        _fillers: Vec<TcpStream>,
+    },
 }
 
 impl Stage {
@@ -211,7 +216,9 @@ impl Stage {
                         }
                     }
                 }
-                Err(io::Error::other("this kernel accepts more connections than it was told"))
+                Err(io::Error::other(
+                    "this kernel accepts more connections than it was told",
+                ))
             }
         }
     }
@@ -231,7 +238,11 @@ impl Stage {
 }
 
 fn bound(address: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&SockAddr::from(address))?;
@@ -306,11 +317,17 @@ async fn serve<A: App>(play: Rc<Play<A>>, stream: TcpStream) {
 
 impl<A: App> Play<A> {
     async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        if !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+        if !matches!(
+            *request.method(),
+            Method::GET | Method::HEAD | Method::OPTIONS
+        ) {
             self.writes_seen.set(self.writes_seen.get() + 1);
         }
         let (head, body) = request.into_parts();
-        let mut response = match (self.condition.get(), Limited::new(body, FORM_LIMIT).collect().await) {
+        let mut response = match (
+            self.condition.get(),
+            Limited::new(body, FORM_LIMIT).collect().await,
+        ) {
             (Condition::Silent, _) => pending().await,
             (Condition::Answers(status), _) => error_answer(self.name, status),
             (_, Err(_too_long_or_broken)) => error_answer(self.name, StatusCode::PAYLOAD_TOO_LARGE),

@@ -37,9 +37,14 @@ pub(super) fn list(tier: &str, last_name: &str, owners: &[(usize, Owner)]) -> St
     }
     body.push_str("<table>\n<tr><th>Name</th><th>Address</th><th>City</th><th>Telephone</th><th>Pets</th></tr>\n");
     for (number, owner) in owners {
-        let row = [&owner.address, &owner.city, &owner.telephone, &owner.pets.join("; ")]
-            .map(|cell| format!("<td>{}</td>", escaped(cell)))
-            .concat();
+        let row = [
+            &owner.address,
+            &owner.city,
+            &owner.telephone,
+            &owner.pets.join("; "),
+        ]
+        .map(|cell| format!("<td>{}</td>", escaped(cell)))
+        .concat();
         body.push_str(&format!(
             "<tr><td><a href=\"/petclinic/owners/{number}\">{}</a></td>{row}</tr>\n",
             escaped(&name(owner))
@@ -92,18 +97,28 @@ pub(super) fn form(tier: &str, sent: &Owner, note: &str) -> String {
     whole(
         tier,
         "New owner",
-        &format!("{note}<form method=\"post\" action=\"/petclinic/owners/new\">\n{fields}<button>Add owner</button></form>\n"),
+        &format!(
+            "{note}<form method=\"post\" action=\"/petclinic/owners/new\">\n{fields}<button>Add owner</button></form>\n"
+        ),
     )
 }
 
 /// 404.
 pub(super) fn not_found(tier: &str) -> String {
-    whole(tier, "404: not found", "<p>The clinic has no such page.</p>\n")
+    whole(
+        tier,
+        "404: not found",
+        "<p>The clinic has no such page.</p>\n",
+    )
 }
 
 /// 405.
 pub(super) fn not_allowed(tier: &str) -> String {
-    whole(tier, "405: not allowed", "<p>That cannot be done here.</p>\n")
+    whole(
+        tier,
+        "405: not allowed",
+        "<p>That cannot be done here.</p>\n",
+    )
 }
 
 fn whole(tier: &str, title: &str, body: &str) -> String {
