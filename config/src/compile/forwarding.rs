@@ -86,7 +86,7 @@ fn has_policy(said: &Behavior) -> bool {
     said.cache_policy.is_some() || said.origin_request_policy.is_some()
 }
 
-/// There are three ways to say what goes to the origin, and one of them is enough. Source: API shape CacheBehavior.
+/// There are three ways to say what goes to the origin, and one of them is enough. Source: API shape `CacheBehavior`.
 fn check_styles(said: &Behavior, problems: &mut Vec<Problem>) {
     let policy = said
         .cache_policy
@@ -113,7 +113,7 @@ fn check_styles(said: &Behavior, problems: &mut Vec<Problem>) {
     check_ttls(said, problems);
 }
 
-/// Source: API shape CacheBehavior, MinTTL, DefaultTTL, MaxTTL (InvalidTTLOrder).
+/// Source: API shape `CacheBehavior`, `MinTTL`, `DefaultTTL`, `MaxTTL` (`InvalidTTLOrder`).
 fn check_ttls(said: &Behavior, problems: &mut Vec<Problem>) {
     let ttls: Vec<&At<i64>> = [&said.min_ttl, &said.default_ttl, &said.max_ttl]
         .into_iter()
@@ -340,7 +340,7 @@ fn except_or_all(names: impl Iterator<Item = String>) -> NameSelection {
     }
 }
 
-/// Source: API shape ForwardedValues; Developer Guide, "Request and response behavior for custom origins".
+/// Source: API shape `ForwardedValues`; Developer Guide, "Request and response behavior for custom origins".
 fn legacy(
     said: &ForwardedValues,
     defaults: &Defaults,
