@@ -217,9 +217,22 @@ fn response_headers_policy(
 }
 
 fn unknown(said: &At<String>, kind: &str, instead: &str) -> Problem {
+    let is_id = said.value.len() == 36
+        && said
+            .value
+            .bytes()
+            .all(|byte| byte == b'-' || byte.is_ascii_hexdigit());
+    let id = if is_id && said.place.template.is_none() {
+        &said.value
+    } else {
+        "ID"
+    };
     said.place.warning(
         format!("is {}, a policy that is not known here", said.shown()),
-        format!("give it with --policy FILE, the output of `aws cloudfront get-{}-policy`; until then {instead}", kind.replace(' ', "-")),
+        format!(
+            "give it with --policy FILE, the output of `aws cloudfront get-{}-policy --id {id}`; until then {instead}",
+            kind.replace(' ', "-")
+        ),
     )
 }
 
