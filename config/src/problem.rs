@@ -115,7 +115,7 @@ pub struct Problems(pub Vec<Problem>);
 #[cfg(test)]
 mod tests {
     use super::Severity::{Error, NotEnforced, Note, Warning};
-    use super::{Problem, Severity, told_once};
+    use super::{Problem, told_once};
 
     #[test]
     fn what_is_said_again_is_counted_and_what_protects_is_said_of_every_place() {
