@@ -50,7 +50,8 @@ pub(crate) fn walk(text: &str, file: &Path, problems: &mut Vec<Problem>) -> Opti
         problems.push(not_built_yet(&id.place, "choose a target by health"));
         // Whoever names the record is not to blame.
         origins.push(origin::stand_in(id));
-        table.ignore();
+        // Everything in it stays unread and unreported.
+        drop(table);
     }
     let distributions = top
         .named_tables("distribution", problems)

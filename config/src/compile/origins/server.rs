@@ -468,7 +468,7 @@ pub(in crate::compile) fn trust(
     }
 }
 
-/// OriginSslProtocols is the whole list that is offered; TLS 1.3 is always among it. Older ones than 1.2 are not built.
+/// `OriginSslProtocols` is the whole list that is offered; TLS 1.3 is always among it. Older ones than 1.2 are not built.
 fn offers_tls12(origin: &Origin, problems: &mut Vec<Problem>) -> bool {
     const PROTOCOLS: [&str; 5] = ["SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"];
     let Some(said) = &origin.ssl_protocols else {
@@ -517,9 +517,9 @@ fn timers(
     const TICK: Duration = Duration::from_millis(1);
     const SECOND: Duration = Duration::from_secs(1);
     const TEN_SECONDS: Duration = Duration::from_secs(10);
-    const TWO_MINUTES: Duration = Duration::from_secs(120);
-    const AN_HOUR: Duration = Duration::from_secs(3_600);
-    const A_DAY: Duration = Duration::from_secs(86_400);
+    const TWO_MINUTES: Duration = Duration::from_mins(2);
+    const AN_HOUR: Duration = Duration::from_hours(1);
+    const A_DAY: Duration = Duration::from_hours(24);
     let mut timers = defaults.timers();
     if let Some(tries) = origin
         .connection_attempts
@@ -583,20 +583,19 @@ fn timers(
 
 fn connect_to(origin: &Origin, server: &Server, problems: &mut Vec<Problem>) -> Option<Endpoint> {
     let said = origin.connect_to.as_ref()?;
-    match url::host_and_port(&said.value) {
-        Ok((host, port)) => Some(Endpoint {
+    if let Ok((host, port)) = url::host_and_port(&said.value) {
+        Some(Endpoint {
             host: host.into(),
             port: port.unwrap_or(match server.scheme {
                 OriginScheme::Http => server.http.port,
                 OriginScheme::Https | OriginScheme::MatchViewer => server.https.port,
             }),
-        }),
-        Err(_) => {
-            problems.push(said.place.error(
-                format!("is {}", said.shown()),
-                "write a host and a port, such as \"127.0.0.1:8080\"",
-            ));
-            None
-        }
+        })
+    } else {
+        problems.push(said.place.error(
+            format!("is {}", said.shown()),
+            "write a host and a port, such as \"127.0.0.1:8080\"",
+        ));
+        None
     }
 }
