@@ -131,11 +131,11 @@ struct Switchboard(Rc<Tiers>);
 
 impl Switchboard {
     fn state(&self) -> String {
-        self.0
-            .all()
-            .iter()
-            .map(|tier| format!("{} {}\n", tier.name(), tier.condition()))
-            .collect()
+        let mut text = String::new();
+        for tier in self.0.all() {
+            text += &format!("{} {}\n", tier.name(), tier.condition());
+        }
+        text
     }
 }
 

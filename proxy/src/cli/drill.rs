@@ -69,7 +69,7 @@ struct Seen {
     who: String,
     writes: u32,
     has_words: bool,
-    /// From the first packet to the last byte, less what the answering origin took.
+    /// From the first packet to the last byte, less what the answering origin took (known in whole milliseconds).
     added: Duration,
     trouble: Option<String>,
 }
@@ -324,7 +324,7 @@ fn told(row: &Row, seen: &Seen, verdict: &Result<(), String>, paint: Paint) -> S
         &format!("{} {}", row.method, row.path),
         &format!("{} {}", row.expected.status, row.expected.who),
         &status,
-        &format!("{} ms", seen.added.as_millis()),
+        &format!("{:.1} ms", seen.added.as_secs_f64() * 1_000.0),
         &verdict,
     )
 }

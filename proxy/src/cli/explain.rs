@@ -82,7 +82,7 @@ impl Options {
             let host = self
                 .url
                 .authority()
-                .map_or(usual, |authority| authority.to_string());
+                .map_or(usual, std::string::ToString::to_string);
             if let Ok(host) = HeaderValue::from_str(&host) {
                 headers.insert(header::HOST, host);
             }

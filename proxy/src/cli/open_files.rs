@@ -12,7 +12,7 @@ pub(super) struct OpenFiles {
 /// Raises the limit of open files to the highest that needs no privilege.
 pub(super) fn raise() -> OpenFiles {
     let before = getrlimit(Resource::Nofile);
-    let mut wanted = before.clone();
+    let mut wanted = before;
     wanted.current = wanted.maximum;
     // Refused in some sandboxes; what counts is what is allowed afterwards, and that is said.
     let _ = setrlimit(Resource::Nofile, wanted);

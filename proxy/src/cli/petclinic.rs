@@ -249,11 +249,10 @@ impl App for PetClinic {
 /// The first value of `name` in a query string or form, decoded, trimmed and cut to a bearable length; empty if there is none.
 fn field(form: &[u8], name: &str) -> String {
     form.split(|byte| *byte == b'&')
-        .filter_map(|pair| {
+        .find_map(|pair| {
             let equals = pair.iter().position(|byte| *byte == b'=')?;
             (decoded(&pair[..equals]) == name).then(|| decoded(&pair[equals + 1..]))
         })
-        .next()
         .map(|value| value.trim().chars().take(LONGEST_FIELD).collect())
         .unwrap_or_default()
 }
@@ -267,15 +266,12 @@ fn decoded(text: &[u8]) -> String {
             [b'%', high, low, ..] => hex(*high).zip(hex(*low)),
             _ => None,
         };
-        rest = match escaped {
-            Some((high, low)) => {
-                bytes.push(high << 4 | low);
-                &after[2..]
-            }
-            None => {
-                bytes.push(if *first == b'+' { b' ' } else { *first });
-                after
-            }
+        rest = if let Some((high, low)) = escaped {
+            bytes.push(high << 4 | low);
+            &after[2..]
+        } else {
+            bytes.push(if *first == b'+' { b' ' } else { *first });
+            after
         };
     }
     String::from_utf8_lossy(&bytes).into_owned()
