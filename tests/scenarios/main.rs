@@ -2,6 +2,7 @@
 
 mod cast;
 mod failover;
+mod headers;
 mod routing;
 mod streaming;
 mod writes;
