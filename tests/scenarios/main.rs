@@ -1,9 +1,11 @@
 //! Tideover's promises, a file each. A scenario is a short play: the cast, the edge, one viewer, what each of them saw.
 
 mod answers;
+mod bad_input;
 mod cast;
 mod failover;
 mod headers;
+mod limits;
 mod routing;
 mod streaming;
 mod writes;
