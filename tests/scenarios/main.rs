@@ -1,5 +1,6 @@
 //! Tideover's promises, a file each. A scenario is a short play: the cast, the edge, one viewer, what each of them saw.
 
+mod access_log;
 mod answers;
 mod bad_input;
 mod cast;
