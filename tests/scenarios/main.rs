@@ -7,6 +7,7 @@ mod cast;
 mod failover;
 mod headers;
 mod limits;
+mod reload;
 mod routing;
 mod streaming;
 mod writes;
