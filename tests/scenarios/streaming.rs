@@ -313,6 +313,23 @@ mod towards_the_origin {
     }
 
     #[tokio::test]
+    async fn a_chunked_body_of_a_read_is_not_lost() {
+        for method in ["GET", "OPTIONS", "DELETE"] {
+            let primary = origin("primary").start().await;
+            let edge = in_front_of(&primary).start().await;
+            let mut line = viewer(&edge).connects().await;
+
+            line.sends(format!(
+                "{method} / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nwhat\r\n0\r\n\r\n"
+            ))
+            .await;
+
+            line.receives(method).await.expect(200);
+            assert_eq!(primary.request().text(), "what");
+        }
+    }
+
+    #[tokio::test]
     async fn a_viewer_that_leaves_within_its_body_leaves_no_whole_request_behind() {
         for framing in [
             "Content-Length: 10\r\n\r\nhalf",

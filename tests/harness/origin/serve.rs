@@ -58,6 +58,7 @@ async fn serves(stream: TcpStream, connection: usize, plan: Arc<Plan>, state: Ar
             }
         }
     }
+    stage.state.note_that_it_was_closed();
 }
 
 /// How a script left the connection.
