@@ -250,9 +250,10 @@ struct State {
     seen: Mutex<Vec<Seen>>,
     connections: AtomicUsize,
     bytes_sent: AtomicU64,
-    /// Requests, completed bodies and departures so far; grows with each.
+    /// Requests, completed bodies, departures and hang-ups so far; grows with each.
     events: watch::Sender<u64>,
     departures: AtomicUsize,
+    hang_ups: AtomicUsize,
 }
 
 impl State {
@@ -280,6 +281,11 @@ impl State {
 
     fn note_that_the_peer_left(&self) {
         self.departures.fetch_add(1, Ordering::SeqCst);
+        self.events.send_modify(|count| *count += 1);
+    }
+
+    fn note_that_it_hung_up(&self) {
+        self.hang_ups.fetch_add(1, Ordering::SeqCst);
         self.events.send_modify(|count| *count += 1);
     }
 
@@ -418,6 +424,13 @@ impl Origin {
         let what = format!("{} is left", self.name);
         let left = || self.state.departures.load(Ordering::SeqCst) > 0;
         self.state.until(&what, left).await;
+    }
+
+    /// Waits until it has closed this many connections in order: its end of stream has reached the peer's socket.
+    pub async fn until_it_hung_up(&self, count: usize) {
+        let what = format!("{} hangs up {count} times", self.name);
+        let hung_up = || self.state.hang_ups.load(Ordering::SeqCst) >= count;
+        self.state.until(&what, hung_up).await;
     }
 }
 

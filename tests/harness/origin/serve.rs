@@ -49,6 +49,7 @@ async fn serves(stream: TcpStream, connection: usize, plan: Arc<Plan>, state: Ar
             End::Ready => {}
             End::Closed => {
                 let _ = stage.reader.stream.shutdown().await;
+                stage.state.note_that_it_hung_up();
                 return;
             }
             End::Reset => {
