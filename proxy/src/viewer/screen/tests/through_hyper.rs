@@ -17,7 +17,7 @@ use hyper_util::rt::TokioIo;
 use proptest::prelude::*;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::table::{CASES, Verdict};
+use super::table::{CASES, LEFT_TO_HYPER, Verdict};
 use super::{a_good_request, cut, feed, shown};
 use crate::viewer::screen::{Fault, Screened};
 
@@ -146,6 +146,19 @@ fn a_refused_head_is_never_a_good_request() {
 }
 
 #[test]
+fn what_is_left_to_hyper_is_refused_by_it() {
+    for bytes in LEFT_TO_HYPER {
+        let served = serve(&[bytes], true);
+        assert_eq!(served.calls, [], "{}", shown(bytes));
+        assert!(
+            served.answers.starts_with(b"HTTP/1.1 400 "),
+            "{}",
+            shown(bytes)
+        );
+    }
+}
+
+#[test]
 fn a_broken_body_ends_in_an_error_that_says_so() {
     let mut screened =
         Screened::new(&b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\nhello"[..]);
@@ -194,8 +207,11 @@ proptest! {
         match outcome.verdict {
             Verdict::Fine(requests) => {
                 prop_assert_eq!(&alone.calls, &screened.calls, "{}", shown(&bytes));
-                // What hyper refuses by itself ends the connection.
-                if screened.ended.is_ok() {
+                // What hyper refuses by itself, a head or a body, ends the connection, and so does HTTP/1.0.
+                let went_on = screened.ended.is_ok()
+                    && !screened.calls.contains(&Call::BadBody)
+                    && !bytes.windows(8).any(|part| part == b"HTTP/1.0");
+                if went_on {
                     prop_assert_eq!(screened.good() as u64, requests, "{}", shown(&bytes));
                 } else {
                     prop_assert!(screened.good() as u64 <= requests, "{}", shown(&bytes));
