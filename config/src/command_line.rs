@@ -76,30 +76,8 @@ fn at(value: &str, place: &Place) -> At<String> {
 
 fn origin(index: usize, url: &str, place: &Place) -> Origin {
     Origin {
-        id: at(&format!("origin-{}", index + 1), place),
         url: Some(at(url, place)),
-        connect_to: None,
-        domain_name: None,
-        http_port: None,
-        https_port: None,
-        protocol_policy: None,
-        is_s3: false,
-        origin_path: None,
-        host: None,
-        headers: Vec::new(),
-        connection_attempts: None,
-        connection_timeout: None,
-        response_timeout: None,
-        response_completion_timeout: None,
-        keepalive_timeout: None,
-        max_connections: None,
-        address_family: None,
-        ssl_protocols: None,
-        tls_server_name: None,
-        tls_ca: None,
-        page: None,
-        status: None,
-        retry_after: None,
+        ..Origin::named(at(&format!("origin-{}", index + 1), place))
     }
 }
 
@@ -142,23 +120,10 @@ fn behavior(
 ) -> Behavior {
     let list = |methods: &[&str]| methods.iter().map(|method| at(method, place)).collect();
     Behavior {
-        place: place.clone(),
-        path: None,
         for_methods: matched.map(list),
         target,
         allowed_methods: Some(list(allowed)),
         allowed_methods_place: Some(place.clone()),
-        cached_methods: None,
-        viewer_protocol_policy: None,
-        cache_policy: None,
-        origin_request_policy: None,
-        response_headers_policy: None,
-        forwarded_values: None,
-        min_ttl: None,
-        default_ttl: None,
-        max_ttl: None,
-        rewrite_location: None,
-        origin_request: None,
-        viewer_response: None,
+        ..Behavior::at(place.clone())
     }
 }

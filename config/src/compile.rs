@@ -32,7 +32,7 @@ pub(crate) fn compile(
     let (mode, mode_reason) = mode(written, overrides, problems);
     let defaults = Defaults::of(mode);
 
-    let listen = listen::listen(written, overrides, problems);
+    let listen = listen::listen(written, overrides, defaults.origin_interim, problems);
     let access_log = listen::access_log(written, overrides, problems);
     let mut origins = origins::origins(written, &defaults, problems);
     maps::apply(overrides, &mut origins, problems);

@@ -9,10 +9,14 @@
 //! - [`Problem`] is one thing to say about a config.
 
 pub mod behavior;
+mod checks;
+mod cloudfront;
 mod command_line;
 mod compile;
 pub mod distribution;
 mod edge;
+mod fields;
+mod json;
 pub mod listener;
 pub mod origin;
 mod problem;
@@ -29,7 +33,8 @@ pub use distribution::{
     AttemptsShown, CustomErrorResponse, Distribution, ErrorPage, LoopCheck, Pages, Secret, Voice,
 };
 pub use edge::{Edge, Hosts, Loaded, Mode, Overrides};
-pub use listener::{AccessLog, Limits, Listen, LogFormat, LogTo, ViewerScheme};
+pub use fields::{Fate, Field, fields};
+pub use listener::{AccessLog, InterimLimit, Limits, Listen, LogFormat, LogTo, ViewerScheme};
 pub use origin::{
     AddressFamily, ConnectionAttempts, Endpoint, FailoverCriteria, Failure, FailureSet, HostHeader,
     Member, Origin, OriginId, OriginKind, OriginScheme, OriginTls, Page, Server, StatusSet, Target,
@@ -65,7 +70,11 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, Problems> {
 /// Compiles `text` as if it had been read from `path`: for tests, and for callers that have the text at hand.
 pub fn load_text(path: &Path, text: &str, overrides: &Overrides) -> Result<Loaded, Problems> {
     let mut problems = Vec::new();
-    let written = toml::walk(text, path, &mut problems);
+    let written = if cloudfront::looks_like_json(text) {
+        cloudfront::walk(text, path, &mut problems)
+    } else {
+        toml::walk(text, path, &mut problems)
+    };
     finish(written, overrides, problems)
 }
 
@@ -84,6 +93,7 @@ fn finish(
     let edge = written.map(|written| {
         let mut found = Vec::new();
         let edge = compile::compile(&written, overrides, &mut found);
+        checks::check(&edge, &written, &mut found);
         // What is wrong with how a value is written hides what is wrong with what it says, or that it is missing.
         let told: Vec<(PathBuf, String)> = problems
             .iter()

@@ -52,10 +52,23 @@ pub struct Limits {
     pub head_bytes: usize,
     /// An origin's status line and headers; more is a failure of that origin.
     pub origin_head_bytes: usize,
+    /// Interim answers (1xx) that an origin may send before its final one, and those of them that may be `100 Continue`;
+    /// more is a failure of that origin. None of them reaches the viewer.
+    pub origin_interim: InterimLimit,
     /// For a request's head, from its first byte or from the answer before it.
     pub head_timeout: Duration,
     /// Between two pieces of a request body.
     pub body_timeout: Duration,
+}
+
+/// How many interim answers an origin may send. CloudFront takes one `100 Continue` (Developer Guide, "Request and
+/// response behavior for custom origins", 100 Continue responses); eight of any kind are ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InterimLimit {
+    /// Of any kind.
+    pub all: u8,
+    /// `100 Continue`.
+    pub continues: u8,
 }
 
 impl Default for Limits {
@@ -64,6 +77,10 @@ impl Default for Limits {
             url_bytes: 8_192,
             head_bytes: 32_768,
             origin_head_bytes: 32_768,
+            origin_interim: InterimLimit {
+                all: 8,
+                continues: 8,
+            },
             head_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_secs(30),
         }

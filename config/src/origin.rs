@@ -208,6 +208,30 @@ pub struct Member {
     pub retries_response_timeout: bool,
 }
 
+impl Member {
+    /// The longest time to this member's outcome: every try connects as slowly as it may, and waits as long as it may
+    /// for an answer where that is tried again. No time at all for a page.
+    pub fn worst_case(&self) -> Duration {
+        if self.is_page {
+            return Duration::ZERO;
+        }
+        let timers = &self.timers;
+        let tries = u32::from(timers.connection_attempts.get());
+        let waits = if self.retries_response_timeout {
+            tries
+        } else {
+            1
+        };
+        let longest = timers
+            .connection_timeout
+            .saturating_mul(tries)
+            .saturating_add(timers.response_timeout.saturating_mul(waits));
+        timers
+            .response_completion_timeout
+            .map_or(longest, |limit| longest.min(limit))
+    }
+}
+
 /// When a member's outcome sends the request on to the next member.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FailoverCriteria {

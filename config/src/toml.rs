@@ -37,7 +37,7 @@ pub(crate) fn walk(text: &str, file: &Path, problems: &mut Vec<Problem>) -> Opti
     let access_log = top
         .table("access_log", problems)
         .map(|table| access_log(table, problems));
-    let origins = top
+    let mut origins: Vec<_> = top
         .named_tables("origin", problems)
         .into_iter()
         .map(|(id, table)| origin::origin(id, table, problems))
@@ -47,12 +47,12 @@ pub(crate) fn walk(text: &str, file: &Path, problems: &mut Vec<Problem>) -> Opti
         .into_iter()
         .map(|(id, table)| origin::group(id, table, problems))
         .collect();
-    not_built_yet(
-        &mut top,
-        "failover_record",
-        "choose a target by health",
-        problems,
-    );
+    for (id, table) in top.named_tables("failover_record", problems) {
+        problems.push(not_built_yet(&id.place, "choose a target by health"));
+        // Whoever names the record is not to blame.
+        origins.push(origin::stand_in(id));
+        table.ignore();
+    }
     let distributions = top
         .named_tables("distribution", problems)
         .into_iter()
@@ -85,19 +85,12 @@ fn syntax(source: &Source, error: &::toml::de::Error) -> Problem {
     Place::new(&source.file, line, "this").error(format!("is not TOML: {said}"), "")
 }
 
-/// Reports a field whose meaning is settled, but that nothing obeys yet.
-fn not_built_yet(
-    table: &mut Table<'_>,
-    name: &'static str,
-    what: &str,
-    problems: &mut Vec<Problem>,
-) {
-    if let Some((place, _)) = table.value(name) {
-        problems.push(place.error(
-            format!("is not built yet: this version cannot {what}"),
-            "leave it out",
-        ));
-    }
+/// The problem of a field whose meaning is settled, but that nothing obeys yet.
+fn not_built_yet(place: &Place, what: &str) -> Problem {
+    place.error(
+        format!("is not built yet: this version cannot {what}"),
+        "leave it out",
+    )
 }
 
 fn listen(mut table: Table<'_>, problems: &mut Vec<Problem>) -> Listen {

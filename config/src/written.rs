@@ -175,6 +175,38 @@ pub(crate) struct Origin {
     pub retry_after: Option<At<Span>>,
 }
 
+impl Origin {
+    /// An origin of which nothing but its id is written.
+    pub(crate) fn named(id: At<String>) -> Self {
+        Self {
+            id,
+            url: None,
+            connect_to: None,
+            domain_name: None,
+            http_port: None,
+            https_port: None,
+            protocol_policy: None,
+            is_s3: false,
+            origin_path: None,
+            host: None,
+            headers: Vec::new(),
+            connection_attempts: None,
+            connection_timeout: None,
+            response_timeout: None,
+            response_completion_timeout: None,
+            keepalive_timeout: None,
+            max_connections: None,
+            address_family: None,
+            ssl_protocols: None,
+            tls_server_name: None,
+            tls_ca: None,
+            page: None,
+            status: None,
+            retry_after: None,
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum PageSource {
     BuiltIn,
@@ -249,6 +281,32 @@ pub(crate) struct Behavior {
     pub origin_request: Option<crate::behavior::OriginRequest>,
     /// Beyond, in place of a response headers policy: what the viewer is sent, spelled out.
     pub viewer_response: Option<crate::behavior::ViewerResponse>,
+}
+
+impl Behavior {
+    /// A behavior of which nothing but its place is written.
+    pub(crate) fn at(place: Place) -> Self {
+        Self {
+            place,
+            path: None,
+            for_methods: None,
+            target: None,
+            allowed_methods: None,
+            allowed_methods_place: None,
+            cached_methods: None,
+            viewer_protocol_policy: None,
+            cache_policy: None,
+            origin_request_policy: None,
+            response_headers_policy: None,
+            forwarded_values: None,
+            min_ttl: None,
+            default_ttl: None,
+            max_ttl: None,
+            rewrite_location: None,
+            origin_request: None,
+            viewer_response: None,
+        }
+    }
 }
 
 /// Legacy `ForwardedValues`.

@@ -1,1 +1,280 @@
-//! Nothing yet.
+//! The edge that falls through, as a library: [`start`] it, [`RunningEdge::reload`] it, [`RunningEdge::shut_down`] it.
+//!
+//! What a request means is decided in `tideover-rules`; this crate does it: it moves bytes, keeps connections and time.
+//! It does not read config files and never asks in which mode it runs.
+//!
+//! Read [`request`] first: one request from head to tail. Then, in the order a request walks: `viewer` (accepts, answers),
+//! `origin` (connections, attempts, the loop that obeys the failover rule), `body` (where a request ends), `access_log`.
+//! `worker` says who owns what, `live` what is alive beside the config.
+
+mod access_log;
+mod body;
+mod clock;
+mod error;
+mod live;
+mod message;
+mod metrics;
+mod origin;
+mod request;
+mod request_id;
+mod status;
+mod viewer;
+mod worker;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use tideover_config::{Edge, LogTo};
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::{mpsc, watch};
+
+pub use metrics::Summary;
+
+use access_log::LogWriter;
+use live::Live;
+use metrics::EdgeCounters;
+use worker::{Command, Shared};
+
+/// Why an edge did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Somebody else listens there.
+    #[error(
+        "{address} ({what}) is taken by another process; stop that one, or choose another address (port 0 picks a free one)"
+    )]
+    PortTaken {
+        /// `http`, `admin` or `status`.
+        what: &'static str,
+        /// As configured.
+        address: SocketAddr,
+    },
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address} ({what}): {source}")]
+    Listen {
+        /// `http`, `admin` or `status`.
+        what: &'static str,
+        /// As configured.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The access log cannot be opened.
+    #[error("cannot open the access log {}: {source}", path.display())]
+    AccessLog {
+        /// As configured.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// An origin's certificate authority cannot be used.
+    #[error("cannot prepare the origins: {0}")]
+    Origins(io::Error),
+    /// A thread cannot be started.
+    #[error("cannot start a worker: {0}")]
+    Worker(io::Error),
+}
+
+/// An edge that serves. Dropping it ends it at once.
+#[derive(Debug)]
+pub struct RunningEdge {
+    shared: Arc<Shared>,
+    http: Vec<SocketAddr>,
+    status: Option<SocketAddr>,
+    admin: Option<SocketAddr>,
+    commands: Vec<mpsc::UnboundedSender<Command>>,
+    workers: Vec<JoinHandle<()>>,
+    /// Dropped to end the status listeners.
+    status_end: Option<mpsc::Sender<()>>,
+    /// Reloads queue here, so that each takes over from its true predecessor.
+    reloading: Mutex<()>,
+}
+
+/// Binds the listeners, opens the log and starts the workers. Returns when all of them accept viewers.
+pub fn start(edge: Edge) -> Result<RunningEdge, StartError> {
+    let workers = edge.listen.workers.unwrap_or_else(cores).max(1);
+    let mut listeners: Vec<Vec<TcpListener>> = Vec::new();
+    let mut http = Vec::new();
+    for &address in &edge.listen.http {
+        let bound = bind("http", address, workers)?;
+        http.extend(
+            bound
+                .first()
+                .and_then(|listener| listener.local_addr().ok()),
+        );
+        listeners.push(bound);
+    }
+    let one = |what, address: Option<SocketAddr>| {
+        address
+            .map(|address| bind(what, address, 1).map(|mut bound| bound.remove(0)))
+            .transpose()
+    };
+    let (admin, status) = (
+        one("admin", edge.listen.admin)?,
+        one("status", edge.listen.status)?,
+    );
+    let local = |listener: &Option<TcpListener>| {
+        listener
+            .as_ref()
+            .and_then(|listener| listener.local_addr().ok())
+    };
+    let (admin_address, status_address) = (local(&admin), local(&status));
+
+    let log = LogWriter::start(&edge.access_log).map_err(|source| StartError::AccessLog {
+        path: match &edge.access_log.to {
+            LogTo::File(path) => path.clone(),
+            LogTo::Off | LogTo::Stdout => PathBuf::from("-"),
+        },
+        source,
+    })?;
+    let live = Live::new(edge, None).map_err(StartError::Origins)?;
+    let shared = Arc::new(Shared {
+        live: ArcSwap::from_pointee(live),
+        counters: EdgeCounters::new(workers),
+        log,
+        draining: watch::channel(false).0,
+    });
+
+    let mut edge = RunningEdge {
+        shared: Arc::clone(&shared),
+        http,
+        status: status_address,
+        admin: admin_address,
+        commands: Vec::new(),
+        workers: Vec::new(),
+        status_end: None,
+        reloading: Mutex::new(()),
+    };
+    for index in 0..workers {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        for listener in &mut listeners {
+            if let Some(listener) = listener.pop() {
+                let _ = sender.send(Command::Listen(listener));
+            }
+        }
+        edge.commands.push(sender);
+        edge.workers
+            .push(spawn_worker(index, Arc::clone(&shared), receiver).map_err(StartError::Worker)?);
+    }
+    let status_listeners: Vec<TcpListener> = [admin, status].into_iter().flatten().collect();
+    if !status_listeners.is_empty() {
+        edge.status_end =
+            Some(status::start(&shared, status_listeners).map_err(StartError::Worker)?);
+    }
+    Ok(edge)
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn bind(
+    what: &'static str,
+    address: SocketAddr,
+    workers: usize,
+) -> Result<Vec<TcpListener>, StartError> {
+    viewer::bind(address, workers).map_err(|source| {
+        if source.kind() == io::ErrorKind::AddrInUse {
+            StartError::PortTaken { what, address }
+        } else {
+            StartError::Listen {
+                what,
+                address,
+                source,
+            }
+        }
+    })
+}
+
+fn spawn_worker(
+    index: usize,
+    shared: Arc<Shared>,
+    commands: mpsc::UnboundedReceiver<Command>,
+) -> io::Result<JoinHandle<()>> {
+    let counters = shared.counters.of(index);
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .build_local(LocalOptions::default());
+    // The runtime belongs to the thread that made it, so a failure is told from there.
+    drop(runtime?);
+    std::thread::Builder::new()
+        .name(format!("worker {index}"))
+        .spawn(move || {
+            match Builder::new_current_thread()
+                .enable_all()
+                .build_local(LocalOptions::default())
+            {
+                Ok(runtime) => runtime.block_on(worker::run(shared, counters, commands)),
+                Err(error) => tracing::error!(%error, "a worker cannot start"),
+            }
+        })
+}
+
+impl RunningEdge {
+    /// Where plain HTTP is served, in the order of the config; ports that were 0 are the ones that were chosen.
+    pub fn http(&self) -> &[SocketAddr] {
+        &self.http
+    }
+
+    /// Where `/healthz`, `/readyz` and `/metrics` are answered.
+    pub fn status(&self) -> Option<SocketAddr> {
+        self.status
+    }
+
+    /// Where the same is answered for the operator.
+    pub fn admin(&self) -> Option<SocketAddr> {
+        self.admin
+    }
+
+    /// Serves by `edge` from the next request on; requests that run keep the config that they began with. Listeners,
+    /// the number of workers and the access log's file stay as they were started.
+    pub fn reload(&self, edge: Edge) -> Result<(), StartError> {
+        let _one_at_a_time = self
+            .reloading
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let before = self.shared.live.load_full();
+        let live = Live::new(edge, Some(&before)).map_err(StartError::Origins)?;
+        self.shared.live.store(Arc::new(live));
+        for commands in &self.commands {
+            let _ = commands.send(Command::Refresh);
+        }
+        Ok(())
+    }
+
+    /// The access log's file was moved away: a new one is begun.
+    pub fn reopen_log(&self) {
+        self.shared.log.reopen();
+    }
+
+    /// What it came to so far.
+    pub fn summary(&self) -> Summary {
+        self.shared.counters.summary()
+    }
+
+    /// Takes no new request, finishes those that run, and returns when they are done or `within` is over.
+    pub fn shut_down(mut self, within: Duration) -> Summary {
+        self.shared.draining.send_replace(true);
+        let deadline = Instant::now() + within;
+        for worker in self.workers.drain(..) {
+            while !worker.is_finished() && Instant::now() < deadline {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            if worker.is_finished() {
+                let _ = worker.join();
+            }
+        }
+        self.shared.log.end();
+        self.shared.counters.summary()
+    }
+}
+
+impl Drop for RunningEdge {
+    fn drop(&mut self) {
+        self.shared.draining.send_replace(true);
+    }
+}

@@ -19,7 +19,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use tideover_config::{
     AcceptEncoding, Distribution, Edge, HostHeader, LoopCheck, OriginRequest,
-    ResponseHeadersPolicy, Server, ViewerScheme,
+    ResponseHeadersPolicy, Server, ViewerScheme, Voice,
 };
 
 use crate::route::{CDN_LOOP, Route};
@@ -66,6 +66,12 @@ pub struct OriginHead {
 /// Headers that the edge adds at most: `Host`, `Via`, `X-Forwarded-For`, `-Host`, `-Proto`, request id, `CDN-Loop`,
 /// `User-Agent`, `TE`, `Connection`, and the three of `CloudFrontHeader`.
 const MOST_MADE: usize = 13;
+
+/// The `Via` of an answer that the edge makes itself; `None` only if the name cannot stand in a header, which `config`
+/// sees to.
+pub fn via(voice: &Voice) -> Option<HeaderValue> {
+    made::added_to(None, &[b"1.1 ", voice.via.as_bytes()])
+}
 
 /// The head for `server`, made from the viewer's: [`Route::path`] is asked for, with the query of `request.target`.
 ///

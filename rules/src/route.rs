@@ -116,21 +116,33 @@ pub fn route<'e: 'r, 'r>(
     {
         return refused(refusal);
     }
-    let path = match &distribution.default_root_object {
-        Some(root) if arrival.path == "/" => root,
-        Some(_) | None => arrival.path,
-    };
-    let (behavior_index, behavior) = behavior(distribution, arrival.method, path);
-    if let Some(refusal) = refusal_of(behavior, arrival) {
-        return refused(refusal);
+    let route = within(edge, distribution, arrival.method, arrival.path);
+    match refusal_of(route.behavior, arrival) {
+        Some(refusal) => refused(refusal),
+        None => Ok(route),
     }
-    Ok(Route {
+}
+
+/// Where a request of the edge's own goes: a custom error page is fetched by the distribution's behaviors, and nothing of
+/// that is refused.
+pub fn within<'e: 'r, 'r>(
+    edge: &'e Edge,
+    distribution: &'e Distribution,
+    method: &Method,
+    path: &'r str,
+) -> Route<'e, 'r> {
+    let path = match &distribution.default_root_object {
+        Some(root) if path == "/" => root,
+        Some(_) | None => path,
+    };
+    let (behavior_index, behavior) = behavior(distribution, method, path);
+    Route {
         distribution,
         behavior,
         behavior_index,
         target: edge.target(behavior.target),
         path,
-    })
+    }
 }
 
 /// The distribution that answers to `host`, any letter case. An exact name comes before a wildcard, a longer wildcard

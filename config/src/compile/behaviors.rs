@@ -10,6 +10,9 @@ use crate::origin::{Origin, TargetId};
 use crate::problem::Problem;
 use crate::written::{self, At, Notation, Place, Written};
 
+/// The stand-in of a target that cannot be told.
+const NO_TARGET: TargetId = TargetId(u16::MAX);
+
 /// One behavior; `is_default` for the last one, which takes every path.
 pub(super) fn behavior(
     said: &written::Behavior,
@@ -45,8 +48,7 @@ pub(super) fn behavior(
             .or(methods.cached.and(MethodSet::READS_AND_OPTIONS)),
         get_body: defaults.get_body,
         viewer_protocol: viewer_protocol(said, problems),
-        // The stand-in is not looked up: the edge is not handed out.
-        target: target.unwrap_or(TargetId(0)),
+        target: target.unwrap_or(NO_TARGET),
         origin_request,
         viewer_response,
         write_error: write_error.clone(),

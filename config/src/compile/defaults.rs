@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::behavior::{GetBody, MethodSet};
 use crate::edge::Mode;
+use crate::listener::InterimLimit;
 use crate::origin::{AddressFamily, ConnectionAttempts, Timers};
 
 /// The defaults of a mode, and which of CloudFront's rules hold in it.
@@ -26,6 +27,7 @@ pub(super) struct Defaults {
     pub(super) addresses: AddressFamily,
     pub(super) rewrite_location: bool,
     pub(super) trailers: bool,
+    pub(super) origin_interim: InterimLimit,
 }
 
 /// When connection failures and timeouts fall through.
@@ -55,6 +57,10 @@ impl Defaults {
                 addresses: AddressFamily::V4,
                 rewrite_location: false,
                 trailers: false,
+                origin_interim: InterimLimit {
+                    all: 8,
+                    continues: 1,
+                },
             },
             Mode::Resilient => Self {
                 mode,
@@ -71,6 +77,10 @@ impl Defaults {
                 addresses: AddressFamily::Both,
                 rewrite_location: true,
                 trailers: true,
+                origin_interim: InterimLimit {
+                    all: 8,
+                    continues: 8,
+                },
             },
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{flag, values};
 use crate::edge::Overrides;
-use crate::listener::{AccessLog, Limits, Listen, LogFormat, LogTo, ViewerScheme};
+use crate::listener::{AccessLog, InterimLimit, Limits, Listen, LogFormat, LogTo, ViewerScheme};
 use crate::problem::Problem;
 use crate::written::{At, Written};
 
@@ -16,6 +16,7 @@ const DEFAULT_ADDRESS: SocketAddr =
 pub(super) fn listen(
     written: &Written,
     overrides: &Overrides,
+    origin_interim: InterimLimit,
     problems: &mut Vec<Problem>,
 ) -> Listen {
     let said = &written.listen;
@@ -51,7 +52,7 @@ pub(super) fn listen(
             .health_path
             .as_ref()
             .and_then(|path| health_path(path, problems)),
-        limits: limits(written, problems),
+        limits: limits(written, origin_interim, problems),
         workers: workers(written, overrides, problems),
     }
 }
@@ -138,7 +139,7 @@ fn health_path(said: &At<String>, problems: &mut Vec<Problem>) -> Option<std::sy
     None
 }
 
-fn limits(written: &Written, problems: &mut Vec<Problem>) -> Limits {
+fn limits(written: &Written, origin_interim: InterimLimit, problems: &mut Vec<Problem>) -> Limits {
     const AN_HOUR: Duration = Duration::from_secs(3_600);
     const TICK: Duration = Duration::from_millis(1);
     let said = &written.listen;
@@ -159,6 +160,7 @@ fn limits(written: &Written, problems: &mut Vec<Problem>) -> Limits {
         url_bytes,
         head_bytes,
         origin_head_bytes: defaults.origin_head_bytes,
+        origin_interim,
         head_timeout: time(&said.head_timeout, defaults.head_timeout),
         body_timeout: time(&said.body_timeout, defaults.body_timeout),
     }

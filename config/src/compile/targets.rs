@@ -111,6 +111,7 @@ impl<'w> Targets<'w> {
             members.push(criteria.member(id, statuses, defaults, compiled));
         }
         check_count(group, defaults, problems);
+        check_selection(group, problems);
         Target {
             name: group.id.value.as_str().into(),
             is_group: true,
@@ -190,10 +191,6 @@ impl<'w> Targets<'w> {
         Some(id)
     }
 
-    pub(super) fn list(&self) -> &[Target] {
-        &self.list
-    }
-
     pub(super) fn finish(self) -> Vec<Target> {
         self.list
     }
@@ -211,6 +208,27 @@ fn check_count(group: &written::OriginGroup, defaults: &Defaults, problems: &mut
             format!("has {count}"),
             "write exactly two, as CloudFront demands; any number works in mode resilient",
         ));
+    }
+}
+
+/// Source: API shape OriginGroup, SelectionCriteria.
+fn check_selection(group: &written::OriginGroup, problems: &mut Vec<Problem>) {
+    let Some(said) = &group.selection_criteria else {
+        return;
+    };
+    match said.value.as_str() {
+        "default" => {}
+        "media-quality-based" => problems.push(said.place.warning(
+            format!("is {}", said.shown()),
+            "members are not chosen by media quality here: the first is asked first, as with \"default\"",
+        )),
+        other => problems.push(said.place.error(
+            format!("is {}", said.shown()),
+            format!(
+                "write \"default\" or \"media-quality-based\"{}",
+                values::perhaps(other, ["default", "media-quality-based"])
+            ),
+        )),
     }
 }
 

@@ -57,7 +57,7 @@ pub(super) fn server(
     defaults: &Defaults,
     problems: &mut Vec<Problem>,
 ) -> Server {
-    let address = address(origin, problems);
+    let address = address(origin, defaults, problems);
     let own_host = own_host(&address);
     let path = path(origin, &address.path, problems);
     let host = if origin.is_s3 {
@@ -120,7 +120,7 @@ impl Address {
     }
 }
 
-fn address(origin: &Origin, problems: &mut Vec<Problem>) -> Address {
+fn address(origin: &Origin, defaults: &Defaults, problems: &mut Vec<Problem>) -> Address {
     match (&origin.url, &origin.domain_name) {
         (Some(url), None) => {
             for place in [
@@ -138,7 +138,7 @@ fn address(origin: &Origin, problems: &mut Vec<Problem>) -> Address {
             }
             from_url(url, problems)
         }
-        (None, Some(name)) => from_domain_name(origin, name, problems),
+        (None, Some(name)) => from_domain_name(origin, name, defaults, problems),
         (Some(url), Some(_)) => {
             problems.push(url.place.error(
                 "stands beside domain_name",
@@ -191,7 +191,12 @@ pub(in crate::compile) fn not_an_url(said: &At<String>, why: NotAnUrl) -> Proble
     said.place.error(found, why.to_string())
 }
 
-fn from_domain_name(origin: &Origin, said: &At<String>, problems: &mut Vec<Problem>) -> Address {
+fn from_domain_name(
+    origin: &Origin,
+    said: &At<String>,
+    defaults: &Defaults,
+    problems: &mut Vec<Problem>,
+) -> Address {
     const POLICIES: [(&str, OriginScheme); 3] = [
         ("http-only", OriginScheme::Http),
         ("https-only", OriginScheme::Https),
@@ -212,8 +217,16 @@ fn from_domain_name(origin: &Origin, said: &At<String>, problems: &mut Vec<Probl
         None => None,
     };
     let mut port = |said: &Option<At<i64>>, default: u16| {
-        said.as_ref()
-            .and_then(|said| number(said, 1..=65_535, problems))
+        let Some(said) = said else { return default };
+        // Source: API shape CustomOriginConfig.
+        if defaults.is_faithful() && !matches!(said.value, 80 | 443 | 1_024..=65_535) {
+            problems.push(said.place.error(
+                format!("is {}", said.value),
+                "write 80, 443 or 1024 to 65535, as CloudFront demands; --map sends requests to any port",
+            ));
+            return default;
+        }
+        number(said, 1..=65_535, problems)
             .and_then(|port| u16::try_from(port).ok())
             .unwrap_or(default)
     };

@@ -1,0 +1,199 @@
+//! From the tree of a `DistributionConfig` into the written model. Nothing is reported here: what is missing or has the
+//! wrong type was said by [`shape`](super::shape), and is left out.
+
+use super::spot::Spot;
+use crate::written::{
+    At, Behavior, Distribution, ErrorResponse, ForwardedValues, Member, Origin, OriginGroup,
+};
+
+/// The distribution in `config`; `wrapper` is what `get-distribution` prints around it, with Id and DomainName.
+pub(crate) fn distribution(config: &Spot<'_>, wrapper: Option<&Spot<'_>>) -> Distribution {
+    let place = config.place();
+    Distribution {
+        id: wrapper
+            .and_then(|wrapper| wrapper.text("Id"))
+            .unwrap_or_else(|| At {
+                value: "default".to_owned(),
+                place: place.clone(),
+            }),
+        place,
+        domain_name: wrapper.and_then(|wrapper| wrapper.text("DomainName")),
+        aliases: config.texts("Aliases").unwrap_or_default(),
+        enabled: config.flag("Enabled"),
+        default_root_object: config.text("DefaultRootObject"),
+        behaviors: config.list("CacheBehaviors").iter().map(behavior).collect(),
+        default_behavior: config.get("DefaultCacheBehavior").as_ref().map(behavior),
+        error_responses: config
+            .list("CustomErrorResponses")
+            .iter()
+            .filter_map(error_response)
+            .collect(),
+        name: None,
+        attempts: None,
+        attempts_token: None,
+        write_error_nothing_sent: None,
+        write_error_outcome_unknown: None,
+        write_error_retry_after: None,
+        log_cookies: config
+            .get("Logging")
+            .and_then(|logging| logging.flag("IncludeCookies")),
+    }
+}
+
+/// The origins of `config` that have an Id: without one nothing can name them.
+pub(crate) fn origins(config: &Spot<'_>) -> Vec<Origin> {
+    config.list("Origins").iter().filter_map(origin).collect()
+}
+
+fn origin(spot: &Spot<'_>) -> Option<Origin> {
+    let custom = spot.get("CustomOriginConfig");
+    let vpc = spot.get("VpcOriginConfig");
+    let s3 = spot.get("S3OriginConfig");
+    let port = |key| custom.as_ref()?.number(key);
+    let of_any = |key| {
+        [&custom, &vpc, &s3]
+            .into_iter()
+            .find_map(|config| config.as_ref()?.seconds(key))
+    };
+    Some(Origin {
+        id: spot.text("Id")?,
+        url: None,
+        connect_to: None,
+        domain_name: spot.text("DomainName"),
+        http_port: port("HTTPPort"),
+        https_port: port("HTTPSPort"),
+        protocol_policy: match (&custom, &vpc) {
+            (Some(custom), _) => custom.text("OriginProtocolPolicy"),
+            // The real one stands in the VPC origin, which is a resource of its own; this assumption is reported.
+            (None, Some(vpc)) => Some(At {
+                value: "match-viewer".to_owned(),
+                place: vpc.place(),
+            }),
+            (None, None) => None,
+        },
+        is_s3: s3.is_some(),
+        origin_path: spot.text("OriginPath"),
+        host: None,
+        headers: spot
+            .list("CustomHeaders")
+            .iter()
+            .filter_map(|header| {
+                let name = header.text("HeaderName")?;
+                Some((name, header.get("HeaderValue")?.as_text()?))
+            })
+            .collect(),
+        connection_attempts: spot.number("ConnectionAttempts"),
+        connection_timeout: spot.seconds("ConnectionTimeout"),
+        response_timeout: of_any("OriginReadTimeout"),
+        // 0 is how AWS prints that there is none.
+        response_completion_timeout: spot
+            .number("ResponseCompletionTimeout")
+            .filter(|seconds| seconds.value != 0)
+            .and_then(|_| spot.seconds("ResponseCompletionTimeout")),
+        keepalive_timeout: of_any("OriginKeepaliveTimeout"),
+        max_connections: None,
+        address_family: custom
+            .as_ref()
+            .and_then(|custom| custom.text("IpAddressType")),
+        ssl_protocols: custom
+            .as_ref()
+            .and_then(|custom| custom.texts("OriginSslProtocols")),
+        tls_server_name: None,
+        tls_ca: None,
+        page: None,
+        status: None,
+        retry_after: None,
+    })
+}
+
+/// The origin groups of `config` that have an Id.
+pub(crate) fn groups(config: &Spot<'_>) -> Vec<OriginGroup> {
+    config
+        .list("OriginGroups")
+        .iter()
+        .filter_map(group)
+        .collect()
+}
+
+fn group(spot: &Spot<'_>) -> Option<OriginGroup> {
+    let criteria = spot.get("FailoverCriteria");
+    Some(OriginGroup {
+        id: spot.text("Id")?,
+        members: spot
+            .list("Members")
+            .iter()
+            .filter_map(|member| {
+                Some(Member {
+                    origin: member.text("OriginId")?,
+                    fail_over_on: None,
+                })
+            })
+            .collect(),
+        members_place: spot.get("Members").as_ref().unwrap_or(spot).place(),
+        fail_over_on: criteria
+            .as_ref()
+            .map(|criteria| criteria.numbers("StatusCodes"))
+            .unwrap_or_default(),
+        fail_over_on_place: criteria
+            .as_ref()
+            .and_then(|criteria| criteria.get("StatusCodes"))
+            .or(criteria)
+            .as_ref()
+            .unwrap_or(spot)
+            .place(),
+        on_failure: None,
+        soft: None,
+        deadline: None,
+        selection_criteria: spot.text("SelectionCriteria"),
+    })
+}
+
+fn behavior(spot: &Spot<'_>) -> Behavior {
+    let allowed = spot.get("AllowedMethods");
+    Behavior {
+        place: spot.place(),
+        path: spot.text("PathPattern"),
+        for_methods: None,
+        target: spot.text("TargetOriginId"),
+        allowed_methods: spot.texts("AllowedMethods"),
+        allowed_methods_place: allowed.as_ref().map(Spot::place),
+        cached_methods: allowed
+            .as_ref()
+            .and_then(|allowed| allowed.texts("CachedMethods")),
+        viewer_protocol_policy: spot.text("ViewerProtocolPolicy"),
+        cache_policy: spot.text("CachePolicyId"),
+        origin_request_policy: spot.text("OriginRequestPolicyId"),
+        response_headers_policy: spot.text("ResponseHeadersPolicyId"),
+        forwarded_values: spot.get("ForwardedValues").as_ref().map(forwarded_values),
+        min_ttl: spot.number("MinTTL"),
+        default_ttl: spot.number("DefaultTTL"),
+        max_ttl: spot.number("MaxTTL"),
+        rewrite_location: None,
+        origin_request: None,
+        viewer_response: None,
+    }
+}
+
+fn forwarded_values(spot: &Spot<'_>) -> ForwardedValues {
+    let cookies = spot.get("Cookies");
+    ForwardedValues {
+        place: spot.place(),
+        query_string: spot.flag("QueryString").is_some_and(|flag| flag.value),
+        query_string_cache_keys: spot.texts("QueryStringCacheKeys").unwrap_or_default(),
+        cookies_forward: cookies.as_ref().and_then(|cookies| cookies.text("Forward")),
+        cookie_names: cookies
+            .as_ref()
+            .and_then(|cookies| cookies.texts("WhitelistedNames"))
+            .unwrap_or_default(),
+        headers: spot.texts("Headers").unwrap_or_default(),
+    }
+}
+
+fn error_response(spot: &Spot<'_>) -> Option<ErrorResponse> {
+    Some(ErrorResponse {
+        error_code: spot.number("ErrorCode")?,
+        page_path: spot.text("ResponsePagePath"),
+        response_code: spot.text("ResponseCode"),
+        min_ttl: spot.number("ErrorCachingMinTTL"),
+    })
+}

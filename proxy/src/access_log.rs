@@ -1,0 +1,206 @@
+//! The access log: one line per request, written when its last byte is gone.
+//!
+//! A [`Line`] is opened when a request begins and rides in the answer's body; dropping it ends the request: it is
+//! counted, formatted into its worker's buffer, and full buffers go to the one thread that writes the file. Nothing here
+//! waits: lines that the writer cannot take are lost, counted and said.
+
+mod format;
+mod writer;
+
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use http::request::Parts;
+use http::{HeaderValue, StatusCode};
+use tideover_config::{Distribution, LogTo, TargetId};
+use tideover_rules::failover::Attempt;
+use tideover_rules::told::ResultType;
+
+use crate::message::BodyWatch;
+use crate::viewer::Peer;
+use crate::worker::{View, Worker};
+
+pub(crate) use writer::{LogBuffer, LogWriter};
+
+/// One request, from its head to its last byte. Its drop is where the request ends.
+#[derive(Debug)]
+pub(crate) struct Line {
+    worker: Rc<Worker>,
+    pub(crate) view: Rc<View>,
+    pub(crate) peer: Rc<Peer>,
+    /// The viewer's head, as it came.
+    pub(crate) request: Parts,
+    pub(crate) request_id: HeaderValue,
+    pub(crate) watch: Option<Rc<BodyWatch>>,
+    started: Instant,
+    answered: Option<Answered>,
+    sent_bytes: u64,
+    ending: Ending,
+}
+
+/// What is known when the head of the answer is ready.
+#[derive(Debug)]
+struct Answered {
+    status: StatusCode,
+    facts: Facts,
+    first_byte: Duration,
+    head_bytes: u64,
+    content_type: Option<HeaderValue>,
+    content_length: Option<u64>,
+}
+
+/// What the steps of a request found out about it.
+#[derive(Debug)]
+pub(crate) struct Facts {
+    /// Position of the distribution in the edge's list.
+    pub(crate) distribution: Option<usize>,
+    /// Position of the behavior in the distribution's list.
+    pub(crate) behavior: Option<usize>,
+    pub(crate) target: Option<TargetId>,
+    pub(crate) attempts: Vec<Attempt>,
+    /// Which attempt's outcome the viewer got.
+    pub(crate) delivered: usize,
+    pub(crate) result: ResultType,
+    /// `x-edge-detailed-result-type`.
+    pub(crate) detail: &'static str,
+    /// The answer is the edge's own, not an origin's.
+    pub(crate) made_by_edge: bool,
+}
+
+/// How the answer's body ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// It is still on its way, or the viewer left.
+    Unfinished,
+    /// Every byte was handed over.
+    Whole,
+    /// The origin did not deliver all of it.
+    CutByOrigin,
+}
+
+impl Line {
+    pub(crate) fn open(
+        worker: Rc<Worker>,
+        view: Rc<View>,
+        peer: Rc<Peer>,
+        request: Parts,
+        watch: Option<Rc<BodyWatch>>,
+    ) -> Box<Self> {
+        let request_id = worker.ids.borrow_mut().next();
+        Box::new(Self {
+            worker,
+            view,
+            peer,
+            request,
+            request_id,
+            watch,
+            started: Instant::now(),
+            answered: None,
+            sent_bytes: 0,
+            ending: Ending::Unfinished,
+        })
+    }
+
+    /// The head of the answer is ready to go out.
+    pub(crate) fn answer(
+        &mut self,
+        head: &http::response::Parts,
+        content_length: Option<u64>,
+        facts: Facts,
+    ) {
+        let logged = self.view.live.edge.access_log.to != LogTo::Off;
+        self.answered = Some(Answered {
+            status: head.status,
+            first_byte: self.view.live.clock.since(self.started),
+            // Status line, one line each, an empty line.
+            head_bytes: if logged {
+                17 + header_bytes(&head.headers)
+            } else {
+                0
+            },
+            content_type: head
+                .headers
+                .get(http::header::CONTENT_TYPE)
+                .cloned()
+                .filter(|_| logged),
+            content_length,
+            facts,
+        });
+    }
+
+    pub(crate) fn add_sent(&mut self, bytes: usize) {
+        self.sent_bytes += bytes as u64;
+    }
+
+    pub(crate) fn end(&mut self, ending: Ending) {
+        self.ending = ending;
+    }
+
+    fn distribution(&self) -> Option<&Distribution> {
+        let index = self.answered.as_ref()?.facts.distribution?;
+        self.view.live.edge.distributions.get(index)
+    }
+}
+
+impl Answered {
+    /// Time from the request's head to the answer's head that no delivered attempt accounts for.
+    fn added(&self) -> Duration {
+        let facts = &self.facts;
+        self.first_byte.saturating_sub(
+            facts
+                .attempts
+                .get(facts.delivered)
+                .map_or(Duration::ZERO, |a| a.took),
+        )
+    }
+}
+
+/// Bytes of the header lines as written over HTTP/1.1.
+pub(crate) fn header_bytes(headers: &http::HeaderMap) -> u64 {
+    headers
+        .iter()
+        .map(|(name, value)| (name.as_str().len() + value.len() + 4) as u64)
+        .sum::<u64>()
+        + 2
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        let counters = Rc::clone(&self.worker);
+        let counters = &counters.counters;
+        match &self.answered {
+            Some(answered) => {
+                let facts = &answered.facts;
+                counters.attempts(&facts.attempts, facts.delivered);
+                let status = Some(answered.status.as_u16());
+                counters.request(
+                    status,
+                    facts.made_by_edge,
+                    self.sent_bytes,
+                    answered.added(),
+                );
+            }
+            None => counters.request(None, false, 0, Duration::ZERO),
+        }
+        let log = &self.view.live.edge.access_log;
+        if log.to != LogTo::Off {
+            self.worker
+                .log
+                .borrow_mut()
+                .write(&self.worker.counters, |buffer| {
+                    format::line(buffer, log, self);
+                });
+        }
+    }
+}
+
+/// A line for a head that hyper refused: nothing of it is known but who sent it.
+pub(crate) fn refused_head(worker: &Worker, peer: &Peer) {
+    let view = worker.view();
+    let log = &view.live.edge.access_log;
+    if log.to != LogTo::Off {
+        worker.log.borrow_mut().write(&worker.counters, |buffer| {
+            format::refused_head(buffer, log.format, peer);
+        });
+    }
+}

@@ -1,0 +1,513 @@
+//! What a line looks like: CloudFront's standard log, or JSON with the attempts.
+
+use std::io::Write;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use http::{HeaderName, HeaderValue, Version, header};
+use tideover_config::{AccessLog, LogFormat};
+use tideover_rules::failover::{Outcome, Sent};
+use tideover_rules::told::ResultType;
+
+use super::{Ending, Line, header_bytes};
+use crate::viewer::Peer;
+
+/// How a file of CloudFront's format starts. Source: Developer Guide, "Standard logging (legacy)", file format.
+pub(super) const HEADER: &str = "#Version: 1.0\n#Fields: date time x-edge-location sc-bytes c-ip cs-method cs(Host) \
+cs-uri-stem sc-status cs(Referer) cs(User-Agent) cs-uri-query cs(Cookie) x-edge-result-type x-edge-request-id \
+x-host-header cs-protocol cs-bytes time-taken x-forwarded-for ssl-protocol ssl-cipher x-edge-response-result-type \
+cs-protocol-version fle-status fle-encrypted-fields c-port time-to-first-byte x-edge-detailed-result-type \
+sc-content-type sc-content-len sc-range-start sc-range-end\n";
+
+/// Appends the line of a request that is over.
+pub(super) fn line(out: &mut Vec<u8>, log: &AccessLog, line: &Line) {
+    match log.format {
+        LogFormat::CloudFront => cloudfront(out, line, log.cookies),
+        LogFormat::Json => json(out, line),
+    }
+}
+
+/// Appends the line of a head that was refused before it became a request.
+pub(super) fn refused_head(out: &mut Vec<u8>, format: LogFormat, peer: &Peer) {
+    let now = Stamp::now();
+    match format {
+        LogFormat::CloudFront => {
+            now.date_and_time(out, b"\t");
+            let _ = write!(out, "\t-\t0\t{}", peer.address);
+            // method to query; then cookie
+            out.extend_from_slice(
+                b"\t-\t-\t-\t400\t-\t-\t-\t-\tError\t-\t-\thttp\t0\t0.000\t-\t-\t-\tError\t-\t-\t-",
+            );
+            let _ = writeln!(
+                out,
+                "\t{}\t0.000\tInvalidRequestHeader\t-\t-\t-\t-",
+                peer.port
+            );
+        }
+        LogFormat::Json => {
+            out.extend_from_slice(b"{\"time\":\"");
+            now.rfc3339(out);
+            let _ = writeln!(
+                out,
+                "\",\"client\":\"{}\",\"status\":400,\"detail\":\"InvalidRequestHeader\"}}",
+                peer.address
+            );
+        }
+    }
+}
+
+/// What both formats tell, in CloudFront's words.
+struct Ended {
+    result: &'static str,
+    response_result: &'static str,
+    detail: &'static str,
+    status: u16,
+    took: Duration,
+    first_byte: Duration,
+}
+
+impl Ended {
+    fn of(line: &Line) -> Self {
+        let took = line.view.live.clock.since(line.started);
+        let Some(answered) = &line.answered else {
+            // The viewer closed before there was an answer.
+            let gone = "Error";
+            return Self {
+                result: gone,
+                response_result: gone,
+                detail: "ClientCommError",
+                status: 0,
+                took,
+                first_byte: took,
+            };
+        };
+        let response_result = answered.facts.result.word();
+        let (result, detail) = match line.ending {
+            Ending::Whole => (response_result, answered.facts.detail),
+            Ending::CutByOrigin => (ResultType::Error.word(), "OriginReadError"),
+            Ending::Unfinished => (ResultType::Error.word(), "ClientCommError"),
+        };
+        let status = answered.status.as_u16();
+        Self {
+            result,
+            response_result,
+            detail,
+            status,
+            took,
+            first_byte: answered.first_byte,
+        }
+    }
+}
+
+fn cloudfront(out: &mut Vec<u8>, line: &Line, cookies: bool) {
+    let ended = Ended::of(line);
+    let request = &line.request;
+    let distribution = line.distribution();
+    let answered = line.answered.as_ref();
+    let pop = distribution.and_then(|distribution| distribution.voice.pop.as_ref());
+    let mut tab = Tabs { out };
+
+    Stamp::now().date_and_time(tab.out, b"\t");
+    tab.text(pop.map_or(b"-", |(_, value)| value.as_bytes()));
+    tab.number(line.sent_bytes + answered.map_or(0, |answered| answered.head_bytes));
+    tab.text(line.peer.address_text.as_bytes());
+    tab.text(request.method.as_str().as_bytes());
+    tab.text(distribution.map_or(b"-", |distribution| distribution.domain_name.as_bytes()));
+    tab.encoded(request.uri.path().as_bytes());
+    tab.status(ended.status);
+    tab.header(line, &header::REFERER);
+    tab.header(line, &header::USER_AGENT);
+    tab.encoded(request.uri.query().unwrap_or_default().as_bytes());
+    if cookies {
+        tab.header(line, &header::COOKIE);
+    } else {
+        tab.text(b"-");
+    }
+    tab.text(ended.result.as_bytes());
+    tab.text(line.request_id.as_bytes());
+    tab.encoded(host_header(line));
+    tab.text(line.peer.scheme.as_str().as_bytes());
+    tab.number(received_bytes(line));
+    tab.seconds(ended.took);
+    tab.header(line, &HeaderName::from_static("x-forwarded-for"));
+    tab.text(b"-");
+    tab.text(b"-");
+    tab.text(ended.response_result.as_bytes());
+    tab.text(version(request.version).as_bytes());
+    tab.text(b"-");
+    tab.text(b"-");
+    tab.number(u64::from(line.peer.port));
+    tab.seconds(ended.first_byte);
+    tab.text(ended.detail.as_bytes());
+    tab.encoded(
+        answered
+            .and_then(|a| a.content_type.as_ref())
+            .map_or(b"", |value| value.as_bytes()),
+    );
+    match answered.and_then(|answered| answered.content_length) {
+        Some(length) => tab.number(length),
+        None => tab.text(b"-"),
+    }
+    tab.text(b"-");
+    tab.text(b"-");
+    tab.out.push(b'\n');
+}
+
+/// Fields with a tab in front of each.
+struct Tabs<'o> {
+    out: &'o mut Vec<u8>,
+}
+
+impl Tabs<'_> {
+    fn text(&mut self, text: &[u8]) {
+        self.out.push(b'\t');
+        self.out.extend_from_slice(text);
+    }
+
+    fn number(&mut self, number: u64) {
+        self.text(itoa::Buffer::new().format(number).as_bytes());
+    }
+
+    /// Three digits: 000 for a viewer that left before an answer.
+    fn status(&mut self, status: u16) {
+        if status == 0 {
+            self.text(b"000");
+        } else {
+            self.number(u64::from(status));
+        }
+    }
+
+    /// Seconds with three decimals.
+    fn seconds(&mut self, span: Duration) {
+        self.number(span.as_secs());
+        let millis = span.subsec_millis();
+        let digit = |n: u32| b'0' + u8::try_from(n % 10).unwrap_or(0);
+        self.out
+            .extend_from_slice(&[b'.', digit(millis / 100), digit(millis / 10), digit(millis)]);
+    }
+
+    fn header(&mut self, line: &Line, name: &HeaderName) {
+        self.encoded(
+            line.request
+                .headers
+                .get(name)
+                .map_or(b"", HeaderValue::as_bytes),
+        );
+    }
+
+    /// `-` for nothing; bytes that would break a line or a field are percent-encoded.
+    /// Source: Developer Guide, "Standard logging reference", note on encoding.
+    fn encoded(&mut self, bytes: &[u8]) {
+        self.out.push(b'\t');
+        if bytes.is_empty() {
+            self.out.push(b'-');
+        }
+        for &byte in bytes {
+            if byte <= 32 || byte >= 127 || b"<>\"#%{}|\\^~[]`'".contains(&byte) {
+                const HEX: &[u8; 16] = b"0123456789ABCDEF";
+                self.out.extend_from_slice(&[
+                    b'%',
+                    HEX[usize::from(byte >> 4)],
+                    HEX[usize::from(byte & 15)],
+                ]);
+            } else {
+                self.out.push(byte);
+            }
+        }
+    }
+}
+
+fn json(out: &mut Vec<u8>, line: &Line) {
+    let ended = Ended::of(line);
+    let request = &line.request;
+    out.extend_from_slice(b"{\"time\":\"");
+    Stamp::now().rfc3339(out);
+    out.push(b'"');
+    let mut object = Object { out };
+    object.text("request_id", line.request_id.as_bytes());
+    object.text("client", line.peer.address_text.as_bytes());
+    object.text("method", request.method.as_str().as_bytes());
+    object.text("scheme", line.peer.scheme.as_str().as_bytes());
+    object.text("host", host_header(line));
+    object.text("path", request.uri.path().as_bytes());
+    if let Some(query) = request.uri.query() {
+        object.text("query", query.as_bytes());
+    }
+    object.text("protocol", version(request.version).as_bytes());
+    object.number("status", u64::from(ended.status));
+    object.text("result", ended.result.as_bytes());
+    object.text("detail", ended.detail.as_bytes());
+    object.number("bytes_sent", line.sent_bytes);
+    object.number("bytes_received", received_bytes(line));
+    object.millis("ms", ended.took);
+    object.millis("first_byte_ms", ended.first_byte);
+    for (name, key) in [
+        (header::USER_AGENT, "user_agent"),
+        (header::REFERER, "referer"),
+        (HeaderName::from_static("x-forwarded-for"), "forwarded_for"),
+    ] {
+        if let Some(value) = request.headers.get(name) {
+            object.text(key, value.as_bytes());
+        }
+    }
+    if let Some(distribution) = line.distribution() {
+        object.text("distribution", distribution.id.as_bytes());
+        let behavior = line
+            .answered
+            .as_ref()
+            .and_then(|answered| answered.facts.behavior);
+        if let Some(behavior) = behavior.and_then(|index| distribution.behaviors.get(index)) {
+            object.text("behavior", behavior.path.as_str().as_bytes());
+        }
+    }
+    attempts(&mut object, line);
+    object.out.extend_from_slice(b"}\n");
+}
+
+fn attempts(object: &mut Object<'_>, line: &Line) {
+    let Some(answered) = &line.answered else {
+        return;
+    };
+    let facts = &answered.facts;
+    object.key("made_by_edge");
+    object.out.extend_from_slice(if facts.made_by_edge {
+        b"true"
+    } else {
+        b"false"
+    });
+    let Some(target) = facts.target else { return };
+    let edge = &line.view.live.edge;
+    let target = edge.target(target);
+    object.text("target", target.name.as_bytes());
+    object.key("attempts");
+    object.out.push(b'[');
+    for (index, attempt) in facts.attempts.iter().enumerate() {
+        object.out.extend_from_slice(if index == 0 {
+            b"{\"origin\":"
+        } else {
+            b",{\"origin\":"
+        });
+        string(
+            object.out,
+            edge.origin(target.members[attempt.member].origin)
+                .id
+                .as_bytes(),
+        );
+        match attempt.outcome {
+            Outcome::Status(status) => object.number("status", u64::from(status.as_u16())),
+            Outcome::Failed(failure) => {
+                object.text("error", failure.word().as_bytes());
+                object.text(
+                    "sent",
+                    if attempt.sent == Sent::Nothing {
+                        b"nothing"
+                    } else {
+                        b"something"
+                    },
+                );
+            }
+        }
+        object.millis("ms", attempt.took);
+        if index == facts.delivered {
+            object.key("delivered");
+            object.out.extend_from_slice(b"true");
+        }
+        object.out.push(b'}');
+    }
+    object.out.push(b']');
+}
+
+/// Members of a JSON object, each with a comma in front.
+struct Object<'o> {
+    out: &'o mut Vec<u8>,
+}
+
+impl Object<'_> {
+    fn key(&mut self, key: &str) {
+        self.out.extend_from_slice(b",\"");
+        self.out.extend_from_slice(key.as_bytes());
+        self.out.extend_from_slice(b"\":");
+    }
+
+    fn text(&mut self, key: &str, value: &[u8]) {
+        self.key(key);
+        string(self.out, value);
+    }
+
+    fn number(&mut self, key: &str, value: u64) {
+        self.key(key);
+        self.out
+            .extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+    }
+
+    fn millis(&mut self, key: &str, span: Duration) {
+        self.number(key, u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
+    }
+}
+
+/// A JSON string; bytes that are not UTF-8 become U+FFFD.
+fn string(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.push(b'"');
+    for character in String::from_utf8_lossy(bytes).chars() {
+        match character {
+            '"' | '\\' => out.extend_from_slice(&[b'\\', character as u8]),
+            control if control < ' ' => {
+                let _ = write!(out, "\\u{:04x}", u32::from(control));
+            }
+            other => out.extend_from_slice(other.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+    out.push(b'"');
+}
+
+/// The `Host` that the viewer sent, or the host of an absolute target.
+fn host_header(line: &Line) -> &[u8] {
+    let sent = line
+        .request
+        .headers
+        .get(header::HOST)
+        .map(HeaderValue::as_bytes);
+    sent.or_else(|| {
+        line.request
+            .uri
+            .authority()
+            .map(|authority| authority.as_str().as_bytes())
+    })
+    .unwrap_or_default()
+}
+
+/// Request line, headers, and as much of the body as was read.
+fn received_bytes(line: &Line) -> u64 {
+    let target = line
+        .request
+        .uri
+        .path_and_query()
+        .map_or(0, |target| target.as_str().len());
+    let request_line =
+        (line.request.method.as_str().len() + target + " ".len() + " HTTP/1.1\r\n".len()) as u64;
+    let body = line.watch.as_ref().map_or(0, |watch| watch.bytes.get());
+    request_line + header_bytes(&line.request.headers) + body
+}
+
+fn version(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_09 => "HTTP/0.9",
+        Version::HTTP_10 => "HTTP/1.0",
+        Version::HTTP_2 => "HTTP/2.0",
+        Version::HTTP_3 => "HTTP/3.0",
+        _ => "HTTP/1.1",
+    }
+}
+
+/// A point in time, in UTC.
+struct Stamp {
+    days: u64,
+    seconds: u64,
+    millis: u32,
+}
+
+impl Stamp {
+    fn now() -> Self {
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Self {
+            days: since.as_secs() / 86_400,
+            seconds: since.as_secs() % 86_400,
+            millis: since.subsec_millis(),
+        }
+    }
+
+    /// Year, month, day of the Gregorian calendar.
+    fn date(&self) -> (u64, u64, u64) {
+        // Counted from 1 March of year 0, so that the leap day is a year's last.
+        let days = self.days + 719_468;
+        let (era, day_of_era) = (days / 146_097, days % 146_097);
+        let year_of_era =
+            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let month_from_march = (5 * day_of_year + 2) / 153;
+        let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+        let month = if month_from_march < 10 {
+            month_from_march + 3
+        } else {
+            month_from_march - 9
+        };
+        (era * 400 + year_of_era + u64::from(month <= 2), month, day)
+    }
+
+    /// `2026-11-24`, the separator, `03:44:02`.
+    fn date_and_time(&self, out: &mut Vec<u8>, separator: &[u8]) {
+        let (year, month, day) = self.date();
+        let two = |out: &mut Vec<u8>, n: u64| {
+            out.extend_from_slice(&[
+                b'0' + u8::try_from(n / 10).unwrap_or(0),
+                b'0' + u8::try_from(n % 10).unwrap_or(0),
+            ]);
+        };
+        two(out, year / 100);
+        two(out, year % 100);
+        out.push(b'-');
+        two(out, month);
+        out.push(b'-');
+        two(out, day);
+        out.extend_from_slice(separator);
+        two(out, self.seconds / 3_600);
+        out.push(b':');
+        two(out, self.seconds / 60 % 60);
+        out.push(b':');
+        two(out, self.seconds % 60);
+    }
+
+    /// `2026-11-24T03:44:02.123Z`.
+    fn rfc3339(&self, out: &mut Vec<u8>) {
+        self.date_and_time(out, b"T");
+        let _ = write!(out, ".{:03}Z", self.millis);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        for (days, expected) in [
+            (0, "1970-01-01"),
+            (59, "1970-03-01"),
+            (11_016, "2000-02-29"),
+            (20_781, "2026-11-24"),
+        ] {
+            let mut out = Vec::new();
+            Stamp {
+                days,
+                seconds: 13_442,
+                millis: 7,
+            }
+            .rfc3339(&mut out);
+            assert_eq!(
+                String::from_utf8_lossy(&out),
+                format!("{expected}T03:44:02.007Z")
+            );
+        }
+    }
+
+    #[test]
+    fn a_field_cannot_end_itself_or_its_line() {
+        let mut out = Vec::new();
+        Tabs { out: &mut out }.encoded(b"a\tb\n\"%20\xff");
+        assert_eq!(out, b"\ta%09b%0A%22%2520%FF");
+        out.clear();
+        string(&mut out, b"a\"\n\xff");
+        assert_eq!(String::from_utf8_lossy(&out), "\"a\\\"\\u000a\u{fffd}\"");
+    }
+
+    #[test]
+    fn the_standard_log_names_33_fields() {
+        let fields = HEADER
+            .lines()
+            .nth(1)
+            .and_then(|line| line.strip_prefix("#Fields: "))
+            .unwrap_or_default();
+        assert_eq!(fields.split(' ').count(), 33);
+    }
+}

@@ -1,0 +1,159 @@
+//! The body of an answer: an origin's or our own, with the request's log line riding in it. It is the end of the story:
+//! when it is dropped, the request is over.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::{Body as _, Frame, SizeHint};
+
+use crate::access_log::{Ending, Line};
+use crate::origin::{OriginBody, OriginBodyError};
+
+/// An answer's body on its way to the viewer.
+#[derive(Debug)]
+pub(crate) struct Body {
+    source: Source,
+    trailers: bool,
+    line: Option<Box<Line>>,
+}
+
+#[derive(Debug)]
+enum Source {
+    Empty,
+    Full(Bytes),
+    Origin(OriginBody),
+}
+
+/// The viewer's connection has to be cut: what was promised cannot be delivered.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BodyError {
+    /// The origin did not deliver all of it.
+    #[error(transparent)]
+    Origin(#[from] OriginBodyError),
+}
+
+impl Body {
+    /// All of it, at hand.
+    pub(crate) fn full(bytes: Bytes) -> Self {
+        Self::of(if bytes.is_empty() {
+            Source::Empty
+        } else {
+            Source::Full(bytes)
+        })
+    }
+
+    /// An origin's, with or without its trailers.
+    pub(crate) fn origin(body: OriginBody, trailers: bool) -> Self {
+        Self {
+            source: Source::Origin(body),
+            trailers,
+            line: None,
+        }
+    }
+
+    fn of(source: Source) -> Self {
+        Self {
+            source,
+            trailers: false,
+            line: None,
+        }
+    }
+
+    /// Nobody wants it any more; an origin's connection may still be good.
+    pub(crate) fn set_aside(mut self) {
+        match std::mem::replace(&mut self.source, Source::Empty) {
+            Source::Origin(body) => body.drain(),
+            Source::Empty | Source::Full(_) => {}
+        }
+    }
+
+    /// From here on the request ends where this body does.
+    pub(crate) fn carry(&mut self, line: Box<Line>) {
+        self.line = Some(line);
+    }
+
+    fn sent(&mut self, bytes: usize) {
+        if let Some(line) = &mut self.line {
+            line.add_sent(bytes);
+        }
+    }
+
+    fn ended(&mut self, ending: Ending) {
+        if let Some(line) = &mut self.line {
+            line.end(ending);
+        }
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = self.get_mut();
+        match &mut this.source {
+            Source::Empty => Poll::Ready(None),
+            Source::Full(bytes) => {
+                let bytes = std::mem::take(bytes);
+                this.source = Source::Empty;
+                this.sent(bytes.len());
+                Poll::Ready(Some(Ok(Frame::data(bytes))))
+            }
+            Source::Origin(body) => loop {
+                match ready!(Pin::new(&mut *body).poll_frame(context)) {
+                    Some(Ok(frame)) => {
+                        let Some(data) = frame.data_ref() else {
+                            if this.trailers {
+                                return Poll::Ready(Some(Ok(frame)));
+                            }
+                            continue;
+                        };
+                        let bytes = data.len();
+                        this.sent(bytes);
+                        return Poll::Ready(Some(Ok(frame)));
+                    }
+                    Some(Err(error)) => {
+                        tracing::debug!(
+                            error = &error as &dyn std::error::Error,
+                            "an answer was cut"
+                        );
+                        this.ended(Ending::CutByOrigin);
+                        return Poll::Ready(Some(Err(error.into())));
+                    }
+                    None => {
+                        this.source = Source::Empty;
+                        return Poll::Ready(None);
+                    }
+                }
+            },
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.source {
+            Source::Empty => true,
+            Source::Full(_) => false,
+            Source::Origin(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            Source::Empty => SizeHint::with_exact(0),
+            Source::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Source::Origin(body) => body.size_hint(),
+        }
+    }
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        if self.is_end_stream() {
+            self.ended(Ending::Whole);
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! What was said, plus what is alive beside it: shared by all workers, replaced whole by a reload.
+
+use std::io;
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+use tideover_config::{
+    AddressFamily, Edge, Endpoint, Origin, OriginKind, OriginScheme, OriginTls, Server, Trust,
+};
+
+use crate::clock::Clock;
+use crate::origin::Addresses;
+
+/// An edge and the living things that belong to its origins.
+#[derive(Debug)]
+pub(crate) struct Live {
+    pub(crate) edge: Edge,
+    pub(crate) clock: Clock,
+    /// By `OriginId`.
+    pub(crate) origins: Vec<LiveOrigin>,
+}
+
+/// What is alive beside one origin. Empty for a page.
+#[derive(Debug, Default)]
+pub(crate) struct LiveOrigin {
+    pub(crate) http: Option<LiveEndpoint>,
+    pub(crate) https: Option<LiveEndpoint>,
+}
+
+/// An endpoint that is carried over a reload as long as its key stays.
+#[derive(Debug)]
+pub(crate) struct LiveEndpoint {
+    pub(crate) key: EndpointKey,
+    pub(crate) addresses: Arc<Addresses>,
+    pub(crate) tls: Option<Arc<ClientConfig>>,
+}
+
+/// What makes two endpoints the same one.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct EndpointKey {
+    endpoint: Endpoint,
+    family: AddressFamily,
+    /// With the name that certificates are checked against.
+    tls: Option<(OriginTls, Arc<str>)>,
+}
+
+impl EndpointKey {
+    /// `https+insecure://`: towards loopback and private addresses only.
+    pub(crate) fn trusts_anyone(&self) -> bool {
+        self.tls
+            .as_ref()
+            .is_some_and(|(tls, _)| tls.trust == Trust::Anyone)
+    }
+}
+
+impl Live {
+    /// Brings `edge` to life; what `before` knows about endpoints that stay is taken over.
+    pub(crate) fn new(edge: Edge, before: Option<&Self>) -> io::Result<Self> {
+        let origins = edge
+            .origins
+            .iter()
+            .map(|origin| LiveOrigin::new(origin, before))
+            .collect::<io::Result<_>>()?;
+        Ok(Self {
+            clock: Clock::new(edge.time_scale),
+            edge,
+            origins,
+        })
+    }
+
+    fn endpoints(&self) -> impl Iterator<Item = &LiveEndpoint> {
+        self.origins
+            .iter()
+            .flat_map(|origin| origin.http.iter().chain(&origin.https))
+    }
+}
+
+impl LiveOrigin {
+    fn new(origin: &Origin, before: Option<&Live>) -> io::Result<Self> {
+        let OriginKind::Server(server) = &origin.kind else {
+            return Ok(Self::default());
+        };
+        let http = (server.scheme != OriginScheme::Https)
+            .then(|| LiveEndpoint::new(server, false, before));
+        let https =
+            (server.scheme != OriginScheme::Http).then(|| LiveEndpoint::new(server, true, before));
+        Ok(Self {
+            http: http.transpose()?,
+            https: https.transpose()?,
+        })
+    }
+}
+
+impl LiveEndpoint {
+    fn new(server: &Server, secure: bool, before: Option<&Live>) -> io::Result<Self> {
+        let name = server
+            .tls
+            .server_name
+            .as_ref()
+            .unwrap_or(&server.domain_name);
+        let key = EndpointKey {
+            endpoint: if secure {
+                server.https.clone()
+            } else {
+                server.http.clone()
+            },
+            family: server.addresses,
+            tls: secure.then(|| (server.tls.clone(), Arc::clone(name))),
+        };
+        if let Some(same) =
+            before.and_then(|before| before.endpoints().find(|endpoint| endpoint.key == key))
+        {
+            return Ok(Self {
+                key,
+                addresses: Arc::clone(&same.addresses),
+                tls: same.tls.clone(),
+            });
+        }
+        let addresses = Arc::new(Addresses::new(key.endpoint.clone(), key.family));
+        let tls = secure
+            .then(|| crate::origin::client_config(&server.tls, name))
+            .transpose()?;
+        Ok(Self {
+            key,
+            addresses,
+            tls,
+        })
+    }
+}

@@ -1,0 +1,388 @@
+//! Every number that the edge keeps, and their names.
+
+use std::fmt::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use tideover_config::Failure;
+use tideover_rules::failover::{Attempt, Outcome};
+
+/// The counters of all workers.
+#[derive(Debug)]
+pub(crate) struct EdgeCounters {
+    workers: Vec<Arc<Counters>>,
+}
+
+/// One worker's counters: written by that worker alone, read by anyone; so a load and a store do, without a lock.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(crate) struct Counters {
+    requests: Count,
+    /// By class: 1xx (never), 2xx, 3xx, 4xx, 5xx.
+    classes: [Count; 5],
+    edge_errors: Count,
+    viewer_gone: Count,
+    refused_heads: Count,
+    panics: Count,
+    connections: Count,
+    connections_ended: Count,
+    attempts_answered: Count,
+    /// By [`Failure`], in order of declaration.
+    attempts_failed: [Count; Failure::ALL.len()],
+    fell_through: Count,
+    bytes_sent: Count,
+    log_lines_lost: Count,
+    added: Histogram,
+}
+
+/// A number that one thread adds to.
+#[derive(Debug, Default)]
+struct Count(AtomicU64);
+
+impl Count {
+    fn add(&self, more: u64) {
+        self.0
+            .store(self.0.load(Relaxed).wrapping_add(more), Relaxed);
+    }
+
+    fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// How a viewer's connection ended, as far as a request's own line does not tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ConnectionEnd {
+    /// Between requests, or after an answer.
+    Good,
+    /// hyper refused the head (400, 414, 431 with an empty body) before the story saw it.
+    RefusedHead,
+    /// The viewer went away, or its head did not arrive in time.
+    Broken,
+}
+
+impl Counters {
+    pub(crate) fn viewer_came(&self) {
+        self.connections.add(1);
+    }
+
+    pub(crate) fn viewer_ended(&self, ended: &Result<(), tokio::task::JoinError>) {
+        self.connections_ended.add(1);
+        if ended.as_ref().is_err_and(tokio::task::JoinError::is_panic) {
+            self.panics.add(1);
+            tracing::error!("a panic ended one viewer's connection; this is a bug in the edge");
+        }
+    }
+
+    pub(crate) fn connection_end(&self, end: ConnectionEnd) {
+        match end {
+            ConnectionEnd::RefusedHead => self.refused_heads.add(1),
+            ConnectionEnd::Good | ConnectionEnd::Broken => {}
+        }
+    }
+
+    /// One request is over. `status` is `None` if the viewer went before an answer.
+    pub(crate) fn request(
+        &self,
+        status: Option<u16>,
+        made_by_edge: bool,
+        bytes: u64,
+        added: Duration,
+    ) {
+        self.requests.add(1);
+        self.bytes_sent.add(bytes);
+        match status {
+            Some(status) => {
+                if let Some(class) = self
+                    .classes
+                    .get(usize::from(status / 100).saturating_sub(1))
+                {
+                    class.add(1);
+                }
+                self.edge_errors
+                    .add(u64::from(made_by_edge && status >= 400));
+                self.added.note(added);
+            }
+            None => self.viewer_gone.add(1),
+        }
+    }
+
+    pub(crate) fn attempts(&self, attempts: &[Attempt], delivered: usize) {
+        for attempt in attempts {
+            match attempt.outcome {
+                Outcome::Status(_) => self.attempts_answered.add(1),
+                Outcome::Failed(failure) => self.attempts_failed[failure as usize].add(1),
+            }
+        }
+        if attempts
+            .get(delivered)
+            .is_some_and(|attempt| attempt.member > 0)
+        {
+            self.fell_through.add(1);
+        }
+    }
+
+    pub(crate) fn log_lines_lost(&self, lines: u64) {
+        self.log_lines_lost.add(lines);
+    }
+}
+
+impl EdgeCounters {
+    pub(crate) fn new(workers: usize) -> Self {
+        Self {
+            workers: (0..workers).map(|_| Arc::default()).collect(),
+        }
+    }
+
+    pub(crate) fn of(&self, worker: usize) -> Arc<Counters> {
+        Arc::clone(&self.workers[worker])
+    }
+
+    fn sum(&self, pick: impl Fn(&Counters) -> &Count) -> u64 {
+        self.workers.iter().map(|worker| pick(worker).get()).sum()
+    }
+
+    pub(crate) fn summary(&self) -> Summary {
+        let per_worker: Vec<u64> = self
+            .workers
+            .iter()
+            .map(|worker| worker.requests.get())
+            .collect();
+        let busiest = per_worker.iter().copied().max().unwrap_or(0);
+        Summary {
+            requests: per_worker.iter().sum(),
+            edge_errors: self.sum(|counters| &counters.edge_errors),
+            viewer_gone: self.sum(|counters| &counters.viewer_gone),
+            refused_heads: self.sum(|counters| &counters.refused_heads),
+            log_lines_lost: self.sum(|counters| &counters.log_lines_lost),
+            panics: self.sum(|counters| &counters.panics),
+            added_p50: Histogram::quantile(&self.workers, 0.50),
+            added_p99: Histogram::quantile(&self.workers, 0.99),
+            workers: per_worker.len(),
+            busiest_worker: busiest,
+        }
+    }
+
+    /// All numbers in Prometheus' text format.
+    pub(crate) fn prometheus(&self) -> String {
+        let mut text = String::new();
+        let mut one = |name: &str, kind: &str, help: &str, value: u64| {
+            let _ = write!(
+                text,
+                "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n"
+            );
+        };
+        one(
+            "tideover_requests_total",
+            "counter",
+            "Requests whose last byte was sent or lost.",
+            self.sum(|c| &c.requests),
+        );
+        one(
+            "tideover_edge_errors_total",
+            "counter",
+            "Answers of 400 and above that the edge made itself.",
+            self.sum(|c| &c.edge_errors),
+        );
+        one(
+            "tideover_viewer_gone_total",
+            "counter",
+            "Requests whose viewer left before an answer.",
+            self.sum(|c| &c.viewer_gone),
+        );
+        one(
+            "tideover_refused_heads_total",
+            "counter",
+            "Heads that were refused before routing.",
+            self.sum(|c| &c.refused_heads),
+        );
+        one(
+            "tideover_fell_through_total",
+            "counter",
+            "Requests answered by a member other than the first.",
+            self.sum(|c| &c.fell_through),
+        );
+        one(
+            "tideover_sent_bytes_total",
+            "counter",
+            "Body bytes sent to viewers.",
+            self.sum(|c| &c.bytes_sent),
+        );
+        one(
+            "tideover_access_log_lines_lost_total",
+            "counter",
+            "Access log lines dropped because the writer was behind.",
+            self.sum(|c| &c.log_lines_lost),
+        );
+        one(
+            "tideover_panics_total",
+            "counter",
+            "Connections ended by a bug in the edge.",
+            self.sum(|c| &c.panics),
+        );
+        let open = self
+            .sum(|c| &c.connections)
+            .saturating_sub(self.sum(|c| &c.connections_ended));
+        one(
+            "tideover_viewer_connections",
+            "gauge",
+            "Viewer connections open now.",
+            open,
+        );
+        let _ = write!(
+            text,
+            "# HELP tideover_responses_total Answers by status class.\n# TYPE tideover_responses_total counter\n"
+        );
+        for (index, class) in ["1xx", "2xx", "3xx", "4xx", "5xx"].into_iter().enumerate() {
+            let _ = writeln!(
+                text,
+                "tideover_responses_total{{class=\"{class}\"}} {}",
+                self.sum(|c| &c.classes[index])
+            );
+        }
+        let _ = write!(
+            text,
+            "# HELP tideover_attempts_total Tries at origins by outcome.\n# TYPE tideover_attempts_total counter\n"
+        );
+        let _ = writeln!(
+            text,
+            "tideover_attempts_total{{outcome=\"answered\"}} {}",
+            self.sum(|c| &c.attempts_answered)
+        );
+        for failure in Failure::ALL {
+            let count = self.sum(|c| &c.attempts_failed[failure as usize]);
+            let _ = writeln!(
+                text,
+                "tideover_attempts_total{{outcome=\"{failure}\"}} {count}"
+            );
+        }
+        text
+    }
+}
+
+/// What a run of the edge came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Requests whose last byte was sent or lost.
+    pub requests: u64,
+    /// Answers of 400 and above that the edge made itself.
+    pub edge_errors: u64,
+    /// Requests whose viewer left before an answer.
+    pub viewer_gone: u64,
+    /// Heads that were refused before they became a request.
+    pub refused_heads: u64,
+    /// Access log lines that were dropped because the writer was behind.
+    pub log_lines_lost: u64,
+    /// Connections that a bug in the edge ended.
+    pub panics: u64,
+    /// Median of the time from a request's head to its answer's head, less the time of the attempt that was delivered.
+    pub added_p50: Duration,
+    /// Its 99th percentile.
+    pub added_p99: Duration,
+    /// Threads that served viewers.
+    pub workers: usize,
+    /// Requests of the one with the most.
+    pub busiest_worker: u64,
+}
+
+impl fmt::Display for Summary {
+    /// One line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let share = (self.busiest_worker * 100)
+            .checked_div(self.requests)
+            .unwrap_or(0);
+        write!(
+            f,
+            "{} requests, {} errors made by the edge, time the edge added p50 {:?} p99 {:?}, busiest of {} workers {share} %",
+            self.requests, self.edge_errors, self.added_p50, self.added_p99, self.workers,
+        )?;
+        if self.log_lines_lost > 0 {
+            write!(f, ", {} access log lines lost", self.log_lines_lost)?;
+        }
+        Ok(())
+    }
+}
+
+/// Spans in buckets that grow by a quarter of a power of two, from 1 µs up.
+#[derive(Debug)]
+struct Histogram([Count; Self::BUCKETS]);
+
+impl Default for Histogram {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| Count::default()))
+    }
+}
+
+impl Histogram {
+    const BUCKETS: usize = 128;
+
+    fn bucket(micros: u64) -> usize {
+        if micros < 4 {
+            return usize::try_from(micros).unwrap_or(0);
+        }
+        let exponent = micros.ilog2();
+        let quarter = (micros >> (exponent - 2)) & 3;
+        (usize::try_from(exponent).unwrap_or(0) * 4 + usize::try_from(quarter).unwrap_or(0) - 4)
+            .min(Self::BUCKETS - 1)
+    }
+
+    /// The largest span, in microseconds, that falls into `bucket`.
+    fn upper(bucket: usize) -> u64 {
+        if bucket < 4 {
+            return bucket as u64;
+        }
+        let (exponent, quarter) = ((bucket + 4) / 4, (bucket % 4) as u64);
+        ((5 + quarter) << (exponent - 2)) - 1
+    }
+
+    fn note(&self, span: Duration) {
+        let micros = u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
+        self.0[Self::bucket(micros)].add(1);
+    }
+
+    fn quantile(workers: &[Arc<Counters>], share: f64) -> Duration {
+        let counts: Vec<u64> = (0..Self::BUCKETS)
+            .map(|bucket| {
+                workers
+                    .iter()
+                    .map(|worker| worker.added.0[bucket].get())
+                    .sum()
+            })
+            .collect();
+        let total: u64 = counts.iter().sum();
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a rank"
+        )]
+        let rank = (total as f64 * share).ceil() as u64;
+        let mut seen = 0;
+        for (bucket, count) in counts.into_iter().enumerate() {
+            seen += count;
+            if seen >= rank && seen > 0 {
+                return Duration::from_micros(Self::upper(bucket));
+            }
+        }
+        Duration::ZERO
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_span_falls_into_a_bucket_that_holds_it_and_is_a_quarter_wide_at_most() {
+        for micros in (0..5_000).chain([10_000, 1_000_000, 60_000_000]) {
+            let bucket = Histogram::bucket(micros);
+            let upper = Histogram::upper(bucket);
+            assert!(micros <= upper, "{micros} in bucket {bucket} up to {upper}");
+            assert!(
+                upper <= micros + micros / 4 + 1,
+                "{micros} in bucket {bucket} up to {upper}"
+            );
+        }
+    }
+}

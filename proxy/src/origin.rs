@@ -1,0 +1,114 @@
+//! The origin's side: from a step of the failover rule to an answer with its connection.
+//!
+//! [`fetch`](fetch::fetch) obeys the rule; [`attempt`] is one try; [`pool`], [`connect`], [`resolve`], [`tls`] and
+//! [`wire`] are what a try stands on; [`answer`] is what it brings back.
+
+mod answer;
+mod attempt;
+mod connect;
+mod fetch;
+mod pool;
+mod resolve;
+mod tls;
+mod wire;
+
+use std::rc::Rc;
+
+use tideover_config::{OriginId, OriginKind, ViewerScheme};
+
+pub(crate) use answer::{OriginBody, OriginBodyError};
+pub(crate) use fetch::{Answer, Fetched, Wanted, fetch, page_of};
+pub(crate) use resolve::Addresses;
+pub(crate) use tls::client_config;
+
+use crate::live::{EndpointKey, Live, LiveEndpoint};
+use connect::Way;
+use pool::Pool;
+
+/// One worker's way to every origin.
+#[derive(Debug, Default)]
+pub(crate) struct Origins {
+    /// By [`OriginId`].
+    reaches: Vec<(Option<Reach>, Option<Reach>)>,
+}
+
+/// One worker's way to one endpoint, and its connections there.
+#[derive(Clone, Debug)]
+struct Reach {
+    key: EndpointKey,
+    settings: PoolSettings,
+    way: Rc<Way>,
+    pool: Rc<Pool>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct PoolSettings {
+    most: usize,
+    keepalive: std::time::Duration,
+}
+
+impl Origins {
+    /// Ways to the origins of `live`. Connections to endpoints that stay as they were in `before` are taken over.
+    pub(crate) fn new(live: &Live, before: &Self) -> Self {
+        let limits = live.edge.listen.limits;
+        let reach = |endpoint: &LiveEndpoint, settings: PoolSettings| {
+            let same = before
+                .reaches
+                .iter()
+                .flat_map(|(http, https)| http.iter().chain(https))
+                .find(|reach| reach.key == endpoint.key && reach.settings == settings);
+            same.cloned().unwrap_or_else(|| Reach {
+                key: endpoint.key.clone(),
+                settings,
+                way: Rc::new(Way {
+                    addresses: endpoint.addresses.clone(),
+                    tls: endpoint.tls.clone(),
+                    only_nearby: endpoint.key.trusts_anyone(),
+                    head_limit: limits.origin_head_bytes,
+                    interim: limits.origin_interim,
+                }),
+                pool: Pool::new(settings.most, settings.keepalive),
+            })
+        };
+        let reaches = live
+            .edge
+            .origins
+            .iter()
+            .zip(&live.origins)
+            .map(|(origin, alive)| match &origin.kind {
+                OriginKind::Page(_) => (None, None),
+                OriginKind::Server(server) => {
+                    let settings = PoolSettings {
+                        most: server.max_connections,
+                        keepalive: live.clock.real(server.timers.keepalive_timeout),
+                    };
+                    let reach = |endpoint: &LiveEndpoint| reach(endpoint, settings);
+                    (
+                        alive.http.as_ref().map(reach),
+                        alive.https.as_ref().map(reach),
+                    )
+                }
+            });
+        Self {
+            reaches: reaches.collect(),
+        }
+    }
+
+    /// The way to `origin` for a viewer who came by `scheme`; `None` for a page.
+    fn reach(&self, origin: OriginId, scheme: ViewerScheme) -> Option<&Reach> {
+        let (http, https) = self.reaches.get(usize::from(origin.0))?;
+        match scheme {
+            ViewerScheme::Http => http.as_ref().or(https.as_ref()),
+            ViewerScheme::Https => https.as_ref().or(http.as_ref()),
+        }
+    }
+
+    /// Closes idle connections whose time is over.
+    pub(crate) fn sweep(&self) {
+        for (http, https) in &self.reaches {
+            for reach in http.iter().chain(https) {
+                reach.pool.sweep();
+            }
+        }
+    }
+}

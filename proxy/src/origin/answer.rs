@@ -1,0 +1,182 @@
+//! An origin's answer while its body is on the way, and what becomes of its connection.
+
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body::{Body as _, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::Sleep;
+
+use super::pool::Lease;
+use crate::message::BodyWatch;
+
+/// Most of a rejected answer that is read so that its connection can be kept.
+const DRAIN_BYTES: u64 = 64 * 1024;
+/// Longest time for that.
+const DRAIN_TIME: Duration = Duration::from_secs(1);
+
+/// The body of an origin's answer. It carries the connection: read to its end, the connection goes back to its pool;
+/// dropped before, the connection is closed.
+#[derive(Debug)]
+pub(crate) struct OriginBody {
+    incoming: Incoming,
+    lease: Option<Lease>,
+    /// The request's body: while it is still being sent, the connection is not free, however early the answer ends.
+    request_body: Option<Rc<BodyWatch>>,
+    /// Between two pieces; real time.
+    gap: Duration,
+    complete_by: Option<Instant>,
+    /// Made when a piece is waited for the first time, set anew at each further wait.
+    alarm: Option<Pin<Box<Sleep>>>,
+    /// The alarm was set for the present wait.
+    waiting: bool,
+}
+
+/// Why an origin's body ended early. The viewer's connection can only be cut.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OriginBodyError {
+    /// The connection ended, or the framing is broken.
+    #[error("the origin's body was cut off")]
+    Cut(#[source] hyper::Error),
+    /// No piece arrived within the response timeout.
+    #[error("the origin's body stopped arriving")]
+    Stalled,
+    /// The response completion timeout ended it.
+    #[error("the origin's body took longer than the response completion timeout")]
+    TookTooLong,
+}
+
+impl OriginBody {
+    pub(crate) fn new(
+        incoming: Incoming,
+        lease: Lease,
+        request_body: Option<Rc<BodyWatch>>,
+        gap: Duration,
+        complete_by: Option<Instant>,
+    ) -> Self {
+        Self {
+            incoming,
+            lease: Some(lease),
+            request_body,
+            gap,
+            complete_by,
+            alarm: None,
+            waiting: false,
+        }
+    }
+
+    /// Reads the rest in a task of its own, within bounds, so that the connection can be used again.
+    pub(crate) fn drain(mut self) {
+        if self.incoming.is_end_stream() {
+            return;
+        }
+        // A body that is known to be too long is not worth reading.
+        if self.incoming.size_hint().lower() > DRAIN_BYTES {
+            return;
+        }
+        tokio::task::spawn_local(async move {
+            let read_on = async {
+                let mut seen = 0;
+                while let Some(Ok(frame)) =
+                    std::future::poll_fn(|context| Pin::new(&mut self).poll_frame(context)).await
+                {
+                    seen += frame.data_ref().map_or(0, |data| data.len() as u64);
+                    if seen > DRAIN_BYTES {
+                        return;
+                    }
+                }
+            };
+            let _ = tokio::time::timeout(DRAIN_TIME, read_on).await;
+        });
+    }
+
+    fn release(&mut self) {
+        let request_is_over = self
+            .request_body
+            .as_ref()
+            .is_none_or(|body| body.done.get());
+        if let Some(lease) = self.lease.take().filter(|_| request_is_over) {
+            lease.give_back();
+        }
+    }
+
+    /// Nothing is there now: ready when that has lasted too long.
+    fn overdue(&mut self, context: &mut Context<'_>) -> Poll<OriginBodyError> {
+        if !self.waiting {
+            self.waiting = true;
+            let gap_ends = Instant::now() + self.gap;
+            let due = self
+                .complete_by
+                .map_or(gap_ends, |by| by.min(gap_ends))
+                .into();
+            match &mut self.alarm {
+                Some(alarm) => alarm.as_mut().reset(due),
+                None => self.alarm = Some(Box::pin(tokio::time::sleep_until(due))),
+            }
+        }
+        if let Some(alarm) = &mut self.alarm {
+            ready!(alarm.as_mut().poll(context));
+        }
+        Poll::Ready(if self.is_complete_time_over() {
+            OriginBodyError::TookTooLong
+        } else {
+            OriginBodyError::Stalled
+        })
+    }
+
+    fn is_complete_time_over(&self) -> bool {
+        self.complete_by.is_some_and(|by| by <= Instant::now())
+    }
+}
+
+impl http_body::Body for OriginBody {
+    type Data = Bytes;
+    type Error = OriginBodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, OriginBodyError>>> {
+        let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(context) else {
+            let error = ready!(self.overdue(context));
+            self.lease = None;
+            return Poll::Ready(Some(Err(error)));
+        };
+        self.waiting = false;
+        Poll::Ready(match frame {
+            Some(Ok(_)) if self.is_complete_time_over() => {
+                self.lease = None;
+                Some(Err(OriginBodyError::TookTooLong))
+            }
+            Some(Ok(frame)) => Some(Ok(frame)),
+            Some(Err(error)) => {
+                self.lease = None;
+                Some(Err(OriginBodyError::Cut(error)))
+            }
+            None => {
+                self.release();
+                None
+            }
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}
+
+impl Drop for OriginBody {
+    /// hyper's server does not poll past a known length, so the end is seen here.
+    fn drop(&mut self) {
+        if self.incoming.is_end_stream() {
+            self.release();
+        }
+    }
+}

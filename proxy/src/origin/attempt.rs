@@ -1,0 +1,297 @@
+//! One try at one origin: lease or open a connection, send the request, wait for the head, all within limits.
+
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
+use hyper::body::Incoming;
+use tideover_rules::failover::{Limits, Sent};
+use tideover_rules::headers::OriginHead;
+use tokio::time::sleep_until;
+
+use super::answer::OriginBody;
+use super::connect::Way;
+use super::pool::{Lease, Pool, Turn};
+use super::wire::Meter;
+use crate::clock::Clock;
+use crate::error::OriginError;
+use crate::message::{BodyWatch, Once, ViewerBody};
+
+/// What one attempt sends: a head of its own, and the one body.
+pub(crate) struct Errand<'a> {
+    pub(crate) method: &'a Method,
+    /// Makes the head: called once for every time that something is really sent.
+    pub(crate) head: &'a dyn Fn() -> OriginHead,
+    pub(crate) body: &'a mut Once,
+    pub(crate) watch: Option<&'a Rc<BodyWatch>>,
+    /// `None` without TLS.
+    pub(crate) server_name: Option<&'a str>,
+    /// Tries at this origin so far.
+    pub(crate) turn: usize,
+}
+
+/// Sends `errand` and waits for the head of the answer. `limits` are nominal.
+///
+/// A request that was lost on a reused connection is sent once more on a fresh one, within the same limits and without
+/// being counted, if not a byte of it was sent, or if it may be repeated (GET, HEAD, OPTIONS without a body) and not a
+/// byte of an answer came.
+pub(crate) async fn attempt(
+    way: &Way,
+    pool: &Pool,
+    clock: Clock,
+    limits: Limits,
+    errand: Errand<'_>,
+) -> Result<Response<OriginBody>, OriginError> {
+    let started = Instant::now();
+    let connect_by = started + clock.real(limits.connect);
+    let head_by = limits.head.map(|limit| started + clock.real(limit));
+    let complete_by = limits.completion.map(|limit| started + clock.real(limit));
+    let response_limit = clock.real(limits.response);
+
+    let bodyless = matches!(errand.body, Once::Here(body) if body.is_empty());
+    let may_repeat =
+        bodyless && matches!(*errand.method, Method::GET | Method::HEAD | Method::OPTIONS);
+    let mut must_be_fresh = false;
+    loop {
+        let mut lease = lease(way, pool, &errand, connect_by, !may_repeat, must_be_fresh).await?;
+        let reused = lease.reused;
+        let (written_before, read_before) = lease.connection.meter.begin();
+        let Some(body) = errand.body.take() else {
+            return Err(OriginError::Malformed {
+                what: "the request body is gone",
+            });
+        };
+        let request = request(&errand, body);
+        match send(&mut lease, request, errand.watch, response_limit, head_by).await {
+            Ok(response) => {
+                return accept(response, lease, errand.watch, response_limit, complete_by);
+            }
+            Err(Lost { error, unsent }) => {
+                let meter = &lease.connection.meter;
+                let nothing_sent = unsent.is_some() || meter.written() == written_before;
+                let no_answer = meter.read() == read_before;
+                let died = matches!(error, OriginError::Reset { .. });
+                if let Some(body) = unsent {
+                    *errand.body = Once::Here(body);
+                } else if may_repeat {
+                    *errand.body = Once::Here(ViewerBody::Empty);
+                }
+                let body_is_here = matches!(errand.body, Once::Here(_));
+                if died && reused && body_is_here && (nothing_sent || (may_repeat && no_answer)) {
+                    must_be_fresh = true;
+                    continue;
+                }
+                return Err(error.with_nothing_sent(nothing_sent && body_is_here));
+            }
+        }
+    }
+}
+
+/// A connection for this errand, reused or new.
+async fn lease(
+    way: &Way,
+    pool: &Pool,
+    errand: &Errand<'_>,
+    by: Instant,
+    careful: bool,
+    fresh: bool,
+) -> Result<Lease, OriginError> {
+    let got = async {
+        let turn = if fresh {
+            pool.fresh(errand.server_name).await
+        } else {
+            pool.turn(errand.server_name, careful).await
+        };
+        let mut lease = match turn {
+            Turn::Reuse(lease) => lease,
+            // Connecting is rare and large: boxed, so that it is not part of every request.
+            Turn::Open(slot) => Lease {
+                connection: Box::pin(way.open(errand.server_name, errand.turn, slot)).await?,
+                reused: false,
+            },
+        };
+        // One given back a moment ago may need one more turn of its task.
+        let _ = lease.connection.sender.ready().await;
+        Ok(lease)
+    };
+    tokio::time::timeout_at(by.into(), got)
+        .await
+        .unwrap_or(Err(OriginError::ConnectTimeout))
+}
+
+fn request(errand: &Errand<'_>, body: ViewerBody) -> Request<ViewerBody> {
+    let head = (errand.head)();
+    // Always from a new request: nothing of the viewer's version or target form may slip through.
+    let mut request = Request::new(body);
+    *request.method_mut() = errand.method.clone();
+    *request.uri_mut() = head.path_and_query.into();
+    *request.headers_mut() = head.headers;
+    request
+}
+
+struct Lost {
+    error: OriginError,
+    /// The body, if hyper gave the request back unsent.
+    unsent: Option<ViewerBody>,
+}
+
+impl From<OriginError> for Lost {
+    fn from(error: OriginError) -> Self {
+        Self {
+            error,
+            unsent: None,
+        }
+    }
+}
+
+async fn send(
+    lease: &mut Lease,
+    request: Request<ViewerBody>,
+    watch: Option<&Rc<BodyWatch>>,
+    response_limit: Duration,
+    head_by: Option<Instant>,
+) -> Result<Response<Incoming>, Lost> {
+    let sent = lease.connection.sender.try_send_request(request);
+    let mut sent = std::pin::pin!(sent);
+    let first_look = Instant::now() + response_limit;
+    let mut alarm = std::pin::pin!(sleep_until(
+        head_by.map_or(first_look, |by| by.min(first_look)).into()
+    ));
+    loop {
+        tokio::select! {
+            biased;
+            answer = &mut sent => {
+                return answer.map_err(|mut error| Lost {
+                    unsent: error.take_message().map(Request::into_body),
+                    error: what_went_wrong(error.into_error(), &lease.connection.meter, watch),
+                });
+            }
+            () = &mut alarm => {
+                let body_done = watch.is_none_or(|watch| watch.done.get());
+                match overdue(&lease.connection.meter, body_done, response_limit, head_by, Instant::now()) {
+                    Ok(look_again) => alarm.as_mut().reset(look_again.into()),
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+    }
+}
+
+/// Whether the origin is too late, and when to look again if not.
+///
+/// While the viewer's body is still coming and the socket takes what there is, nobody but the viewer is late, and the
+/// body has a deadline of its own.
+fn overdue(
+    meter: &Meter,
+    body_done: bool,
+    response_limit: Duration,
+    head_by: Option<Instant>,
+    now: Instant,
+) -> Result<Instant, OriginError> {
+    if head_by.is_some_and(|by| by <= now) {
+        return Err(OriginError::CompletionTimeout);
+    }
+    let due = meter.moved() + response_limit;
+    let look_again = if meter.is_blocked() {
+        if due <= now {
+            return Err(OriginError::WriteStalled);
+        }
+        due
+    } else if body_done {
+        if due <= now {
+            return Err(OriginError::ResponseTimeout);
+        }
+        due
+    } else {
+        now + response_limit
+    };
+    Ok(head_by.map_or(look_again, |by| by.min(look_again)))
+}
+
+/// hyper's error is no enum: its predicates are asked in order.
+fn what_went_wrong(
+    error: hyper::Error,
+    meter: &Meter,
+    watch: Option<&Rc<BodyWatch>>,
+) -> OriginError {
+    if let Some(fault) = watch.and_then(|watch| watch.fault.get()) {
+        return OriginError::ViewerBody(fault);
+    }
+    if meter.is_flooded() {
+        return OriginError::Malformed {
+            what: "too many interim answers",
+        };
+    }
+    if error.is_parse_too_large() {
+        return OriginError::HeaderTooBig;
+    }
+    if error.is_parse() {
+        return OriginError::Malformed {
+            what: "not HTTP/1.1",
+        };
+    }
+    OriginError::Reset {
+        sent: Sent::Something,
+        source: error,
+    }
+}
+
+/// The head is complete: judge what only we can judge, and tie the connection to the body.
+fn accept(
+    response: Response<Incoming>,
+    lease: Lease,
+    watch: Option<&Rc<BodyWatch>>,
+    gap: Duration,
+    complete_by: Option<Instant>,
+) -> Result<Response<OriginBody>, OriginError> {
+    if response.status() == http::StatusCode::SWITCHING_PROTOCOLS {
+        return Err(OriginError::Malformed {
+            what: "switched protocols unasked",
+        });
+    }
+    let (mut head, incoming) = response.into_parts();
+    if head.headers.contains_key(header::TRANSFER_ENCODING) {
+        if !is_chunked_only(&head.headers) {
+            return Err(OriginError::Malformed {
+                what: "a transfer coding other than chunked",
+            });
+        }
+        // The coding is what counts (RFC 9112, section 6.3), and hyper would believe the length.
+        head.headers.remove(header::CONTENT_LENGTH);
+    }
+    if head
+        .headers
+        .get_all(header::CONTENT_LENGTH)
+        .iter()
+        .nth(1)
+        .is_some()
+    {
+        // hyper made sure that they are equal; one is enough.
+        if let Some(length) = head.headers.remove(header::CONTENT_LENGTH) {
+            head.headers.insert(header::CONTENT_LENGTH, length);
+        }
+    }
+    if let Some(granted) = head.headers.get("keep-alive").and_then(keep_alive_timeout) {
+        lease.connection.granted.set(Some(granted));
+    }
+    let body = OriginBody::new(incoming, lease, watch.cloned(), gap, complete_by);
+    Ok(Response::from_parts(head, body))
+}
+
+fn is_chunked_only(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    codings
+        .next()
+        .is_some_and(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
+        && codings.next().is_none()
+}
+
+/// `timeout=N` of a `Keep-Alive` header, in seconds.
+fn keep_alive_timeout(value: &HeaderValue) -> Option<Duration> {
+    let seconds = value
+        .to_str()
+        .ok()?
+        .split(',')
+        .find_map(|part| part.trim().strip_prefix("timeout="))?;
+    seconds.trim().parse().ok().map(Duration::from_secs)
+}

@@ -1,0 +1,207 @@
+//! One viewer request from head to tail: admit, route, ask the origins, answer. Start reading here.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use http::uri::PathAndQuery;
+use http::{Method, Request, Response, header};
+use tideover_config::{Distribution, ErrorPage};
+use tideover_rules::admit::admit;
+use tideover_rules::error_page;
+use tideover_rules::headers::{self, Viewer};
+use tideover_rules::route::{Arrival, route, within};
+
+use crate::access_log::{Ending, Line};
+use crate::body::Body;
+use crate::message::{Once, ViewerBody};
+use crate::origin::{self, Wanted};
+use crate::viewer::Peer;
+use crate::viewer::respond::{self, Reply, Speaker};
+use crate::worker::{View, Worker};
+
+/// Tells the story of each request on one viewer connection. Always ready.
+#[derive(Clone)]
+pub(crate) struct Story {
+    worker: Rc<Worker>,
+    peer: Rc<Peer>,
+}
+
+impl Story {
+    pub(crate) fn new(worker: Rc<Worker>, peer: Rc<Peer>) -> Self {
+        Self { worker, peer }
+    }
+}
+
+impl tower::Service<Request<ViewerBody>> for Story {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    // Boxed: hyper keeps the future inside the connection, where its size would be every idle connection's.
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>>>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<ViewerBody>) -> Self::Future {
+        let (worker, peer) = (Rc::clone(&self.worker), Rc::clone(&self.peer));
+        Box::pin(async move { Ok(serve(worker, peer, request).await) })
+    }
+}
+
+/// One request from head to tail. It keeps the config that it began with.
+async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, request: Request<ViewerBody>) -> Response<Body> {
+    let view = worker.view();
+    let (head, body) = request.into_parts();
+    let line = Line::open(worker, Rc::clone(&view), peer, head, body.watch());
+    let reply = answer(&view, &line, body).await;
+    finish(line, reply)
+}
+
+/// The answer to the request of `line`, and what was found out on the way.
+async fn answer(view: &View, line: &Line, mut body: ViewerBody) -> Reply {
+    let edge = &view.live.edge;
+    let request = &line.request;
+    if edge.listen.health_path.as_deref() == Some(request.uri.path()) {
+        return respond::healthy(Speaker::of(view, line, None));
+    }
+    let host = match admit(
+        &request.method,
+        &request.uri,
+        request.version,
+        &request.headers,
+    ) {
+        Ok(host) => host,
+        Err(malformed) => return respond::malformed(Speaker::of(view, line, None), malformed),
+    };
+    let viewer = viewer(line);
+    let arrival = Arrival {
+        method: &request.method,
+        host: host.name,
+        path: request.uri.path(),
+        query: request.uri.query(),
+        scheme: viewer.scheme,
+        version: request.version,
+        has_body: !body.is_empty(),
+        headers: &request.headers,
+    };
+    let route = match route(edge, &arrival) {
+        Ok(route) => route,
+        Err((refusal, distribution)) => {
+            let reply = respond::refused(Speaker::of(view, line, distribution), &refusal, &host);
+            return or_error_page(view, line, distribution, reply).await;
+        }
+    };
+    if !route.behavior.origin_request.trailers {
+        body.drop_trailers();
+    }
+    let target = target(request);
+    let asked = headers::Request {
+        method: &request.method,
+        target: &target,
+        headers: &request.headers,
+    };
+    let wanted = Wanted {
+        route: &route,
+        request: asked,
+        viewer: &viewer,
+        watch: line.watch.as_ref(),
+    };
+    let fetched = origin::fetch(view, wanted, &mut Once::Here(body)).await;
+    let reply = respond::fetched(
+        Speaker::of(view, line, Some(route.distribution)),
+        wanted,
+        fetched,
+    );
+    or_error_page(view, line, Some(route.distribution), reply).await
+}
+
+/// The reply, or the custom error response that the distribution has for its status.
+async fn or_error_page(
+    view: &View,
+    line: &Line,
+    distribution: Option<&Distribution>,
+    reply: Reply,
+) -> Reply {
+    let Some(distribution) = distribution.filter(|_| reply.may_be_replaced) else {
+        return reply;
+    };
+    match error_page::custom(distribution, reply.status()).and_then(|custom| custom.page.as_ref()) {
+        // Boxed: rare, and a whole fetch of its own.
+        Some(page) => Box::pin(with_error_page(view, line, distribution, page, reply)).await,
+        None => reply,
+    }
+}
+
+/// The page of a custom error response, fetched like any other path of the distribution, in place of `reply`'s own body.
+/// If that fails, the viewer gets the status of the failure and no page; there is no second replacement.
+/// Source: Developer Guide, "Generate custom error responses".
+async fn with_error_page(
+    view: &View,
+    line: &Line,
+    distribution: &Distribution,
+    page: &ErrorPage,
+    reply: Reply,
+) -> Reply {
+    let speaker = Speaker::of(view, line, Some(distribution));
+    let method = if line.request.method == Method::HEAD {
+        Method::HEAD
+    } else {
+        Method::GET
+    };
+    let Ok(target) = page.path.parse::<PathAndQuery>() else {
+        return reply;
+    };
+    let viewer = viewer(line);
+    let route = within(&view.live.edge, distribution, &method, target.path());
+    let asked = headers::Request {
+        method: &method,
+        target: &target,
+        headers: &line.request.headers,
+    };
+    let wanted = Wanted {
+        route: &route,
+        request: asked,
+        viewer: &viewer,
+        watch: None,
+    };
+    let fetched = origin::fetch(view, wanted, &mut Once::Here(ViewerBody::Empty)).await;
+    respond::with_page(speaker, wanted, reply, fetched, page.status)
+}
+
+/// What the edge tells origins about the viewer.
+fn viewer(line: &Line) -> Viewer<'_> {
+    Viewer {
+        address: line.peer.address,
+        port: line.peer.port,
+        address_text: &line.peer.address_text,
+        scheme: line.peer.scheme,
+        host: line.request.headers.get(header::HOST),
+        version: line.request.version,
+        request_id: &line.request_id,
+    }
+}
+
+/// Path and query as sent; `OPTIONS *` has `*`.
+fn target(request: &http::request::Parts) -> PathAndQuery {
+    request
+        .uri
+        .path_and_query()
+        .cloned()
+        .unwrap_or_else(|| PathAndQuery::from_static("/"))
+}
+
+/// Ties the request's line to the answer's body: from here on the request ends where that body does.
+fn finish(mut line: Box<Line>, reply: Reply) -> Response<Body> {
+    let (head, mut body) = reply.response.into_parts();
+    let length = http_body::Body::size_hint(&body).exact();
+    line.answer(&head, length, reply.facts);
+    if line.request.method == Method::HEAD {
+        // hyper never asks for a body that is not sent.
+        line.end(Ending::Whole);
+    }
+    body.carry(line);
+    Response::from_parts(head, body)
+}

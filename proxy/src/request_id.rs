@@ -1,0 +1,56 @@
+//! Request ids in CloudFront's form: 56 characters of URL-safe base64 that end in `==`.
+
+use http::HeaderValue;
+
+/// Makes ids for one worker.
+#[derive(Debug)]
+pub(crate) struct RequestIds {
+    random: fastrand::Rng,
+}
+
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+impl RequestIds {
+    pub(crate) fn new() -> Self {
+        Self {
+            random: fastrand::Rng::new(),
+        }
+    }
+
+    /// 40 random bytes: 54 characters and two of padding. They name a request; they are no secret.
+    pub(crate) fn next(&mut self) -> HeaderValue {
+        let mut id = [b'='; 56];
+        let (digits, _) = id.split_at_mut(53);
+        for ten in digits.chunks_mut(10) {
+            let mut bits = self.random.u64(..);
+            for digit in ten {
+                *digit = ALPHABET[(bits & 63) as usize];
+                bits >>= 6;
+            }
+        }
+        // The last digit before the padding carries two bits.
+        id[53] = ALPHABET[(self.random.u8(..4) << 4) as usize];
+        HeaderValue::from_bytes(&id).expect("base64 is a header value")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RequestIds;
+
+    #[test]
+    fn an_id_has_cloudfronts_form_and_is_not_given_twice() {
+        let mut ids = RequestIds::new();
+        let (one, other) = (ids.next(), ids.next());
+        assert_ne!(one, other);
+        let text = one.to_str().expect("ascii");
+        assert_eq!(text.len(), 56);
+        assert!(text.ends_with("=="), "{text}");
+        assert!(
+            text[..54]
+                .bytes()
+                .all(|byte| super::ALPHABET.contains(&byte)),
+            "{text}"
+        );
+    }
+}

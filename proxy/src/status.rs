@@ -1,0 +1,110 @@
+//! Health and metrics, on a listener and a thread of their own.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::sync::mpsc;
+
+use crate::worker::Shared;
+use http_body_util::Full;
+
+/// Most connections at once.
+const MOST: usize = 64;
+/// For a request's head.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Answers on `listeners` until the returned sender is dropped.
+pub(crate) fn start(
+    shared: &Arc<Shared>,
+    listeners: Vec<TcpListener>,
+) -> io::Result<mpsc::Sender<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let (sender, mut end) = mpsc::channel::<()>(1);
+    let shared = Arc::clone(shared);
+    std::thread::Builder::new()
+        .name("status".to_owned())
+        .spawn(move || {
+            runtime.block_on(async move {
+                for listener in listeners {
+                    tokio::spawn(accept(Arc::clone(&shared), listener));
+                }
+                end.recv().await;
+            });
+        })?;
+    Ok(sender)
+}
+
+async fn accept(shared: Arc<Shared>, listener: TcpListener) {
+    let listener = match tokio::net::TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => return tracing::error!(%error, "the status listener cannot be used"),
+    };
+    let permits = Arc::new(tokio::sync::Semaphore::new(MOST));
+    loop {
+        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
+            return;
+        };
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let shared = Arc::clone(&shared);
+        tokio::spawn(async move {
+            let answers = service_fn(|request: Request<Incoming>| {
+                let response = answer(&shared, &request);
+                async move { Ok::<_, Infallible>(response) }
+            });
+            let _ = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEAD_TIMEOUT)
+                .serve_connection(TokioIo::new(stream), answers)
+                .await;
+            drop(permit);
+        });
+    }
+}
+
+fn answer(shared: &Shared, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n".into());
+        response
+            .headers_mut()
+            .insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+        return response;
+    }
+    match request.uri().path() {
+        "/healthz" => text(StatusCode::OK, "ok\n".into()),
+        "/readyz" if *shared.draining.borrow() => {
+            text(StatusCode::SERVICE_UNAVAILABLE, "draining\n".into())
+        }
+        "/readyz" => text(StatusCode::OK, "ready\n".into()),
+        "/metrics" => text(StatusCode::OK, shared.counters.prometheus()),
+        _ => text(
+            StatusCode::NOT_FOUND,
+            "here are /healthz, /readyz and /metrics\n".into(),
+        ),
+    }
+}
+
+fn text(status: StatusCode, text: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(text)));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"),
+    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,57 @@
+//! The viewer's side: accepts connections, lets hyper read requests from them, and hands each to the story.
+
+mod connection;
+mod listen;
+pub(crate) mod respond;
+
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+
+use http::HeaderValue;
+use tideover_config::ViewerScheme;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+pub(crate) use listen::{accept, bind};
+
+use crate::worker::Worker;
+
+/// What is known about a viewer's connection. Made once, not per request.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(crate) address: IpAddr,
+    pub(crate) port: u16,
+    /// `address` as text.
+    pub(crate) address_text: HeaderValue,
+    pub(crate) scheme: ViewerScheme,
+}
+
+impl Peer {
+    fn new(address: SocketAddr, scheme: ViewerScheme) -> Self {
+        // A mapped IPv4 address is told as what it is.
+        let ip = address.ip().to_canonical();
+        let address_text =
+            HeaderValue::from_str(&ip.to_string()).expect("an address is a header value");
+        Self {
+            address: ip,
+            port: address.port(),
+            address_text,
+            scheme,
+        }
+    }
+}
+
+/// A connection that was accepted.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    pub(crate) stream: TcpStream,
+    pub(crate) address: SocketAddr,
+}
+
+/// Serves the connection in a task of its own, among `viewers`.
+pub(crate) fn welcome(worker: &Rc<Worker>, viewers: &mut JoinSet<()>, arrival: Arrival) {
+    worker.counters.viewer_came();
+    let scheme = worker.view().live.edge.listen.viewer_scheme;
+    let peer = Rc::new(Peer::new(arrival.address, scheme));
+    viewers.spawn_local(connection::serve(Rc::clone(worker), peer, arrival.stream));
+}

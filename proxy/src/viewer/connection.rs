@@ -1,0 +1,76 @@
+//! One viewer's connection: HTTP/1.1, its deadlines, and the seam to the story.
+
+use std::convert::Infallible;
+use std::rc::Rc;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+use tower::Service;
+
+use super::Peer;
+use crate::access_log;
+use crate::body::Body;
+use crate::message::ViewerBody;
+use crate::metrics::ConnectionEnd;
+use crate::request::Story;
+use crate::worker::Worker;
+
+/// Serves one connection to its end, or until the edge drains.
+pub(super) async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, stream: TcpStream) {
+    // Small answers must not wait for the viewer's acknowledgement.
+    let _ = stream.set_nodelay(true);
+    let view = worker.view();
+    let clock = view.live.clock;
+    let limits = view.live.edge.listen.limits;
+    drop(view);
+    let mut draining = worker.shared.draining.subscribe();
+    let seam = Seam {
+        story: Story::new(Rc::clone(&worker), Rc::clone(&peer)),
+        body_timeout: clock.real(limits.body_timeout),
+    };
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(clock.real(limits.head_timeout))
+        .serve_connection(TokioIo::new(stream), seam);
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        _ = draining.wait_for(|draining| *draining) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    let end = how_it_ended(&ended);
+    worker.counters.connection_end(end);
+    if end == ConnectionEnd::RefusedHead {
+        access_log::refused_head(&worker, &peer);
+    }
+}
+
+fn how_it_ended(ended: &Result<(), hyper::Error>) -> ConnectionEnd {
+    match ended {
+        Ok(()) => ConnectionEnd::Good,
+        Err(error) if error.is_parse() || error.is_parse_too_large() => ConnectionEnd::RefusedHead,
+        Err(_) => ConnectionEnd::Broken,
+    }
+}
+
+/// Turns what hyper read into what the story takes. It is always ready, and so must be what it wraps.
+struct Seam {
+    story: Story,
+    body_timeout: std::time::Duration,
+}
+
+impl hyper::service::Service<Request<Incoming>> for Seam {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = <Story as Service<Request<ViewerBody>>>::Future;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let request = request.map(|incoming| ViewerBody::new(incoming, self.body_timeout));
+        self.story.clone().call(request)
+    }
+}

@@ -1,0 +1,488 @@
+//! Every outcome -> what the viewer sees: the one place where an error gets a status, words and headers.
+
+mod page;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use tideover_config::{AttemptsShown, Distribution, Voice, WriteError};
+use tideover_rules::admit::{Host, Malformed};
+use tideover_rules::error_page::status_of;
+use tideover_rules::failover::Sent;
+use tideover_rules::headers;
+use tideover_rules::route::Refusal;
+use tideover_rules::told::{self, AnsweredBy, ResultType};
+
+use crate::access_log::{Facts, Line};
+use crate::body::Body;
+use crate::error::{Fault, OriginError};
+use crate::message::ViewerBodyError;
+use crate::origin::{Answer, Fetched, Wanted, page_of};
+use crate::worker::View;
+use page::{Cause, Page};
+
+const TIDEOVER_ATTEMPTS: HeaderName = HeaderName::from_static("tideover-attempts");
+const TIDEOVER_TOKEN: HeaderName = HeaderName::from_static("tideover-token");
+const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
+const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
+
+/// An answer with what was found out about the request.
+pub(crate) struct Reply {
+    pub(crate) response: Response<Body>,
+    pub(crate) facts: Facts,
+    /// A custom error response may stand in its place.
+    pub(crate) may_be_replaced: bool,
+}
+
+impl Reply {
+    pub(crate) fn status(&self) -> StatusCode {
+        self.response.status()
+    }
+}
+
+/// In whose voice an answer is given, and to whom.
+#[derive(Clone, Copy)]
+pub(crate) struct Speaker<'a> {
+    view: &'a View,
+    line: &'a Line,
+    distribution: Option<&'a Distribution>,
+    voice: &'a Voice,
+}
+
+impl<'a> Speaker<'a> {
+    /// Where no distribution was found, the first one's voice is used.
+    pub(crate) fn of(
+        view: &'a View,
+        line: &'a Line,
+        distribution: Option<&'a Distribution>,
+    ) -> Self {
+        let first = view
+            .live
+            .edge
+            .distributions
+            .first()
+            .expect("compile checked that there is a distribution");
+        Self {
+            view,
+            line,
+            distribution,
+            voice: &distribution.unwrap_or(first).voice,
+        }
+    }
+
+    fn facts(self, result: ResultType, detail: &'static str) -> Facts {
+        let all = &self.view.live.edge.distributions;
+        let index = self
+            .distribution
+            .and_then(|one| all.iter().position(|other| std::ptr::eq(one, other)));
+        Facts {
+            distribution: index,
+            behavior: None,
+            target: None,
+            attempts: Vec::new(),
+            delivered: 0,
+            result,
+            detail,
+            made_by_edge: true,
+        }
+    }
+
+    /// What every answer carries: verdict, way, ids.
+    fn sign(self, headers: &mut HeaderMap, result: ResultType) {
+        headers.insert(X_CACHE, told::x_cache(&self.voice.name, result));
+        if let Some((name, value)) = &self.voice.pop {
+            headers.insert(name, value.clone());
+        }
+        headers.insert(&self.voice.request_id, self.line.request_id.clone());
+    }
+
+    /// What was tried, for those who may know.
+    fn tell(
+        self,
+        headers: &mut HeaderMap,
+        wanted: Option<Wanted<'_>>,
+        facts: &Facts,
+        by: AnsweredBy,
+        refusal: Option<&Refusal>,
+    ) {
+        let may_know = match &self.voice.attempts {
+            AttemptsShown::Public => true,
+            AttemptsShown::Off => false,
+            AttemptsShown::Token(secret) => self
+                .line
+                .request
+                .headers
+                .get(TIDEOVER_TOKEN)
+                .is_some_and(|sent| secret.is(sent.as_bytes())),
+        };
+        if !may_know {
+            return;
+        }
+        let target = wanted.map(|wanted| wanted.route.target);
+        let origins = &self.view.live.edge.origins;
+        let status = told::proxy_status(
+            &self.voice.name,
+            target,
+            origins,
+            &facts.attempts,
+            by,
+            refusal,
+        );
+        headers.append(PROXY_STATUS, status);
+        if let Some(target) = target {
+            headers.insert(
+                TIDEOVER_ATTEMPTS,
+                told::attempts(target, origins, &facts.attempts),
+            );
+        }
+    }
+
+    /// An answer that the edge makes itself.
+    fn page(self, page: &Page<'_>, result: ResultType) -> Response<Body> {
+        let (content_type, text) = page.render(
+            self.voice,
+            &self.line.request.headers,
+            &self.line.request_id,
+        );
+        let mut response = Response::new(Body::full(text));
+        *response.status_mut() = page.status;
+        let headers = response.headers_mut();
+        headers.insert(header::SERVER, self.voice.server.clone());
+        headers.insert(header::CONTENT_TYPE, content_type);
+        if let Some(via) = headers::via(self.voice) {
+            headers.insert(header::VIA, via);
+        }
+        self.sign(headers, result);
+        response
+    }
+}
+
+/// For load balancers that ask the traffic port.
+pub(crate) fn healthy(speaker: Speaker<'_>) -> Reply {
+    let mut response = Response::new(Body::full(Bytes::from_static(b"ok\n")));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Reply {
+        response,
+        facts: speaker.facts(ResultType::Miss, "Miss"),
+        may_be_replaced: false,
+    }
+}
+
+/// A head that is not fit to be forwarded: 400, and the connection is closed.
+pub(crate) fn malformed(speaker: Speaker<'_>, malformed: Malformed) -> Reply {
+    let page = Page {
+        status: StatusCode::BAD_REQUEST,
+        cause: Cause::Malformed(malformed),
+        retry_after: None,
+    };
+    let facts = speaker.facts(ResultType::Error, "InvalidRequestHeader");
+    let mut response = speaker.page(&page, ResultType::Error);
+    response
+        .headers_mut()
+        .insert(header::CONNECTION, HeaderValue::from_static("close"));
+    speaker.tell(response.headers_mut(), None, &facts, AnsweredBy::Edge, None);
+    Reply {
+        response,
+        facts,
+        may_be_replaced: false,
+    }
+}
+
+/// What routing decided against an origin's answer.
+pub(crate) fn refused(speaker: Speaker<'_>, refusal: &Refusal, host: &Host<'_>) -> Reply {
+    let result = match refusal {
+        Refusal::RedirectToHttps(_) => ResultType::Redirect,
+        Refusal::UnknownHost
+        | Refusal::Disabled
+        | Refusal::UrlTooLong
+        | Refusal::HeadTooLarge
+        | Refusal::Loop(_)
+        | Refusal::MethodNotAllowed
+        | Refusal::GetWithBody
+        | Refusal::HttpsRequired => ResultType::Error,
+    };
+    if *refusal == Refusal::UnknownHost {
+        let known = speaker.view.live.edge.hosts.known();
+        tracing::debug!(
+            host = host.name,
+            ?known,
+            "no distribution answers to this host"
+        );
+    }
+    let facts = speaker.facts(result, told::detailed_refusal(refusal));
+    let page = Page {
+        status: refusal.status(),
+        cause: Cause::Refused(refusal),
+        retry_after: None,
+    };
+    let mut response = speaker.page(&page, result);
+    let headers = response.headers_mut();
+    match refusal {
+        Refusal::RedirectToHttps(_) => {
+            let target = speaker
+                .line
+                .request
+                .uri
+                .path_and_query()
+                .map_or("/", |target| target.as_str());
+            let location = ["https://", host.sent, target].concat();
+            if let Ok(location) = HeaderValue::from_str(&location) {
+                headers.insert(header::LOCATION, location);
+            }
+        }
+        Refusal::UrlTooLong | Refusal::HeadTooLarge => {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        Refusal::UnknownHost
+        | Refusal::Disabled
+        | Refusal::Loop(_)
+        | Refusal::MethodNotAllowed
+        | Refusal::GetWithBody
+        | Refusal::HttpsRequired => {}
+    }
+    speaker.tell(headers, None, &facts, AnsweredBy::Edge, Some(refusal));
+    let may_be_replaced = matches!(
+        refusal,
+        Refusal::MethodNotAllowed | Refusal::GetWithBody | Refusal::HttpsRequired
+    );
+    Reply {
+        response,
+        facts,
+        may_be_replaced,
+    }
+}
+
+/// What the origins brought.
+pub(crate) fn fetched(speaker: Speaker<'_>, wanted: Wanted<'_>, fetched: Fetched) -> Reply {
+    let Fetched {
+        answer,
+        attempts,
+        delivered,
+    } = fetched;
+    let mut facts = speaker.facts(ResultType::Miss, "Miss");
+    facts.behavior = Some(wanted.route.behavior_index);
+    facts.target = Some(wanted.route.behavior.target);
+    facts.attempts = attempts;
+    facts.delivered = delivered;
+    match answer {
+        Ok(Answer::Origin(response)) => from_origin(speaker, wanted, response, facts),
+        Ok(Answer::Page(origin)) => from_page(speaker, wanted, origin, facts),
+        Err(error) => failed(speaker, wanted, &error, facts),
+    }
+}
+
+fn from_origin(
+    speaker: Speaker<'_>,
+    wanted: Wanted<'_>,
+    response: Response<crate::origin::OriginBody>,
+    mut facts: Facts,
+) -> Reply {
+    let (mut head, body) = response.into_parts();
+    // The version is each connection's own affair (RFC 9110, section 2.5).
+    head.version = http::Version::HTTP_11;
+    headers::for_viewer(
+        &speaker.view.live.edge,
+        wanted.route,
+        wanted.viewer,
+        wanted.request,
+        head.status,
+        &mut head.headers,
+    );
+    if told::is_error(head.status) {
+        facts.result = ResultType::Error;
+        facts.detail = if head.status.is_server_error() {
+            "OriginError"
+        } else {
+            "Error"
+        };
+    }
+    facts.made_by_edge = false;
+    speaker.sign(&mut head.headers, facts.result);
+    speaker.tell(
+        &mut head.headers,
+        Some(wanted),
+        &facts,
+        AnsweredBy::Attempt(facts.delivered),
+        None,
+    );
+    let body = Body::origin(body, wanted.route.behavior.viewer_response.trailers);
+    Reply {
+        response: Response::from_parts(head, body),
+        facts,
+        may_be_replaced: true,
+    }
+}
+
+/// A page is an origin that is the edge itself.
+fn from_page(
+    speaker: Speaker<'_>,
+    wanted: Wanted<'_>,
+    origin: tideover_config::OriginId,
+    mut facts: Facts,
+) -> Reply {
+    let page = page_of(speaker.view, origin).expect("an answer by page comes from a page");
+    facts.result = if told::is_error(page.status) {
+        ResultType::Error
+    } else {
+        ResultType::Miss
+    };
+    facts.detail = facts.result.word();
+    let shown = Page {
+        status: page.status,
+        cause: Cause::LastPage(&page.html),
+        retry_after: page.retry_after,
+    };
+    let mut response = speaker.page(&shown, facts.result);
+    shown.forbid_storing(response.headers_mut());
+    speaker.tell(
+        response.headers_mut(),
+        Some(wanted),
+        &facts,
+        AnsweredBy::Attempt(facts.delivered),
+        None,
+    );
+    Reply {
+        response,
+        facts,
+        may_be_replaced: false,
+    }
+}
+
+/// No origin brought an answer.
+fn failed(
+    speaker: Speaker<'_>,
+    wanted: Wanted<'_>,
+    error: &OriginError,
+    mut facts: Facts,
+) -> Reply {
+    facts.result = ResultType::Error;
+    let (failure, sent) = match error.fault() {
+        Fault::Origin(failure, sent) => (failure, sent),
+        Fault::Viewer(fault) => return bad_body(speaker, wanted, fault, facts),
+    };
+    facts.detail = told::detailed_result(failure);
+    let is_write = !tideover_config::MethodSet::READS_AND_OPTIONS.contains(wanted.request.method);
+    let page = match &wanted.route.behavior.write_error {
+        WriteError::Explained {
+            nothing_sent,
+            outcome_unknown,
+            retry_after,
+        } if is_write => {
+            let words = match sent {
+                Sent::Nothing => nothing_sent,
+                Sent::Something => outcome_unknown,
+            };
+            Page {
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                cause: Cause::WriteFailed(words),
+                retry_after: Some(*retry_after),
+            }
+        }
+        WriteError::Explained { .. } | WriteError::Plain => Page {
+            status: status_of(failure),
+            cause: Cause::OriginFailed(failure),
+            retry_after: None,
+        },
+    };
+    let mut response = speaker.page(&page, ResultType::Error);
+    if page.retry_after.is_some() {
+        page.forbid_storing(response.headers_mut());
+    }
+    let by = AnsweredBy::FailedAttempt(facts.delivered);
+    speaker.tell(response.headers_mut(), Some(wanted), &facts, by, None);
+    Reply {
+        response,
+        facts,
+        may_be_replaced: page.retry_after.is_none(),
+    }
+}
+
+/// The viewer's own body turned bad before an answer: the origin's connection was cut, and the viewer's is closed.
+fn bad_body(
+    speaker: Speaker<'_>,
+    wanted: Wanted<'_>,
+    fault: ViewerBodyError,
+    mut facts: Facts,
+) -> Reply {
+    let status = match fault {
+        ViewerBodyError::Broken => StatusCode::BAD_REQUEST,
+        ViewerBodyError::Stalled => StatusCode::REQUEST_TIMEOUT,
+    };
+    facts.detail = "InvalidRequest";
+    let mut response = speaker.page(
+        &Page {
+            status,
+            cause: Cause::BadBody(fault),
+            retry_after: None,
+        },
+        ResultType::Error,
+    );
+    response
+        .headers_mut()
+        .insert(header::CONNECTION, HeaderValue::from_static("close"));
+    speaker.tell(
+        response.headers_mut(),
+        Some(wanted),
+        &facts,
+        AnsweredBy::Edge,
+        None,
+    );
+    Reply {
+        response,
+        facts,
+        may_be_replaced: false,
+    }
+}
+
+/// A custom error page was fetched for `reply`: its head and body, under the status that was chosen for it.
+/// If the fetch failed, or did not bring a page, the viewer gets the fetch's status and no page.
+pub(crate) fn with_page(
+    speaker: Speaker<'_>,
+    wanted: Wanted<'_>,
+    reply: Reply,
+    page: Fetched,
+    status: StatusCode,
+) -> Reply {
+    let fetched = fetched(speaker, wanted, page);
+    if fetched.status() != StatusCode::OK {
+        let status = fetched.status();
+        fetched.response.into_body().set_aside();
+        return without_page(speaker, reply, status);
+    }
+    let mut response = fetched.response;
+    *response.status_mut() = status;
+    // The verdict stays that of the request, whatever status the page is shown with.
+    response.headers_mut().insert(
+        X_CACHE,
+        told::x_cache(&speaker.voice.name, ResultType::Error),
+    );
+    in_place_of(reply, response)
+}
+
+/// The page of a custom error response could not be had.
+pub(crate) fn without_page(speaker: Speaker<'_>, reply: Reply, status: StatusCode) -> Reply {
+    let page = Page {
+        status,
+        cause: Cause::NoErrorPage,
+        retry_after: None,
+    };
+    in_place_of(reply, speaker.page(&page, ResultType::Error))
+}
+
+/// `response` takes the place of `reply`'s; what is told about the request stays.
+fn in_place_of(reply: Reply, mut response: Response<Body>) -> Reply {
+    let (mut head, body) = reply.response.into_parts();
+    body.set_aside();
+    for name in [PROXY_STATUS, TIDEOVER_ATTEMPTS] {
+        response.headers_mut().remove(&name);
+        if let Some(value) = head.headers.remove(&name) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    Reply {
+        response,
+        facts: reply.facts,
+        may_be_replaced: false,
+    }
+}

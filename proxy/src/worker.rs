@@ -1,0 +1,133 @@
+//! Who owns what: [`Shared`] is seen by all threads, a [`Worker`] and all it holds by one thread only.
+
+use std::cell::RefCell;
+use std::net::TcpListener;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use crate::access_log::{LogBuffer, LogWriter};
+use crate::live::Live;
+use crate::metrics::{Counters, EdgeCounters};
+use crate::origin::Origins;
+use crate::request_id::RequestIds;
+
+/// How often idle connections are looked over and log lines are handed on.
+const TICK: Duration = Duration::from_millis(100);
+
+/// What all threads see.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) live: ArcSwap<Live>,
+    /// One block per worker, written by that worker only.
+    pub(crate) counters: EdgeCounters,
+    pub(crate) log: LogWriter,
+    /// Turns true when no new request is wanted.
+    pub(crate) draining: watch::Sender<bool>,
+}
+
+/// What a worker can be told.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Accept viewers here.
+    Listen(TcpListener),
+    /// The config changed: let go of what it no longer names.
+    Refresh,
+}
+
+/// What one thread owns.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) log: RefCell<LogBuffer>,
+    pub(crate) ids: RefCell<RequestIds>,
+    view: RefCell<Rc<View>>,
+}
+
+/// One worker's sight of the config: a request keeps the one it began with.
+#[derive(Debug)]
+pub(crate) struct View {
+    pub(crate) live: Arc<Live>,
+    pub(crate) origins: Origins,
+}
+
+impl Worker {
+    fn new(shared: Arc<Shared>, counters: Arc<Counters>) -> Self {
+        let live = shared.live.load_full();
+        let origins = Origins::new(&live, &Origins::default());
+        let log = RefCell::new(LogBuffer::new(&shared.log));
+        Self {
+            shared,
+            counters,
+            log,
+            ids: RefCell::new(RequestIds::new()),
+            view: RefCell::new(Rc::new(View { live, origins })),
+        }
+    }
+
+    /// The present config. Rebuilt only after a reload; connections to endpoints that stay are taken over.
+    pub(crate) fn view(&self) -> Rc<View> {
+        let live = self.shared.live.load();
+        if !Arc::ptr_eq(&live, &self.view.borrow().live) {
+            let live = Arc::clone(&live);
+            let origins = Origins::new(&live, &self.view.borrow().origins);
+            self.view.replace(Rc::new(View { live, origins }));
+        }
+        Rc::clone(&self.view.borrow())
+    }
+
+    fn tick(&self) {
+        self.view().origins.sweep();
+        self.log.borrow_mut().flush(&self.counters);
+    }
+}
+
+/// One worker's life: takes commands and viewers until it is drained.
+pub(crate) async fn run(
+    shared: Arc<Shared>,
+    counters: Arc<Counters>,
+    mut commands: mpsc::UnboundedReceiver<Command>,
+) {
+    let mut draining = shared.draining.subscribe();
+    let worker = Rc::new(Worker::new(shared, counters));
+    let mut viewers: JoinSet<()> = JoinSet::new();
+    let mut listeners: JoinSet<()> = JoinSet::new();
+    let (arrivals, mut arrived) = mpsc::channel(64);
+    let mut tick = tokio::time::interval(TICK);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            Some(arrival) = arrived.recv() => crate::viewer::welcome(&worker, &mut viewers, arrival),
+            Some(ended) = viewers.join_next(), if !viewers.is_empty() => worker.counters.viewer_ended(&ended),
+            command = commands.recv() => match command {
+                Some(Command::Listen(listener)) => {
+                    listeners.spawn_local(crate::viewer::accept(listener, arrivals.clone()));
+                }
+                Some(Command::Refresh) => drop(worker.view()),
+                None => break,
+            },
+            _ = tick.tick() => worker.tick(),
+            _ = draining.wait_for(|draining| *draining) => break,
+        }
+    }
+    // What was accepted already is served; what is in the listen queue is another worker's or lost with the socket.
+    listeners.shutdown().await;
+    while let Ok(arrival) = arrived.try_recv() {
+        crate::viewer::welcome(&worker, &mut viewers, arrival);
+    }
+    loop {
+        tokio::select! {
+            ended = viewers.join_next() => match ended {
+                Some(ended) => worker.counters.viewer_ended(&ended),
+                None => break,
+            },
+            _ = tick.tick() => worker.tick(),
+        }
+    }
+    worker.log.borrow_mut().flush(&worker.counters);
+}
