@@ -127,7 +127,7 @@ fn writes_that_are_refused(
     }
 }
 
-/// Source: API operation CreateDistribution, which refuses this (InvalidArgument).
+/// Source: API operation `CreateDistribution`, which refuses this (`InvalidArgument`).
 fn writes_on_a_group(
     edge: &Edge,
     behavior: &Behavior,

@@ -5,7 +5,7 @@ mod distribution;
 mod forwarding;
 mod origin;
 mod table;
-mod variables;
+pub(crate) mod variables;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -50,7 +50,8 @@ pub(crate) fn walk(text: &str, file: &Path, problems: &mut Vec<Problem>) -> Opti
         problems.push(not_built_yet(&id.place, "choose a target by health"));
         // Whoever names the record is not to blame.
         origins.push(origin::stand_in(id));
-        table.ignore();
+        // Everything in it stays unread and unreported.
+        drop(table);
     }
     let distributions = top
         .named_tables("distribution", problems)

@@ -3,4 +3,6 @@
 mod cast;
 mod conformance;
 mod failover;
+mod routing;
+mod streaming;
 mod writes;

@@ -164,7 +164,7 @@ fn aliases(
     aliases
 }
 
-/// Source: API shape DistributionConfig, DefaultRootObject.
+/// Source: API shape `DistributionConfig`, `DefaultRootObject`.
 fn default_root_object(
     said: &written::Distribution,
     problems: &mut Vec<Problem>,

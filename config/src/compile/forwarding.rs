@@ -86,7 +86,7 @@ fn has_policy(said: &Behavior) -> bool {
     said.cache_policy.is_some() || said.origin_request_policy.is_some()
 }
 
-/// There are three ways to say what goes to the origin, and one of them is enough. Source: API shape CacheBehavior.
+/// There are three ways to say what goes to the origin, and one of them is enough. Source: API shape `CacheBehavior`.
 fn check_styles(said: &Behavior, problems: &mut Vec<Problem>) {
     let policy = said
         .cache_policy
@@ -113,7 +113,7 @@ fn check_styles(said: &Behavior, problems: &mut Vec<Problem>) {
     check_ttls(said, problems);
 }
 
-/// Source: API shape CacheBehavior, MinTTL, DefaultTTL, MaxTTL (InvalidTTLOrder).
+/// Source: API shape `CacheBehavior`, `MinTTL`, `DefaultTTL`, `MaxTTL` (`InvalidTTLOrder`).
 fn check_ttls(said: &Behavior, problems: &mut Vec<Problem>) {
     let ttls: Vec<&At<i64>> = [&said.min_ttl, &said.default_ttl, &said.max_ttl]
         .into_iter()
@@ -217,9 +217,22 @@ fn response_headers_policy(
 }
 
 fn unknown(said: &At<String>, kind: &str, instead: &str) -> Problem {
+    let is_id = said.value.len() == 36
+        && said
+            .value
+            .bytes()
+            .all(|byte| byte == b'-' || byte.is_ascii_hexdigit());
+    let id = if is_id && said.place.template.is_none() {
+        &said.value
+    } else {
+        "ID"
+    };
     said.place.warning(
         format!("is {}, a policy that is not known here", said.shown()),
-        format!("give it with --policy FILE, the output of `aws cloudfront get-{}-policy`; until then {instead}", kind.replace(' ', "-")),
+        format!(
+            "give it with --policy FILE, the output of `aws cloudfront get-{}-policy --id {id}`; until then {instead}",
+            kind.replace(' ', "-")
+        ),
     )
 }
 
@@ -340,7 +353,7 @@ fn except_or_all(names: impl Iterator<Item = String>) -> NameSelection {
     }
 }
 
-/// Source: API shape ForwardedValues; Developer Guide, "Request and response behavior for custom origins".
+/// Source: API shape `ForwardedValues`; Developer Guide, "Request and response behavior for custom origins".
 fn legacy(
     said: &ForwardedValues,
     defaults: &Defaults,

@@ -213,7 +213,7 @@ fn check_count(group: &written::OriginGroup, defaults: &Defaults, problems: &mut
     }
 }
 
-/// Source: API shape OriginGroup, SelectionCriteria.
+/// Source: API shape `OriginGroup`, `SelectionCriteria`.
 fn check_selection(group: &written::OriginGroup, problems: &mut Vec<Problem>) {
     let Some(said) = &group.selection_criteria else {
         return;
@@ -350,7 +350,7 @@ fn deadline(
     problems: &mut Vec<Problem>,
 ) -> Option<Duration> {
     const TICK: Duration = Duration::from_millis(1);
-    const AN_HOUR: Duration = Duration::from_secs(3_600);
+    const AN_HOUR: Duration = Duration::from_hours(1);
     group
         .deadline
         .as_ref()

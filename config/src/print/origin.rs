@@ -88,22 +88,21 @@ fn address(server: &Server, lines: &mut Lines) {
         OriginScheme::MatchViewer => None,
     };
     // The name may have a port of its own that is not connected to, where requests were sent elsewhere.
-    match scheme.filter(|_| is_mapped || insecure || url_says_all(server)) {
-        Some(scheme) => lines.field("url", quoted(&format!("{scheme}://{own_host}"))),
-        None => {
-            lines.field("domain_name", quoted(&server.domain_name));
-            lines.field(
-                "protocol_policy",
-                quoted(match server.scheme {
-                    OriginScheme::Http => "http-only",
-                    OriginScheme::Https => "https-only",
-                    OriginScheme::MatchViewer => "match-viewer",
-                }),
-            );
-            if !is_mapped {
-                lines.field("http_port", server.http.port);
-                lines.field("https_port", server.https.port);
-            }
+    if let Some(scheme) = scheme.filter(|_| is_mapped || insecure || url_says_all(server)) {
+        lines.field("url", quoted(&format!("{scheme}://{own_host}")));
+    } else {
+        lines.field("domain_name", quoted(&server.domain_name));
+        lines.field(
+            "protocol_policy",
+            quoted(match server.scheme {
+                OriginScheme::Http => "http-only",
+                OriginScheme::Https => "https-only",
+                OriginScheme::MatchViewer => "match-viewer",
+            }),
+        );
+        if !is_mapped {
+            lines.field("http_port", server.http.port);
+            lines.field("https_port", server.https.port);
         }
     }
     if is_mapped {

@@ -344,9 +344,6 @@ impl<'t> Table<'t> {
         rest
     }
 
-    /// Leaves everything in it unread and unreported.
-    pub(super) fn ignore(self) {}
-
     /// Reports every entry that nothing asked for.
     pub(super) fn finish(self, problems: &mut Vec<Problem>) {
         for entry in self.entries.iter().filter(|entry| !entry.taken) {

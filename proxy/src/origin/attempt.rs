@@ -121,7 +121,13 @@ async fn lease(
 }
 
 fn request(errand: &Errand<'_>, body: ViewerBody) -> Request<ViewerBody> {
-    let head = (errand.head)();
+    let mut head = (errand.head)();
+    // hyper says nothing about a body that is not there, and some applications wait for one (RFC 9110, section 8.6).
+    let expects_a_body = matches!(*errand.method, Method::POST | Method::PUT | Method::PATCH);
+    if body.is_empty() && expects_a_body {
+        let none = HeaderValue::from_static("0");
+        head.headers.insert(header::CONTENT_LENGTH, none);
+    }
     // Always from a new request: nothing of the viewer's version or target form may slip through.
     let mut request = Request::new(body);
     *request.method_mut() = errand.method.clone();
