@@ -2,11 +2,14 @@
 
 mod access_log;
 mod answers;
+mod architecture;
 mod bad_input;
 mod cast;
 mod failover;
 mod headers;
+mod last_page;
 mod limits;
+mod messages;
 mod reload;
 mod routing;
 mod streaming;
