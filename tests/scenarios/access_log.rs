@@ -9,6 +9,9 @@ use harness::{
     ms, origin, patiently, tiers, viewer,
 };
 
+/// Turns a good origin into a bad one.
+type MakesBad = fn(OriginBuilder) -> OriginBuilder;
+
 /// The names of the fields as the log's own second line has them.
 fn field_names(edge: &Edge) -> Vec<String> {
     let text = std::fs::read_to_string(edge.log_file()).expect("there is a log");
@@ -176,7 +179,7 @@ mod cloudfronts_format {
 
     #[tokio::test]
     async fn each_failure_of_an_origin_has_its_word() {
-        let cases: [(_, fn(OriginBuilder) -> OriginBuilder); 9] = [
+        let cases: [(_, MakesBad); 9] = [
             ("OriginConnectError", OriginBuilder::refuses),
             ("OriginConnectError", OriginBuilder::black_hole),
             ("OriginConnectError", OriginBuilder::bad_certificate),

@@ -193,6 +193,9 @@ mod by_status {
 mod by_failure {
     use super::*;
 
+    /// Turns a good origin into a bad one.
+    type MakesBad = fn(OriginBuilder) -> OriginBuilder;
+
     /// Every way in which an origin can fail before the head of its answer, and the word for it.
     fn bad_origins() -> Vec<(&'static str, OriginBuilder)> {
         let bad = || origin("primary");
@@ -257,7 +260,7 @@ mod by_failure {
     #[tokio::test]
     async fn a_failure_without_its_status_in_the_list_is_final_in_faithful_mode() {
         // The failure, a list that lacks its gate, and the status that the viewer gets.
-        let cases: [(_, fn(OriginBuilder) -> OriginBuilder, [u16; 3], u16); 11] = [
+        let cases: [(_, MakesBad, [u16; 3], u16); 11] = [
             ("refused", OriginBuilder::refuses, [500, 502, 504], 502),
             (
                 "black hole",

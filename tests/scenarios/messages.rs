@@ -1,7 +1,7 @@
 //! The ends of messages are right for every method, status and version; trailers and interim answers are what they
 //! should be.
 
-use harness::{Origin, Step, answer, gate, in_front_of, ms, origin, patiently, viewer};
+use harness::{Origin, Step, answer, in_front_of, ms, origin, patiently, viewer};
 
 mod ends_of_messages {
     use super::*;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use harness::{Origin, Step, answer, gate, in_front_of, ms, origin, patiently, tiers, viewer};
+use harness::{Step, gate, in_front_of, ms, origin, tiers, viewer};
 
 /// Far more than all the buffers between an origin and a viewer hold.
 const HUGE: u64 = 1 << 30;
