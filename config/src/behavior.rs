@@ -33,7 +33,7 @@ pub struct Behavior {
     pub write_error: WriteError,
 }
 
-/// ViewerProtocolPolicy.
+/// `ViewerProtocolPolicy`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ViewerProtocol {
     /// `allow-all`.
@@ -219,6 +219,10 @@ pub fn wildcard_matches(pattern: &[u8], text: &[u8]) -> bool {
 
 /// What of the viewer's request an origin is sent: the union of cache policy and origin request policy, or legacy
 /// `ForwardedValues`. Source: Developer Guide, "Control origin requests with a policy".
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one header that is sent or not, independent of the others"
+)]
 #[derive(Clone, Debug, PartialEq)]
 pub struct OriginRequest {
     /// Which viewer headers are passed on, apart from those that the edge makes or removes itself.
@@ -277,9 +281,9 @@ pub enum AcceptEncoding {
     Viewer,
     /// Reduced to what the cache policy enables and the viewer accepts: `br,gzip`, `br`, `gzip`, or absent.
     Normalised {
-        /// EnableAcceptEncodingGzip.
+        /// `EnableAcceptEncodingGzip`.
         gzip: bool,
-        /// EnableAcceptEncodingBrotli.
+        /// `EnableAcceptEncodingBrotli`.
         brotli: bool,
     },
     /// Not sent.
@@ -295,6 +299,24 @@ pub enum CloudFrontHeader {
     ViewerAddress,
     /// `CloudFront-Viewer-Http-Version`: `1.0`, `1.1`, `2.0`.
     ViewerHttpVersion,
+}
+
+impl CloudFrontHeader {
+    /// All that this edge makes.
+    pub const ALL: [Self; 3] = [
+        Self::ForwardedProto,
+        Self::ViewerAddress,
+        Self::ViewerHttpVersion,
+    ];
+
+    /// Its name, as AWS writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ForwardedProto => "CloudFront-Forwarded-Proto",
+            Self::ViewerAddress => "CloudFront-Viewer-Address",
+            Self::ViewerHttpVersion => "CloudFront-Viewer-Http-Version",
+        }
+    }
 }
 
 /// What of an origin's answer the viewer is sent.
@@ -323,7 +345,7 @@ pub struct ResponseHeadersPolicy {
     pub cors: Option<Cors>,
 }
 
-/// CorsConfig. Source: API shape `ResponseHeadersPolicyCorsConfig`.
+/// `CorsConfig`. Source: API shape `ResponseHeadersPolicyCorsConfig`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cors {
     /// Allowed origins as written: `*`, or a host with an optional scheme, `*.` label and port.

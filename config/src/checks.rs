@@ -61,29 +61,30 @@ fn behaviors_that_never_match(
     for (index, (behavior, said)) in all.iter().enumerate() {
         let wanted = behavior.for_methods.unwrap_or(MethodSet::ALL);
         let mut left = wanted;
-        let mut takers = Vec::new();
+        let mut earlier_paths = Vec::new();
         for (earlier, _) in &all[..index] {
             let takes = earlier.for_methods.unwrap_or(MethodSet::ALL);
             if !left.and(takes).is_empty() && covers::covers(&earlier.path, &behavior.path) {
                 left = left.without(takes);
-                takers.push(format!("{:?}", earlier.path.as_str()));
+                earlier_paths.push(format!("{:?}", earlier.path.as_str()));
             }
         }
         if !left.is_empty() {
             continue;
         }
-        let takers = takers.join(" and ");
+        let all_of_it = earlier_paths.join(" and ");
         problems.push(match &said.path {
             Some(path) => path.place.warning(
                 format!(
-                    "is {}, which never matches: {takers} before it takes all of it",
+                    "is {}, which never matches: {all_of_it} before it takes all of it",
                     path.shown()
                 ),
                 "the first behavior that matches wins; put the narrower one first",
             ),
-            None => said
-                .place
-                .note(format!("is never used: {takers} takes every request"), ""),
+            None => said.place.note(
+                format!("is never used: {all_of_it} takes every request"),
+                "",
+            ),
         });
     }
 }
@@ -126,7 +127,7 @@ fn writes_that_are_refused(
     }
 }
 
-/// Source: API operation CreateDistribution, which refuses this (InvalidArgument).
+/// Source: API operation `CreateDistribution`, which refuses this (`InvalidArgument`).
 fn writes_on_a_group(
     edge: &Edge,
     behavior: &Behavior,

@@ -45,13 +45,14 @@ pub(crate) fn compile(
         &mut targets,
         problems,
     );
+    let targets = targets.finish();
     let hosts = hosts::hosts(written, overrides, &distributions, problems);
 
     Edge {
         listen,
         access_log,
         origins,
-        targets: targets.finish(),
+        targets,
         distributions,
         hosts,
         mode,

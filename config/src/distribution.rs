@@ -36,7 +36,7 @@ pub struct CustomErrorResponse {
     pub error_code: StatusCode,
     /// The page, and the status it is delivered with; `None`: the entry only sets a caching time.
     pub page: Option<ErrorPage>,
-    /// ErrorCachingMinTTL in seconds; not used before there is a cache.
+    /// `ErrorCachingMinTTL` in seconds; not used before there is a cache.
     pub min_ttl_seconds: Option<u32>,
 }
 

@@ -20,6 +20,10 @@ pub struct Field {
     pub(crate) required: bool,
     /// Values that mean the same as leaving it out, apart from `""`, `false`, null, the empty list and the empty object.
     pub(crate) unset: &'static [&'static str],
+    /// The words it may hold; empty: any text.
+    pub(crate) words: &'static [&'static str],
+    /// Characters of a text, items of a list, or the number that CloudFront takes at most (these quotas can be raised).
+    pub(crate) most: Option<usize>,
     pub(crate) remark: Remark,
 }
 
@@ -70,7 +74,7 @@ pub(crate) enum Kind {
 /// What is said when a field that is not honoured is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Remark {
-    /// What its fate asks for: a warning if not yet, NOT ENFORCED if not enforced, else nothing.
+    /// What its fate asks for: a warning if not yet, NOT ENFORCED if not enforced; what is meaningless joins one note.
     ByFate,
     /// A note, because it might surprise.
     Note,
@@ -78,6 +82,8 @@ pub(crate) enum Remark {
     NoteFor(&'static [&'static str]),
     /// It joins the one note that says that nothing is cached.
     Caching,
+    /// What the fate asks for if something runs when a request comes in, where it may refuse one; else a warning.
+    ByEvent,
 }
 
 /// Every field that CloudFront has, in the order of its documents. Source: the API model's shapes.
@@ -111,6 +117,8 @@ impl Field {
             kind,
             required: false,
             unset: &[],
+            words: &[],
+            most: None,
             remark: Remark::ByFate,
         }
     }
@@ -124,6 +132,17 @@ impl Field {
 
     const fn unset(self, unset: &'static [&'static str]) -> Self {
         Self { unset, ..self }
+    }
+
+    const fn words(self, words: &'static [&'static str]) -> Self {
+        Self { words, ..self }
+    }
+
+    const fn most(self, most: usize) -> Self {
+        Self {
+            most: Some(most),
+            ..self
+        }
     }
 
     const fn remark(self, remark: Remark) -> Self {
@@ -161,7 +180,7 @@ const NO_SIGNATURES: &str = "signed URLs and cookies are not checked: everybody 
 const NO_GEO: &str = "viewers' countries are not known: every country is served";
 const NO_FUNCTIONS: &str = "functions are not run: a check or rewrite that one makes is missing here (many of them check credentials)";
 const NO_LAMBDA: &str = "Lambda@Edge is not run: a check or rewrite that one makes is missing here (many of them check credentials)";
-const NO_SIGNING: &str = "requests to the bucket are not signed: it answers 403 unless it is public, or --map leads elsewhere";
+const NO_SIGNING: &str = "requests to the origin are not signed: a bucket answers 403 unless it is public, or --map leads elsewhere";
 const NO_GRPC: &str = "gRPC needs HTTP/2, which this version does not speak";
 const NO_ORIGIN_MTLS: &str = "no client certificate is shown to the origin";
 const ONE_SITE: &str = "a further cache layer inside AWS; here the edge asks the origin itself";
@@ -177,13 +196,14 @@ const GENERAL: &[Field] = &[
         "Aliases",
         Texts,
         "hosts that lead to this distribution, beside its own DomainName",
-    ),
+    )
+    .most(100),
     honoured(
         "DefaultRootObject",
         Text,
         "what a request for exactly / asks for",
     ),
-    meaningless("Comment", Text, "a remark of yours"),
+    meaningless("Comment", Text, "a remark of yours").most(128),
     honoured("Enabled", Flag, "false: every request is answered 403").required(),
     honoured("Logging", Object, "the access log"),
     meaningless("Logging.Enabled", Flag, LOG_FILES).remark(Remark::Note),
@@ -194,7 +214,9 @@ const GENERAL: &[Field] = &[
     ),
     meaningless("Logging.Bucket", Text, LOG_FILES),
     meaningless("Logging.Prefix", Text, LOG_FILES),
-    meaningless("PriceClass", Text, "chooses among edge locations of AWS"),
+    meaningless("PriceClass", Text, "chooses among edge locations of AWS")
+        .unset(&["PriceClass_All", "None"])
+        .words(&["PriceClass_100", "PriceClass_200", "PriceClass_All", "None"]),
     not_yet("ViewerCertificate", Object, NO_TLS),
     meaningless(
         "ViewerCertificate.CloudFrontDefaultCertificate",
@@ -204,8 +226,22 @@ const GENERAL: &[Field] = &[
     not_yet("ViewerCertificate.ACMCertificateArn", Text, NO_TLS),
     not_yet("ViewerCertificate.IAMCertificateId", Text, NO_TLS),
     // "vip" is what AWS prints beside its default certificate.
-    not_yet("ViewerCertificate.SSLSupportMethod", Text, NO_TLS).unset(&["vip"]),
-    not_yet("ViewerCertificate.MinimumProtocolVersion", Text, NO_TLS).unset(&["TLSv1"]),
+    not_yet("ViewerCertificate.SSLSupportMethod", Text, NO_TLS)
+        .words(&["sni-only", "vip", "static-ip"])
+        .unset(&["vip"]),
+    not_yet("ViewerCertificate.MinimumProtocolVersion", Text, NO_TLS)
+        .words(&[
+            "SSLv3",
+            "TLSv1",
+            "TLSv1_2016",
+            "TLSv1.1_2016",
+            "TLSv1.2_2018",
+            "TLSv1.2_2019",
+            "TLSv1.2_2021",
+            "TLSv1.2_2025",
+            "TLSv1.3_2025",
+        ])
+        .unset(&["TLSv1"]),
     meaningless(
         "ViewerCertificate.Certificate",
         Text,
@@ -215,12 +251,23 @@ const GENERAL: &[Field] = &[
         "ViewerCertificate.CertificateSource",
         Text,
         "an outdated echo of the certificate's source",
-    ),
+    )
+    .words(&["cloudfront", "iam", "acm"]),
     not_yet(
         "HttpVersion",
         Text,
         "viewers are served HTTP/1.1 in this version",
     )
+    .words(&[
+        "http1.1",
+        "http2",
+        "http3",
+        "http2and3",
+        "HTTP1.1",
+        "HTTP2",
+        "HTTP3",
+        "HTTP2and3",
+    ])
     .unset(&["http1.1", "HTTP1.1"])
     .remark(Remark::NoteFor(&["http2", "HTTP2"])),
     meaningless(
@@ -267,7 +314,9 @@ const GENERAL: &[Field] = &[
         Flag,
         NO_TENANTS,
     ),
-    not_yet("ConnectionMode", Text, NO_TENANTS).unset(&["direct"]),
+    not_yet("ConnectionMode", Text, NO_TENANTS)
+        .words(&["direct", "tenant-only"])
+        .unset(&["direct"]),
     not_yet(
         "CacheTagConfig",
         Object,
@@ -281,7 +330,7 @@ const GENERAL: &[Field] = &[
 ];
 
 const ORIGINS: &[Field] = &[
-    honoured("Origins", Objects, "where answers come from").required(),
+    honoured("Origins", Objects, "where answers come from").most(100).required(),
     honoured("Origins.Items[].Id", Text, "what behaviors and groups call it").required(),
     honoured(
         "Origins.Items[].DomainName",
@@ -290,25 +339,26 @@ const ORIGINS: &[Field] = &[
     )
     .required(),
     honoured("Origins.Items[].OriginPath", Text, "put in front of every request path"),
-    honoured("Origins.Items[].CustomHeaders", Objects, "sent with every request to this origin"),
-    honoured("Origins.Items[].CustomHeaders.Items[].HeaderName", Text, "the header's name").required(),
+    honoured("Origins.Items[].CustomHeaders", Objects, "sent with every request to this origin").most(10),
+    honoured("Origins.Items[].CustomHeaders.Items[].HeaderName", Text, "the header's name").most(256).required(),
     honoured(
         "Origins.Items[].CustomHeaders.Items[].HeaderValue",
         Text,
         "its value, in place of a viewer's header of that name",
-    )
+    ).most(1_783)
     .required(),
     honoured(
         "Origins.Items[].S3OriginConfig",
         Object,
-        "an S3 bucket: reached over HTTPS, always by its own Host",
+        "an S3 bucket: reached by the viewer's scheme, always by its own Host",
     ),
     not_yet("Origins.Items[].S3OriginConfig.OriginAccessIdentity", Text, NO_SIGNING),
     honoured(
         "Origins.Items[].S3OriginConfig.OriginReadTimeout",
         Number,
         "seconds to the first byte and between any two, 30 unless given",
-    ),
+    )
+    .most(120),
     honoured("Origins.Items[].CustomOriginConfig", Object, "any HTTP server"),
     honoured("Origins.Items[].CustomOriginConfig.HTTPPort", Number, "the port for http").required(),
     honoured("Origins.Items[].CustomOriginConfig.HTTPSPort", Number, "the port for https").required(),
@@ -327,12 +377,14 @@ const ORIGINS: &[Field] = &[
         "Origins.Items[].CustomOriginConfig.OriginReadTimeout",
         Number,
         "seconds to the first byte and between any two, 30 unless given",
-    ),
+    )
+    .most(120),
     honoured(
         "Origins.Items[].CustomOriginConfig.OriginKeepaliveTimeout",
         Number,
         "seconds that an idle connection is kept, 5 unless given",
-    ),
+    )
+    .most(120),
     honoured("Origins.Items[].CustomOriginConfig.IpAddressType", Text, "ipv4, ipv6 or dualstack"),
     not_yet("Origins.Items[].CustomOriginConfig.OriginMtlsConfig", Object, NO_ORIGIN_MTLS),
     not_yet(
@@ -353,12 +405,14 @@ const ORIGINS: &[Field] = &[
         "Origins.Items[].VpcOriginConfig.OriginReadTimeout",
         Number,
         "seconds to the first byte and between any two, 30 unless given",
-    ),
+    )
+    .most(120),
     honoured(
         "Origins.Items[].VpcOriginConfig.OriginKeepaliveTimeout",
         Number,
         "seconds that an idle connection is kept, 5 unless given",
-    ),
+    )
+    .most(120),
     honoured("Origins.Items[].ConnectionAttempts", Number, "tries to connect, the first included, 3 unless given"),
     honoured("Origins.Items[].ConnectionTimeout", Number, "seconds for each try to connect, 10 unless given"),
     honoured(
@@ -373,7 +427,7 @@ const ORIGINS: &[Field] = &[
 ];
 
 const GROUPS: &[Field] = &[
-    honoured("OriginGroups", Objects, "pairs of origins, the second of which is asked when the first fails"),
+    honoured("OriginGroups", Objects, "pairs of origins, the second of which is asked when the first fails").most(10),
     honoured("OriginGroups.Items[].Id", Text, "what behaviors call it").required(),
     honoured("OriginGroups.Items[].FailoverCriteria", Object, "when the second is asked").required(),
     honoured(
@@ -388,7 +442,7 @@ const GROUPS: &[Field] = &[
         "OriginGroups.Items[].SelectionCriteria",
         Text,
         "the first member is always asked first, as with \"default\"",
-    )
+    ).words(&["default", "media-quality-based"])
     .unset(&["default"]),
 ];
 
@@ -400,7 +454,7 @@ macro_rules! behavior_fields {
             honoured(concat!($at, ".TargetOriginId"), Text, "the origin or group that answers").required(),
             not_enforced(concat!($at, ".TrustedSigners"), Texts, NO_SIGNATURES),
             not_enforced(concat!($at, ".TrustedSigners.Enabled"), Flag, NO_SIGNATURES),
-            not_enforced(concat!($at, ".TrustedKeyGroups"), Texts, NO_SIGNATURES),
+            not_enforced(concat!($at, ".TrustedKeyGroups"), Texts, NO_SIGNATURES).most(4),
             not_enforced(concat!($at, ".TrustedKeyGroups.Enabled"), Flag, NO_SIGNATURES),
             honoured(
                 concat!($at, ".ViewerProtocolPolicy"),
@@ -416,14 +470,14 @@ macro_rules! behavior_fields {
             ),
             meaningless(concat!($at, ".SmoothStreaming"), Flag, "a media format; files of it are passed on like any other"),
             not_yet(concat!($at, ".Compress"), Flag, "answers are passed on as the origin sent them, uncompressed"),
-            not_yet(concat!($at, ".LambdaFunctionAssociations"), Objects, NO_LAMBDA),
-            not_yet(concat!($at, ".LambdaFunctionAssociations.Items[].LambdaFunctionARN"), Text, NO_LAMBDA),
-            not_yet(concat!($at, ".LambdaFunctionAssociations.Items[].EventType"), Text, NO_LAMBDA),
-            not_yet(concat!($at, ".LambdaFunctionAssociations.Items[].IncludeBody"), Flag, NO_LAMBDA),
-            not_yet(concat!($at, ".FunctionAssociations"), Objects, NO_FUNCTIONS),
-            not_yet(concat!($at, ".FunctionAssociations.Items[].FunctionARN"), Text, NO_FUNCTIONS),
-            not_yet(concat!($at, ".FunctionAssociations.Items[].EventType"), Text, NO_FUNCTIONS),
-            not_yet(concat!($at, ".FieldLevelEncryptionId"), Text, NO_FLE),
+            not_enforced(concat!($at, ".LambdaFunctionAssociations"), Objects, NO_LAMBDA).most(4).remark(Remark::ByEvent),
+            not_enforced(concat!($at, ".LambdaFunctionAssociations.Items[].LambdaFunctionARN"), Text, NO_LAMBDA),
+            not_enforced(concat!($at, ".LambdaFunctionAssociations.Items[].EventType"), Text, NO_LAMBDA).words(&["viewer-request", "viewer-response", "origin-request", "origin-response"]),
+            not_enforced(concat!($at, ".LambdaFunctionAssociations.Items[].IncludeBody"), Flag, NO_LAMBDA),
+            not_enforced(concat!($at, ".FunctionAssociations"), Objects, NO_FUNCTIONS).most(2).remark(Remark::ByEvent),
+            not_enforced(concat!($at, ".FunctionAssociations.Items[].FunctionARN"), Text, NO_FUNCTIONS),
+            not_enforced(concat!($at, ".FunctionAssociations.Items[].EventType"), Text, NO_FUNCTIONS).words(&["viewer-request", "viewer-response"]),
+            not_enforced(concat!($at, ".FieldLevelEncryptionId"), Text, NO_FLE),
             not_yet(
                 concat!($at, ".RealtimeLogConfigArn"),
                 Text,
@@ -445,15 +499,15 @@ macro_rules! behavior_fields {
                 "whether the query string is sent to the origin",
             )
             .required(),
-            not_yet(concat!($at, ".ForwardedValues.QueryStringCacheKeys"), Texts, CACHING).remark(Remark::Caching),
+            not_yet(concat!($at, ".ForwardedValues.QueryStringCacheKeys"), Texts, CACHING).most(10).remark(Remark::Caching),
             honoured(concat!($at, ".ForwardedValues.Cookies"), Object, "which cookies are sent to the origin").required(),
-            honoured(concat!($at, ".ForwardedValues.Cookies.Forward"), Text, "none, whitelist or all").required(),
+            honoured(concat!($at, ".ForwardedValues.Cookies.Forward"), Text, "none, whitelist or all").words(&["none", "whitelist", "all"]).required(),
             honoured(
                 concat!($at, ".ForwardedValues.Cookies.WhitelistedNames"),
                 Texts,
                 "the cookies that are sent, by name; may hold * and ?",
-            ),
-            honoured(concat!($at, ".ForwardedValues.Headers"), Texts, "headers that are sent to the origin as well; * is all"),
+            ).most(10),
+            honoured(concat!($at, ".ForwardedValues.Headers"), Texts, "headers that are sent to the origin as well; * is all").most(10),
             not_yet(concat!($at, ".MinTTL"), Number, CACHING).remark(Remark::Caching),
             not_yet(concat!($at, ".DefaultTTL"), Number, CACHING).remark(Remark::Caching),
             not_yet(concat!($at, ".MaxTTL"), Number, CACHING).remark(Remark::Caching),
@@ -475,7 +529,9 @@ const BEHAVIORS: Field = honoured(
     "CacheBehaviors",
     Objects,
     "in order: the first whose pattern matches takes the request",
-);
+)
+// With the default behavior these are 75.
+.most(74);
 
 const BEHAVIOR: &[Field] = behavior_fields!(
     "CacheBehaviors.Items[]",
@@ -521,14 +577,18 @@ const ERROR_RESPONSES: &[Field] = &[
 const PROTECTION: &[Field] = &[
     not_enforced("Restrictions", Object, NO_GEO),
     not_enforced("Restrictions.GeoRestriction", Texts, NO_GEO),
-    not_enforced("Restrictions.GeoRestriction.RestrictionType", Text, NO_GEO).unset(&["none"]),
+    not_enforced("Restrictions.GeoRestriction.RestrictionType", Text, NO_GEO)
+        .words(&["none", "blacklist", "whitelist"])
+        .unset(&["none"]),
     not_enforced(
         "WebACLId",
         Text,
         "WAF rules are not applied: every request is served",
     ),
     not_enforced("ViewerMtlsConfig", Object, NO_CLIENT_CERTIFICATES),
-    not_enforced("ViewerMtlsConfig.Mode", Text, NO_CLIENT_CERTIFICATES).unset(&["off"]),
+    not_enforced("ViewerMtlsConfig.Mode", Text, NO_CLIENT_CERTIFICATES)
+        .words(&["required", "optional", "passthrough", "off"])
+        .unset(&["off"]),
     not_enforced(
         "ViewerMtlsConfig.TrustStoreConfig",
         Object,
@@ -563,7 +623,7 @@ const PROTECTION: &[Field] = &[
 
 const CACHE_POLICY: &[Field] = &[
     honoured("CachePolicyConfig.Name", Text, "behaviors of tideover.toml may name it by this").required(),
-    meaningless("CachePolicyConfig.Comment", Text, "a remark of yours"),
+    meaningless("CachePolicyConfig.Comment", Text, "a remark of yours").most(128),
     not_yet("CachePolicyConfig.MinTTL", Number, CACHING).required().remark(Remark::Caching),
     not_yet("CachePolicyConfig.DefaultTTL", Number, CACHING).remark(Remark::Caching),
     not_yet("CachePolicyConfig.MaxTTL", Number, CACHING).remark(Remark::Caching),
@@ -593,13 +653,13 @@ const CACHE_POLICY: &[Field] = &[
         "CachePolicyConfig.ParametersInCacheKeyAndForwardedToOrigin.HeadersConfig.HeaderBehavior",
         Text,
         "none or whitelist",
-    )
+    ).words(&["none", "whitelist"])
     .required(),
     honoured(
         "CachePolicyConfig.ParametersInCacheKeyAndForwardedToOrigin.HeadersConfig.Headers",
         Texts,
         "their names",
-    ),
+    ).most(10),
     honoured(
         "CachePolicyConfig.ParametersInCacheKeyAndForwardedToOrigin.CookiesConfig",
         Object,
@@ -610,13 +670,13 @@ const CACHE_POLICY: &[Field] = &[
         "CachePolicyConfig.ParametersInCacheKeyAndForwardedToOrigin.CookiesConfig.CookieBehavior",
         Text,
         "none, whitelist, allExcept or all",
-    )
+    ).words(&["none", "whitelist", "allExcept", "all"])
     .required(),
     honoured(
         "CachePolicyConfig.ParametersInCacheKeyAndForwardedToOrigin.CookiesConfig.Cookies",
         Texts,
         "their names",
-    ),
+    ).most(10),
     honoured(
         "CachePolicyConfig.ParametersInCacheKeyAndForwardedToOrigin.QueryStringsConfig",
         Object,
@@ -627,13 +687,13 @@ const CACHE_POLICY: &[Field] = &[
         "CachePolicyConfig.ParametersInCacheKeyAndForwardedToOrigin.QueryStringsConfig.QueryStringBehavior",
         Text,
         "none, whitelist, allExcept or all",
-    )
+    ).words(&["none", "whitelist", "allExcept", "all"])
     .required(),
     honoured(
         "CachePolicyConfig.ParametersInCacheKeyAndForwardedToOrigin.QueryStringsConfig.QueryStrings",
         Texts,
         "their names",
-    ),
+    ).most(10),
 ];
 
 const ORIGIN_REQUEST_POLICY: &[Field] = &[
@@ -647,7 +707,8 @@ const ORIGIN_REQUEST_POLICY: &[Field] = &[
         "OriginRequestPolicyConfig.Comment",
         Text,
         "a remark of yours",
-    ),
+    )
+    .most(128),
     honoured(
         "OriginRequestPolicyConfig.HeadersConfig",
         Object,
@@ -659,12 +720,20 @@ const ORIGIN_REQUEST_POLICY: &[Field] = &[
         Text,
         "none, whitelist, allViewer, allViewerAndWhitelistCloudFront or allExcept",
     )
+    .words(&[
+        "none",
+        "whitelist",
+        "allViewer",
+        "allViewerAndWhitelistCloudFront",
+        "allExcept",
+    ])
     .required(),
     honoured(
         "OriginRequestPolicyConfig.HeadersConfig.Headers",
         Texts,
         "their names",
-    ),
+    )
+    .most(10),
     honoured(
         "OriginRequestPolicyConfig.CookiesConfig",
         Object,
@@ -676,12 +745,14 @@ const ORIGIN_REQUEST_POLICY: &[Field] = &[
         Text,
         "none, whitelist, allExcept or all",
     )
+    .words(&["none", "whitelist", "allExcept", "all"])
     .required(),
     honoured(
         "OriginRequestPolicyConfig.CookiesConfig.Cookies",
         Texts,
         "their names",
-    ),
+    )
+    .most(10),
     honoured(
         "OriginRequestPolicyConfig.QueryStringsConfig",
         Object,
@@ -693,19 +764,21 @@ const ORIGIN_REQUEST_POLICY: &[Field] = &[
         Text,
         "none, whitelist, allExcept or all",
     )
+    .words(&["none", "whitelist", "allExcept", "all"])
     .required(),
     honoured(
         "OriginRequestPolicyConfig.QueryStringsConfig.QueryStrings",
         Texts,
         "their names",
-    ),
+    )
+    .most(10),
 ];
 
 const NO_SERVER_TIMING: &str = "no Server-Timing header is added";
 
 const RESPONSE_HEADERS_POLICY: &[Field] = &[
     honoured("ResponseHeadersPolicyConfig.Name", Text, "behaviors of tideover.toml may name it by this").required(),
-    meaningless("ResponseHeadersPolicyConfig.Comment", Text, "a remark of yours"),
+    meaningless("ResponseHeadersPolicyConfig.Comment", Text, "a remark of yours").most(128),
     honoured("ResponseHeadersPolicyConfig.CorsConfig", Object, "how CORS requests are answered"),
     honoured(
         "ResponseHeadersPolicyConfig.CorsConfig.AccessControlAllowOrigins",
@@ -718,13 +791,13 @@ const RESPONSE_HEADERS_POLICY: &[Field] = &[
         Texts,
         "Access-Control-Allow-Headers of preflights",
     )
-    .required(),
+    ,
     honoured(
         "ResponseHeadersPolicyConfig.CorsConfig.AccessControlAllowMethods",
         Texts,
         "Access-Control-Allow-Methods of preflights; ALL is the seven",
-    )
-    .required(),
+    ).words(&["GET", "DELETE", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "ALL"])
+    ,
     honoured(
         "ResponseHeadersPolicyConfig.CorsConfig.AccessControlAllowCredentials",
         Flag,
@@ -774,7 +847,7 @@ const RESPONSE_HEADERS_POLICY: &[Field] = &[
         "ResponseHeadersPolicyConfig.SecurityHeadersConfig.FrameOptions.FrameOption",
         Text,
         "DENY or SAMEORIGIN",
-    )
+    ).words(&["DENY", "SAMEORIGIN"])
     .required(),
     honoured("ResponseHeadersPolicyConfig.SecurityHeadersConfig.ReferrerPolicy", Object, "Referrer-Policy"),
     honoured(
@@ -787,7 +860,7 @@ const RESPONSE_HEADERS_POLICY: &[Field] = &[
         "ResponseHeadersPolicyConfig.SecurityHeadersConfig.ReferrerPolicy.ReferrerPolicy",
         Text,
         "one of the eight values",
-    )
+    ).words(&["no-referrer", "no-referrer-when-downgrade", "origin", "origin-when-cross-origin", "same-origin", "strict-origin", "strict-origin-when-cross-origin", "unsafe-url"])
     .required(),
     honoured(
         "ResponseHeadersPolicyConfig.SecurityHeadersConfig.ContentSecurityPolicy",
@@ -804,7 +877,7 @@ const RESPONSE_HEADERS_POLICY: &[Field] = &[
         "ResponseHeadersPolicyConfig.SecurityHeadersConfig.ContentSecurityPolicy.ContentSecurityPolicy",
         Text,
         "the header's value",
-    )
+    ).most(1_783)
     .required(),
     honoured(
         "ResponseHeadersPolicyConfig.SecurityHeadersConfig.ContentTypeOptions",
@@ -855,7 +928,7 @@ const RESPONSE_HEADERS_POLICY: &[Field] = &[
         Decimal,
         NO_SERVER_TIMING,
     ),
-    honoured("ResponseHeadersPolicyConfig.CustomHeadersConfig", Objects, "headers that are set"),
+    honoured("ResponseHeadersPolicyConfig.CustomHeadersConfig", Objects, "headers that are set").most(10),
     honoured("ResponseHeadersPolicyConfig.CustomHeadersConfig.Items[].Header", Text, "the name").required(),
     honoured("ResponseHeadersPolicyConfig.CustomHeadersConfig.Items[].Value", Text, "the value, may be empty").required(),
     honoured(
@@ -864,6 +937,6 @@ const RESPONSE_HEADERS_POLICY: &[Field] = &[
         "true: in place of the origin's",
     )
     .required(),
-    honoured("ResponseHeadersPolicyConfig.RemoveHeadersConfig", Objects, "headers of the origin that are removed"),
+    honoured("ResponseHeadersPolicyConfig.RemoveHeadersConfig", Objects, "headers of the origin that are removed").most(10),
     honoured("ResponseHeadersPolicyConfig.RemoveHeadersConfig.Items[].Header", Text, "the name").required(),
 ];

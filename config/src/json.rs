@@ -138,6 +138,9 @@ pub(crate) fn read(text: &str) -> Result<Node, SyntaxError> {
     reader.skip_space();
     match reader.peek() {
         None => Ok(root),
+        Some(b'{') => Err(reader.error(
+            "write nothing after the end of the first value; several make one list: [ {…}, {…} ]",
+        )),
         Some(_) => Err(reader.error("write nothing after the end of the first value")),
     }
 }

@@ -19,6 +19,8 @@ mod fields;
 mod json;
 pub mod listener;
 pub mod origin;
+mod policies;
+mod print;
 mod problem;
 mod spelling;
 mod toml;
@@ -40,11 +42,12 @@ pub use origin::{
     Member, Origin, OriginId, OriginKind, OriginScheme, OriginTls, Page, Server, StatusSet, Target,
     TargetId, Timers, Trust,
 };
+pub use print::to_toml;
 pub use problem::{Problem, Problems, Severity};
 
 use std::path::{Path, PathBuf};
 
-use written::Written;
+use written::{Notation, Written};
 
 /// Reads and compiles the config at `path` (`-` is standard input): `tideover.toml`, or CloudFront JSON bare or as
 /// printed by `aws cloudfront get-distribution[-config]`; told apart by content.
@@ -62,7 +65,12 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, Problems> {
             line: 0,
             field: "this file".to_owned(),
             found: format!("cannot be read: {error}"),
-            instead: String::new(),
+            // Windows PowerShell writes UTF-16 by `>`.
+            instead: if error.kind() == std::io::ErrorKind::InvalidData {
+                "save it as UTF-8; in PowerShell: … | Out-File -Encoding utf8 FILE".to_owned()
+            } else {
+                String::new()
+            },
         }])),
     }
 }
@@ -70,11 +78,20 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, Problems> {
 /// Compiles `text` as if it had been read from `path`: for tests, and for callers that have the text at hand.
 pub fn load_text(path: &Path, text: &str, overrides: &Overrides) -> Result<Loaded, Problems> {
     let mut problems = Vec::new();
-    let written = if cloudfront::looks_like_json(text) {
-        cloudfront::walk(text, path, &mut problems)
+    let policies = policies::read(&overrides.policies, &mut problems);
+    let mut written = if cloudfront::looks_like_json(text) {
+        cloudfront::walk(text, path, &policies, &mut problems)
     } else {
-        toml::walk(text, path, &mut problems)
+        let mut as_toml = Vec::new();
+        let written = toml::walk(text, path, &mut as_toml);
+        let other = cloudfront::recognise_other(text, path).filter(|_| written.is_none());
+        // What is wrong with a text as TOML helps nobody if it was never meant as TOML.
+        problems.extend(other.map_or(as_toml, |other| vec![other]));
+        written
     };
+    if let Some(written) = &mut written {
+        written.policies = policies;
+    }
     finish(written, overrides, problems)
 }
 
@@ -90,10 +107,18 @@ fn finish(
     overrides: &Overrides,
     mut problems: Vec<Problem>,
 ) -> Result<Loaded, Problems> {
+    let is_cloudfronts = written
+        .as_ref()
+        .is_some_and(|written| written.notation == Notation::CloudFront);
     let edge = written.map(|written| {
         let mut found = Vec::new();
         let edge = compile::compile(&written, overrides, &mut found);
         checks::check(&edge, &written, &mut found);
+        if is_cloudfronts {
+            found
+                .iter_mut()
+                .for_each(cloudfront::name_as_cloudfront_does);
+        }
         // What is wrong with how a value is written hides what is wrong with what it says, or that it is missing.
         let told: Vec<(PathBuf, String)> = problems
             .iter()
@@ -112,6 +137,10 @@ fn finish(
             .cmp(&(a.severity, &b.file, b.line))
             .then_with(|| a.field.cmp(&b.field))
     });
+    if is_cloudfronts {
+        // A behavior of CloudFront spells out every field, so what is said of one is said of most.
+        problems = problem::told_once(problems);
+    }
     match edge {
         Some(edge)
             if problems
@@ -124,34 +153,5 @@ fn finish(
             })
         }
         Some(_) | None => Err(Problems(problems)),
-    }
-}
-
-/// Stands where managed and own policies come in with the CloudFront notation.
-mod policies {
-    use crate::written::{CachePolicy, OriginRequestPolicy, Policies, ResponseHeadersPolicy};
-
-    pub(crate) fn cache_policy(own: &Policies, named: &str) -> Option<CachePolicy> {
-        let mut own = own.cache.iter();
-        own.find(|policy| policy.id == named || policy.name == named)
-            .cloned()
-    }
-
-    pub(crate) fn origin_request_policy(
-        own: &Policies,
-        named: &str,
-    ) -> Option<OriginRequestPolicy> {
-        let mut own = own.origin_request.iter();
-        own.find(|policy| policy.id == named || policy.name == named)
-            .cloned()
-    }
-
-    pub(crate) fn response_headers_policy(
-        own: &Policies,
-        named: &str,
-    ) -> Option<ResponseHeadersPolicy> {
-        let mut own = own.response_headers.iter();
-        own.find(|policy| policy.id == named || policy.name == named)
-            .cloned()
     }
 }

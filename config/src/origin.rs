@@ -83,7 +83,7 @@ pub enum HostHeader {
     Named(HeaderValue),
 }
 
-/// OriginProtocolPolicy. Source: API shape `CustomOriginConfig`.
+/// `OriginProtocolPolicy`. Source: API shape `CustomOriginConfig`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OriginScheme {
     /// `http-only`.
@@ -94,7 +94,7 @@ pub enum OriginScheme {
     MatchViewer,
 }
 
-/// IpAddressType. Source: API shape `CustomOriginConfig`.
+/// `IpAddressType`. Source: API shape `CustomOriginConfig`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AddressFamily {
     /// IPv4 only: CloudFront's default.
@@ -153,7 +153,7 @@ pub struct Timers {
 pub struct ConnectionAttempts(u8);
 
 impl ConnectionAttempts {
-    /// `None` unless `tries` is 1, 2 or 3 (API shape `Origin`, ConnectionAttempts).
+    /// `None` unless `tries` is 1, 2 or 3 (API shape `Origin`, `ConnectionAttempts`).
     pub fn new(tries: u8) -> Option<Self> {
         (1..=3).contains(&tries).then_some(Self(tries))
     }

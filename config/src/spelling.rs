@@ -23,8 +23,8 @@ fn edits(from: &str, to: &str) -> usize {
     for (i, row) in rows.iter_mut().enumerate() {
         row[0] = i;
     }
-    for j in 0..=to.len() {
-        rows[0][j] = j;
+    for (j, edits) in rows[0].iter_mut().enumerate() {
+        *edits = j;
     }
     for i in 1..=from.len() {
         for j in 1..=to.len() {

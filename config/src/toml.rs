@@ -2,9 +2,10 @@
 //! spelling; what CloudFront cannot say has plain words of our own.
 
 mod distribution;
+mod forwarding;
 mod origin;
 mod table;
-mod variables;
+pub(crate) mod variables;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,8 +15,6 @@ use ::toml::de::DeTable;
 use crate::problem::Problem;
 use crate::written::{AccessLog, Listen, Notation, Place, Policies, Written};
 use table::{Source, Table};
-
-pub(crate) use table::key;
 
 /// Walks `text`. `None` if it is not TOML at all; other problems leave out the value that has them.
 pub(crate) fn walk(text: &str, file: &Path, problems: &mut Vec<Problem>) -> Option<Written> {
@@ -51,7 +50,8 @@ pub(crate) fn walk(text: &str, file: &Path, problems: &mut Vec<Problem>) -> Opti
         problems.push(not_built_yet(&id.place, "choose a target by health"));
         // Whoever names the record is not to blame.
         origins.push(origin::stand_in(id));
-        table.ignore();
+        // Everything in it stays unread and unreported.
+        drop(table);
     }
     let distributions = top
         .named_tables("distribution", problems)

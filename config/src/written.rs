@@ -139,6 +139,10 @@ pub(crate) enum Span {
     Seconds(i64),
 }
 
+#[expect(
+    clippy::struct_field_names,
+    reason = "OriginPath is the field's own word"
+)]
 #[derive(Clone, Debug)]
 pub(crate) struct Origin {
     pub id: At<String>,
@@ -146,7 +150,7 @@ pub(crate) struct Origin {
     pub url: Option<At<String>>,
     /// Beyond: `host:port` that is connected to in place of what `url` names; the name stays for `Host` and certificates.
     pub connect_to: Option<At<String>>,
-    /// CloudFront: DomainName, ports, OriginProtocolPolicy.
+    /// CloudFront: DomainName, ports, `OriginProtocolPolicy`.
     pub domain_name: Option<At<String>>,
     pub http_port: Option<At<i64>>,
     pub https_port: Option<At<i64>>,
@@ -165,7 +169,7 @@ pub(crate) struct Origin {
     pub max_connections: Option<At<i64>>,
     /// `ipv4`, `ipv6`, `dualstack`.
     pub address_family: Option<At<String>>,
-    /// OriginSslProtocols; TOML has none.
+    /// `OriginSslProtocols`; TOML has none.
     pub ssl_protocols: Option<Vec<At<String>>>,
     pub tls_server_name: Option<At<String>>,
     pub tls_ca: Option<At<String>>,
@@ -221,7 +225,7 @@ pub(crate) struct OriginGroup {
     pub members_place: Place,
     pub fail_over_on: Vec<At<i64>>,
     pub fail_over_on_place: Place,
-    /// Beyond: connection failures and timeouts fall through `"always"` or only by `"status"` gates (spec of the mode if absent).
+    /// Beyond: connection failures and timeouts fall through `"always"` or only by `"status"` gates (as the mode has it if absent).
     pub on_failure: Option<At<String>>,
     /// Beyond: statuses that are soft; absent: 403 and 404 where the mode has soft ones.
     pub soft: Option<Vec<At<i64>>>,
@@ -337,7 +341,7 @@ pub(crate) struct Policies {
     pub response_headers: Vec<ResponseHeadersPolicy>,
 }
 
-/// CachePolicyConfig: managed ones are built in the same shape.
+/// `CachePolicyConfig`: managed ones are built in the same shape.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct CachePolicy {
     pub id: String,
@@ -354,7 +358,7 @@ pub(crate) struct CachePolicy {
     pub query: (String, Vec<String>),
 }
 
-/// OriginRequestPolicyConfig.
+/// `OriginRequestPolicyConfig`.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct OriginRequestPolicy {
     pub id: String,
@@ -365,7 +369,7 @@ pub(crate) struct OriginRequestPolicy {
     pub query: (String, Vec<String>),
 }
 
-/// ResponseHeadersPolicyConfig: already in its compiled form, because every value is a header.
+/// `ResponseHeadersPolicyConfig`: already in its compiled form, because every value is a header.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ResponseHeadersPolicy {
     pub id: String,

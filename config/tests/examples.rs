@@ -38,8 +38,14 @@ fn petclinic_falls_through_three_tiers_and_sends_writes_to_the_vm() {
     let edge = loaded.edge;
 
     assert_eq!(edge.mode, Mode::Resilient);
-    assert_eq!(edge.listen.http, ["127.0.0.1:8000".parse().unwrap()]);
-    assert_eq!(edge.listen.admin, Some("127.0.0.1:9901".parse().unwrap()));
+    assert_eq!(
+        edge.listen.http,
+        ["127.0.0.1:8000".parse().expect("an address")]
+    );
+    assert_eq!(
+        edge.listen.admin,
+        Some("127.0.0.1:9901".parse().expect("an address"))
+    );
     assert_eq!(edge.listen.viewer_scheme, ViewerScheme::Https);
     assert_eq!(edge.access_log.to, LogTo::Off);
 
@@ -59,7 +65,7 @@ fn petclinic_falls_through_three_tiers_and_sends_writes_to_the_vm() {
         panic!("last-page is a page");
     };
     assert_eq!(page.status, 503);
-    assert_eq!(page.retry_after, Some(Duration::from_secs(120)));
+    assert_eq!(page.retry_after, Some(Duration::from_mins(2)));
     assert!(page.html.starts_with(b"<!DOCTYPE html>"));
 
     let tiers = &edge.targets[0];
@@ -127,7 +133,10 @@ fn origins_from_flags_are_one_group_and_writes_go_to_the_first() {
     let edge = loaded.edge;
 
     assert_eq!(edge.mode, Mode::Resilient);
-    assert_eq!(edge.listen.http, ["127.0.0.1:8000".parse().unwrap()]);
+    assert_eq!(
+        edge.listen.http,
+        ["127.0.0.1:8000".parse().expect("an address")]
+    );
     assert_eq!(edge.listen.admin, None);
     assert_eq!(edge.targets.len(), 2);
     assert_eq!(codes(&edge.targets[0], 0), [500, 502, 503, 504]);

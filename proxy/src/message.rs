@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
+use tideover_rules::admit::may_be_trailers;
 use tokio::time::{Instant, Sleep};
 
 /// A viewer's request body on its way to an origin: it ends, or it turns bad.
@@ -142,6 +143,11 @@ impl HttpBody {
                         self.watch
                             .bytes
                             .set(self.watch.bytes.get() + data.len() as u64);
+                    } else if frame
+                        .trailers_ref()
+                        .is_some_and(|fields| !may_be_trailers(fields))
+                    {
+                        return Poll::Ready(Some(Err(self.fail(ViewerBodyError::Broken))));
                     } else if self.drop_trailers {
                         continue;
                     }

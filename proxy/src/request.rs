@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use http::uri::PathAndQuery;
 use http::{Method, Request, Response, header};
 use tideover_config::{Distribution, ErrorPage};
-use tideover_rules::admit::admit;
+use tideover_rules::admit::{Malformed, admit};
 use tideover_rules::error_page;
 use tideover_rules::headers::{self, Viewer};
 use tideover_rules::route::{Arrival, route, within};
@@ -64,6 +64,9 @@ async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, request: Request<ViewerBody>)
 async fn answer(view: &View, line: &Line, mut body: ViewerBody) -> Reply {
     let edge = &view.live.edge;
     let request = &line.request;
+    if let Some(malformed) = request.extensions.get::<Malformed>() {
+        return respond::malformed(Speaker::of(view, line, None), *malformed);
+    }
     if edge.listen.health_path.as_deref() == Some(request.uri.path()) {
         return respond::healthy(Speaker::of(view, line, None));
     }

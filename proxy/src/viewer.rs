@@ -3,6 +3,7 @@
 mod connection;
 mod listen;
 pub(crate) mod respond;
+mod screen;
 
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;

@@ -1,9 +1,13 @@
 //! Is this request head fit to be forwarded? What cannot be understood in one way only is refused.
 
-use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderValue, Method, Uri, Version};
+use http::header::{CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
+use tideover_config::MethodSet;
 
-/// Why a head is refused with 400 and the connection closed. Source: RFC 9112, sections 2 to 7; RFC 9110, section 7.2.
+/// No method in use is longer than this, in bytes.
+const LONGEST_METHOD: usize = 64;
+
+/// Why a head is refused and the connection closed. Source: RFC 9112, sections 2 to 7; RFC 9110, sections 7.2, 9.1, 10.1.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Malformed {
     /// HTTP/1.1 without `Host`.
@@ -26,9 +30,31 @@ pub enum Malformed {
     LineEnding,
     /// A `#` in the target.
     Fragment,
+    /// A method that is longer than any, or a usual one in other letters: some take it for that one, some do not.
+    Method,
+    /// `Expect` with anything but `100-continue`.
+    Expectation,
 }
 
 impl Malformed {
+    /// The status of the answer: 400, or 417 for an expectation that nobody knows.
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::Expectation => StatusCode::EXPECTATION_FAILED,
+            Self::MissingHost
+            | Self::InvalidHost
+            | Self::SecondHost
+            | Self::InvalidTarget
+            | Self::TargetAndHostDiffer
+            | Self::TransferEncoding
+            | Self::LengthAndTransferEncoding
+            | Self::ContentLength
+            | Self::LineEnding
+            | Self::Fragment
+            | Self::Method => StatusCode::BAD_REQUEST,
+        }
+    }
+
     /// What is wrong, in a few words for the log.
     pub fn reason(self) -> &'static str {
         match self {
@@ -42,6 +68,8 @@ impl Malformed {
             Self::ContentLength => "Content-Length is not one plain number",
             Self::LineEnding => "a bare LF, CR or NUL",
             Self::Fragment => "a fragment in the target",
+            Self::Method => "no method",
+            Self::Expectation => "an expectation other than 100-continue",
         }
     }
 }
@@ -68,7 +96,9 @@ pub fn admit<'r>(
     headers: &'r HeaderMap,
 ) -> Result<Host<'r>, Malformed> {
     check_framing(version, headers)?;
+    check_method(method)?;
     check_target(method, target)?;
+    check_expectation(headers)?;
     let from_target = match target.authority() {
         Some(authority) => Some(parse(authority.as_str()).ok_or(Malformed::InvalidTarget)?),
         None => None,
@@ -125,16 +155,94 @@ fn check_framing(version: Version, headers: &HeaderMap) -> Result<(), Malformed>
     Ok(())
 }
 
-/// Digits only, and not more than a `u64` holds.
+/// The HTTP library has a name for every usual method, so that this costs next to nothing for these.
+fn check_method(method: &Method) -> Result<(), Malformed> {
+    if MethodSet::ALL.contains(method) {
+        return Ok(());
+    }
+    let name = method.as_str();
+    let is_usual_in_other_letters = [
+        "GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE", "TRACE", "CONNECT",
+    ]
+    .iter()
+    .any(|usual| name != *usual && name.eq_ignore_ascii_case(usual));
+    if name.len() > LONGEST_METHOD || is_usual_in_other_letters {
+        return Err(Malformed::Method);
+    }
+    Ok(())
+}
+
+fn check_expectation(headers: &HeaderMap) -> Result<(), Malformed> {
+    let is_known = headers
+        .get_all(EXPECT)
+        .iter()
+        .all(|value| value.is_empty() || value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+    if is_known {
+        Ok(())
+    } else {
+        Err(Malformed::Expectation)
+    }
+}
+
+/// True if these fields may stand in the trailer section of a request: none of them says how the message is framed,
+/// where it goes, who sends it, or what its content is. Source: RFC 9110, section 6.5.1.
+pub fn may_be_trailers(trailers: &HeaderMap) -> bool {
+    trailers.keys().all(|name| {
+        let name = name.as_str();
+        !(name.starts_with("x-forwarded-")
+            || name.starts_with("if-")
+            || NEVER_TRAILERS.contains(&name))
+    })
+}
+
+/// Beside `If-*` and `X-Forwarded-*`.
+const NEVER_TRAILERS: [&str; 29] = [
+    "age",
+    "authorization",
+    "cache-control",
+    "cdn-loop",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-range",
+    "content-type",
+    "cookie",
+    "date",
+    "expect",
+    "expires",
+    "forwarded",
+    "host",
+    "keep-alive",
+    "location",
+    "max-forwards",
+    "pragma",
+    "proxy-authorization",
+    "proxy-connection",
+    "range",
+    "set-cookie",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "vary",
+    "via",
+];
+
+/// Digits only, no 0 before others (some read such a number as octal), and not more than a `u64` holds.
 fn is_plain_number(value: &HeaderValue) -> bool {
     let digits = value.as_bytes();
     digits.iter().all(u8::is_ascii_digit)
+        && (digits == b"0" || !digits.starts_with(b"0"))
         && value
             .to_str()
             .is_ok_and(|digits| digits.parse::<u64>().is_ok())
 }
 
 fn check_target(method: &Method, target: &Uri) -> Result<(), Malformed> {
+    if *method == Method::CONNECT {
+        // Whatever it names: nobody tunnels through an edge.
+        return Err(Malformed::InvalidTarget);
+    }
     let is_good = match target.scheme_str() {
         Some("http" | "https") => target.authority().is_some(),
         Some(_) => false,
@@ -216,7 +324,8 @@ fn parse(sent: &str) -> Option<Authority<'_>> {
     (is_name && is_port).then_some(Authority { sent, name, port })
 }
 
-/// Unreserved, percent and sub-delimiters: what a registered name may hold (RFC 3986, section 3.2.2).
+/// Unreserved bytes. A registered name may also hold escapes and sub-delimiters (RFC 3986, section 3.2.2), but none that
+/// is in use does, and a comma makes it look like two.
 fn is_name_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(&byte)
+    byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
 }

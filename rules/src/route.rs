@@ -17,6 +17,10 @@ pub(crate) static CDN_LOOP: HeaderName = HeaderName::from_static("cdn-loop");
 /// HTTP library can hold (65,534 bytes).
 const MOST_URL_BYTES: usize = 65_000;
 
+/// A head larger than this gets the status that RFC 6585, section 5, has for it, as one gets that is too large to be read
+/// at all; up to here it is CloudFront's 413.
+const MOST_HEAD_BYTES: usize = 65_536;
+
 /// More `Via` elements of CloudFront distributions than this are a chain too long.
 /// Source: Developer Guide, "HTTP 403 status code"; whether the answering distribution counts is not said there, so the
 /// longer chain is served.
@@ -69,6 +73,8 @@ pub enum Refusal {
     UrlTooLong,
     /// The head is too large: 413, and the connection is closed.
     HeadTooLarge,
+    /// The head is larger than any that is meant well: 431, and the connection is closed.
+    FieldsTooLarge,
     /// The request went in a circle: 403 (`Via`) or 508 (`CDN-Loop`).
     Loop(StatusCode),
     /// The behavior does not allow the method, or nobody knows it: 403, without `Allow`.
@@ -92,6 +98,7 @@ impl Refusal {
             | Self::GetWithBody
             | Self::HttpsRequired => StatusCode::FORBIDDEN,
             Self::UrlTooLong | Self::HeadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::FieldsTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Loop(status) | Self::RedirectToHttps(status) => *status,
         }
     }
@@ -266,7 +273,12 @@ fn too_long(limits: &Limits, arrival: &Arrival<'_>) -> Option<Refusal> {
         .iter()
         .map(|(name, value)| name.as_str().len() + value.len() + 4)
         .sum();
-    (url_bytes + head_bytes > limits.head_bytes).then_some(Refusal::HeadTooLarge)
+    let bytes = url_bytes + head_bytes;
+    (bytes > limits.head_bytes).then_some(if bytes > MOST_HEAD_BYTES {
+        Refusal::FieldsTooLarge
+    } else {
+        Refusal::HeadTooLarge
+    })
 }
 
 fn went_in_a_circle(distribution: &Distribution, headers: &HeaderMap) -> Option<Refusal> {

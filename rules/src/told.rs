@@ -165,7 +165,9 @@ fn refusal_error(refusal: &Refusal) -> &'static str {
         | Refusal::MethodNotAllowed
         | Refusal::GetWithBody
         | Refusal::HttpsRequired => "http_request_denied",
-        Refusal::UrlTooLong | Refusal::HeadTooLarge => "http_request_error",
+        Refusal::UrlTooLong | Refusal::HeadTooLarge | Refusal::FieldsTooLarge => {
+            "http_request_error"
+        }
         Refusal::Loop(_) => "proxy_loop_detected",
         Refusal::RedirectToHttps(_) => "proxy_internal_response",
     }
@@ -189,9 +191,11 @@ pub fn detailed_result(failure: Failure) -> &'static str {
 pub fn detailed_refusal(refusal: &Refusal) -> &'static str {
     match refusal {
         Refusal::MethodNotAllowed => "InvalidRequestMethod",
-        Refusal::UnknownHost | Refusal::Disabled | Refusal::UrlTooLong | Refusal::HeadTooLarge => {
-            "InvalidRequest"
-        }
+        Refusal::UnknownHost
+        | Refusal::Disabled
+        | Refusal::UrlTooLong
+        | Refusal::HeadTooLarge
+        | Refusal::FieldsTooLarge => "InvalidRequest",
         Refusal::Loop(_) | Refusal::GetWithBody | Refusal::HttpsRequired => "Error",
         Refusal::RedirectToHttps(_) => "Redirect",
     }

@@ -1,11 +1,11 @@
 //! The language of the scenarios: a cast of origins good and bad, an edge between, a viewer, and what each of them saw.
 //!
-//! - [`origin`] makes a scripted origin over raw TCP; its bad relatives have names: `refuses`, `never_answers`,
+//! - [`origin()`] makes a scripted origin over raw TCP; its bad relatives have names: `refuses`, `never_answers`,
 //!   `black_hole`, `resets_after`, `trickles`, `bad_certificate`, …
-//! - [`edge`] takes a config as its operator would write it and runs the edge in this process; [`tiers`], [`pair`] and
+//! - [`edge()`] takes a config as its operator would write it and runs the edge in this process; [`tiers`], [`pair`] and
 //!   [`in_front_of`] are the configs that most scenarios need.
-//! - [`viewer`] and [`viewer_of`] are a client that can send any bytes and sees what really came back.
-//! - [`gate`] makes order without sleeping; [`patiently`] bounds every wait.
+//! - [`viewer()`] and [`viewer_of`] are a client that can send any bytes and sees what really came back.
+//! - [`gate()`] makes order without sleeping; [`patiently`] bounds every wait.
 //! - [`certificates`] holds an authority of our own.
 //!
 //! It knows nothing of how the edge is built: only its library's front door and its config files.

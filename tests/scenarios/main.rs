@@ -10,6 +10,7 @@ mod answers;
 mod architecture;
 mod bad_input;
 mod cast;
+mod conformance;
 mod failover;
 mod headers;
 mod last_page;

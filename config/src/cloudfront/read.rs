@@ -1,13 +1,85 @@
 //! From the tree of a `DistributionConfig` into the written model. Nothing is reported here: what is missing or has the
 //! wrong type was said by [`shape`](super::shape), and is left out.
 
+use std::collections::HashSet;
+
 use super::spot::Spot;
 use crate::written::{
     At, Behavior, Distribution, ErrorResponse, ForwardedValues, Member, Origin, OriginGroup,
+    Written,
 };
 
+/// Adds the distribution in `config`, its origins and its groups to `written`.
+pub(crate) fn read(config: &Spot<'_>, wrapper: Option<&Spot<'_>>, written: &mut Written) {
+    let mut distribution = distribution(config, wrapper);
+    if wrapper.is_none_or(|wrapper| wrapper.text("Id").is_none()) {
+        distribution.id.value = free_id(&written.distributions);
+    }
+    let mut origins = origins(config);
+    let mut groups = groups(config);
+    let scope = Scope::of(&distribution.id.value, written);
+    for origin in &mut origins {
+        scope.qualify(&mut origin.id);
+    }
+    for group in &mut groups {
+        scope.qualify(&mut group.id);
+        for member in &mut group.members {
+            scope.qualify(&mut member.origin);
+        }
+    }
+    let behaviors = &mut distribution.behaviors;
+    for behavior in behaviors
+        .iter_mut()
+        .chain(&mut distribution.default_behavior)
+    {
+        if let Some(target) = &mut behavior.target {
+            scope.qualify(target);
+        }
+    }
+    written.origins.extend(origins);
+    written.groups.extend(groups);
+    written.distributions.push(distribution);
+}
+
+/// The id of a distribution that was printed without one: `default`, then `default-2` and so on.
+fn free_id(taken: &[Distribution]) -> String {
+    let mut id = "default".to_owned();
+    let mut number = 1;
+    while taken.iter().any(|distribution| distribution.id.value == id) {
+        number += 1;
+        id = format!("default-{number}");
+    }
+    id
+}
+
+/// The ids of one distribution's origins and groups mean nothing in another: where a file holds several distributions,
+/// an id that an earlier one has taken gets the distribution's own id in front, as does one that only an earlier one has.
+struct Scope {
+    distribution: String,
+    taken: HashSet<String>,
+}
+
+impl Scope {
+    fn of(distribution: &str, written: &Written) -> Self {
+        let origins = written.origins.iter().map(|origin| &origin.id.value);
+        let groups = written.groups.iter().map(|group| &group.id.value);
+        Self {
+            distribution: distribution.to_owned(),
+            taken: origins.chain(groups).cloned().collect(),
+        }
+    }
+
+    fn qualify(&self, id: &mut At<String>) {
+        if self.taken.contains(&id.value) {
+            // Messages go on to show what the file says.
+            id.place.template = Some(id.value.as_str().into());
+            id.value = format!("{}/{}", self.distribution, id.value);
+        }
+    }
+}
+
 /// The distribution in `config`; `wrapper` is what `get-distribution` prints around it, with Id and DomainName.
-pub(crate) fn distribution(config: &Spot<'_>, wrapper: Option<&Spot<'_>>) -> Distribution {
+fn distribution(config: &Spot<'_>, wrapper: Option<&Spot<'_>>) -> Distribution {
     let place = config.place();
     Distribution {
         id: wrapper
@@ -22,7 +94,11 @@ pub(crate) fn distribution(config: &Spot<'_>, wrapper: Option<&Spot<'_>>) -> Dis
         enabled: config.flag("Enabled"),
         default_root_object: config.text("DefaultRootObject"),
         behaviors: config.list("CacheBehaviors").iter().map(behavior).collect(),
-        default_behavior: config.get("DefaultCacheBehavior").as_ref().map(behavior),
+        default_behavior: config.get("DefaultCacheBehavior").map(|default| Behavior {
+            // A default behavior has none; one that is there is an unknown field.
+            path: None,
+            ..behavior(&default)
+        }),
         error_responses: config
             .list("CustomErrorResponses")
             .iter()
@@ -41,7 +117,7 @@ pub(crate) fn distribution(config: &Spot<'_>, wrapper: Option<&Spot<'_>>) -> Dis
 }
 
 /// The origins of `config` that have an Id: without one nothing can name them.
-pub(crate) fn origins(config: &Spot<'_>) -> Vec<Origin> {
+fn origins(config: &Spot<'_>) -> Vec<Origin> {
     config.list("Origins").iter().filter_map(origin).collect()
 }
 
@@ -107,7 +183,7 @@ fn origin(spot: &Spot<'_>) -> Option<Origin> {
 }
 
 /// The origin groups of `config` that have an Id.
-pub(crate) fn groups(config: &Spot<'_>) -> Vec<OriginGroup> {
+fn groups(config: &Spot<'_>) -> Vec<OriginGroup> {
     config
         .list("OriginGroups")
         .iter()
@@ -129,22 +205,20 @@ fn group(spot: &Spot<'_>) -> Option<OriginGroup> {
                 })
             })
             .collect(),
-        members_place: spot.get("Members").as_ref().unwrap_or(spot).place(),
+        members_place: spot.place_of("Members"),
         fail_over_on: criteria
             .as_ref()
             .map(|criteria| criteria.numbers("StatusCodes"))
             .unwrap_or_default(),
-        fail_over_on_place: criteria
-            .as_ref()
-            .and_then(|criteria| criteria.get("StatusCodes"))
-            .or(criteria)
-            .as_ref()
-            .unwrap_or(spot)
-            .place(),
+        fail_over_on_place: match &criteria {
+            Some(criteria) => criteria.place_of("StatusCodes"),
+            None => spot.place_of("FailoverCriteria"),
+        },
         on_failure: None,
         soft: None,
         deadline: None,
-        selection_criteria: spot.text("SelectionCriteria"),
+        // What it says was said by the table of fields.
+        selection_criteria: None,
     })
 }
 

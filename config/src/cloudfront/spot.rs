@@ -1,10 +1,11 @@
 //! One value of a CloudFront JSON file with its place: how the readers walk a tree.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::json::{self, Node, Number, Value};
 use crate::problem::{Problem, Severity};
+use crate::toml::variables::{self, Unfilled};
 use crate::written::{At, Place, Span};
 
 /// The text that a tree was read from.
@@ -12,6 +13,16 @@ use crate::written::{At, Place, Span};
 pub(crate) struct Source<'a> {
     pub text: &'a str,
     pub file: Arc<PathBuf>,
+}
+
+impl<'a> Source<'a> {
+    /// The text of `file`, without the byte order mark that Windows tools put in front.
+    pub(crate) fn new(text: &'a str, file: &Path) -> Self {
+        Self {
+            text: text.strip_prefix('\u{feff}').unwrap_or(text),
+            file: Arc::new(file.to_owned()),
+        }
+    }
 }
 
 /// A value of the tree and the path that leads to it.
@@ -24,13 +35,17 @@ pub(crate) struct Spot<'a> {
 }
 
 impl<'a> Spot<'a> {
-    pub(crate) fn place(&self) -> Place {
-        Place {
-            file: Arc::clone(&self.source.file),
-            line: self.node.line,
-            field: self.field.clone(),
-            template: None,
+    /// The whole of `source`, whose tree is `node`.
+    pub(crate) fn root(source: &'a Source<'a>, node: &'a Node) -> Self {
+        Self {
+            source,
+            node,
+            field: String::new(),
         }
+    }
+
+    pub(crate) fn place(&self) -> Place {
+        Place::new(&self.source.file, self.node.line, self.field.as_str())
     }
 
     pub(crate) fn problem(
@@ -42,7 +57,7 @@ impl<'a> Spot<'a> {
         self.place().problem(severity, found, instead)
     }
 
-    /// Something to say about a field that is not there.
+    /// Something to say about a field that is there or is missed.
     pub(crate) fn problem_with(
         &self,
         key: &str,
@@ -50,9 +65,19 @@ impl<'a> Spot<'a> {
         found: impl Into<String>,
         instead: impl Into<String>,
     ) -> Problem {
-        let mut place = self.place();
-        place.field = json::join(&place.field, key);
-        place.problem(severity, found, instead)
+        self.place_of(key).problem(severity, found, instead)
+    }
+
+    /// The place of `key`, or where it would stand.
+    pub(crate) fn place_of(&self, key: &str) -> Place {
+        match self.get(key) {
+            Some(value) => value.place(),
+            None => Place::new(
+                &self.source.file,
+                self.node.line,
+                json::join(&self.field, key),
+            ),
+        }
     }
 
     fn at<T>(&self, value: T) -> At<T> {
@@ -110,9 +135,24 @@ impl<'a> Spot<'a> {
         self.get(key).map(|list| list.items()).unwrap_or_default()
     }
 
-    /// This text, even if it is empty.
+    /// This text, even if it is empty, with its variables filled in. One that cannot be filled in stands for itself: what
+    /// AWS printed is no template, and may hold a `${`.
     pub(crate) fn as_text(&self) -> Option<At<String>> {
-        self.node.text().map(|text| self.at(text.to_owned()))
+        let text = self.node.text()?;
+        Some(match self.filled() {
+            Ok(Some(filled)) => {
+                let mut at = self.at(filled);
+                at.place.template = Some(text.into());
+                at
+            }
+            Ok(None) | Err(_) => self.at(text.to_owned()),
+        })
+    }
+
+    /// What its variables make of this text; `None` if it has none or is no text.
+    pub(crate) fn filled(&self) -> Result<Option<String>, Unfilled> {
+        let text = self.node.text().unwrap_or_default();
+        variables::fill(text, |name| std::env::var(name).ok())
     }
 
     fn as_number(&self) -> Option<At<i64>> {

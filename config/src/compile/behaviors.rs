@@ -6,7 +6,7 @@ use super::defaults::Defaults;
 use super::targets::Targets;
 use super::{forwarding, values};
 use crate::behavior::{Behavior, MethodSet, PathPattern, ViewerProtocol, WriteError};
-use crate::origin::{Origin, TargetId};
+use crate::origin::TargetId;
 use crate::problem::Problem;
 use crate::written::{self, At, Notation, Place, Written};
 
@@ -19,22 +19,20 @@ pub(super) fn behavior(
     is_default: bool,
     written: &Written,
     defaults: &Defaults,
-    compiled: &[Origin],
     targets: &mut Targets<'_>,
     write_error: &WriteError,
     problems: &mut Vec<Problem>,
 ) -> Behavior {
     let path = path(said, is_default, defaults, problems);
-    let target = match &said.target {
-        Some(name) => targets.named(name, defaults, compiled, problems),
-        None => {
-            problems.push(values::missing(
-                &said.place,
-                "target",
-                "write the id of an origin or group",
-            ));
-            None
-        }
+    let target = if let Some(name) = &said.target {
+        targets.named(name, problems)
+    } else {
+        problems.push(values::missing(
+            &said.place,
+            "target",
+            "write the id of an origin or group",
+        ));
+        None
     };
     let methods = Methods::of(said, is_default, written, defaults, problems);
     let (origin_request, viewer_response) =
@@ -227,7 +225,7 @@ fn set(said: &[At<String>], problems: &mut Vec<Problem>) -> MethodSet {
     methods
 }
 
-/// Source: API shape AllowedMethods: one of three sets. In resilient mode any set will do.
+/// Source: API shape `AllowedMethods`: one of three sets. In resilient mode any set will do.
 fn check_allowed(
     allowed: MethodSet,
     place: &Place,
@@ -249,7 +247,7 @@ fn check_allowed(
     }
 }
 
-/// Source: API shape CachedMethods: one of two sets, within the allowed ones.
+/// Source: API shape `CachedMethods`: one of two sets, within the allowed ones.
 fn check_cached(cached: MethodSet, allowed: MethodSet, place: &Place, problems: &mut Vec<Problem>) {
     if ![MethodSet::READS, MethodSet::READS_AND_OPTIONS].contains(&cached) {
         problems.push(place.error(
@@ -280,7 +278,7 @@ pub(super) fn write_error(
     problems: &mut Vec<Problem>,
 ) -> WriteError {
     const SECOND: std::time::Duration = std::time::Duration::from_secs(1);
-    const A_DAY: std::time::Duration = std::time::Duration::from_secs(86_400);
+    const A_DAY: std::time::Duration = std::time::Duration::from_hours(24);
     const RETRY_AFTER: std::time::Duration = std::time::Duration::from_secs(30);
     const NOTHING_SENT: &str = "This change was not made: the server that takes it cannot be reached, and nothing was sent to it. It is safe to try again.";
     const OUTCOME_UNKNOWN: &str = "Outcome unknown: the server that takes this change stopped answering after it was sent, so outcome unknown means that it may or may not have been made. Look before you try again.";

@@ -47,7 +47,7 @@ pub(super) fn distributions(
         .take(MOST_DISTRIBUTIONS)
         .map(|said| {
             let domain_name = domain_name(said, problems);
-            let aliases = aliases(said, defaults, problems);
+            let aliases = aliases(said, written, defaults, problems);
             let write_error = behaviors::write_error(said, defaults, problems);
             Distribution {
                 voice: voice::voice(said, &domain_name, overrides, defaults, problems),
@@ -56,7 +56,6 @@ pub(super) fn distributions(
                     said,
                     written,
                     defaults,
-                    compiled,
                     targets,
                     &write_error,
                     problems,
@@ -76,12 +75,12 @@ fn behaviors(
     said: &written::Distribution,
     written: &Written,
     defaults: &Defaults,
-    compiled: &[Origin],
     targets: &mut Targets<'_>,
     write_error: &WriteError,
     problems: &mut Vec<Problem>,
 ) -> Vec<Behavior> {
-    let most = if defaults.is_faithful() {
+    // What stands in CloudFront's own file was within the quota of its account.
+    let most = if defaults.is_faithful() && !is_cloudfronts(written) {
         MOST_BEHAVIORS_FAITHFUL
     } else {
         MOST_BEHAVIORS
@@ -112,7 +111,6 @@ fn behaviors(
                 is_default,
                 written,
                 defaults,
-                compiled,
                 targets,
                 write_error,
                 problems,
@@ -137,10 +135,12 @@ fn domain_name(said: &written::Distribution, problems: &mut Vec<Problem>) -> Arc
 
 fn aliases(
     said: &written::Distribution,
+    written: &Written,
     defaults: &Defaults,
     problems: &mut Vec<Problem>,
 ) -> Vec<Arc<str>> {
     if defaults.is_faithful()
+        && !is_cloudfronts(written)
         && let Some(alias) = said.aliases.get(MOST_ALIASES_FAITHFUL)
     {
         problems.push(alias.place.error(
@@ -164,7 +164,7 @@ fn aliases(
     aliases
 }
 
-/// Source: API shape DistributionConfig, DefaultRootObject.
+/// Source: API shape `DistributionConfig`, `DefaultRootObject`.
 fn default_root_object(
     said: &written::Distribution,
     problems: &mut Vec<Problem>,

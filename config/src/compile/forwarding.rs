@@ -22,23 +22,17 @@ pub(super) fn forwarding(
     defaults: &Defaults,
     problems: &mut Vec<Problem>,
 ) -> (OriginRequest, ViewerResponse) {
-    let has_policy = said.cache_policy.is_some() || said.origin_request_policy.is_some();
+    check_styles(said, problems);
     let mut set_cookie = true;
-    let (request, vary_kept) = if let Some(exact) = &said.origin_request {
-        (exact.clone(), None)
+    let (request, named) = if let Some(exact) = &said.origin_request {
+        (exact.clone(), Vec::new())
     } else if let Some(legacy) = &said.forwarded_values {
-        if has_policy {
-            problems.push(legacy.place.error(
-                "stands beside a policy",
-                "write policies or the legacy fields, not both",
-            ));
-        }
         let request = self::legacy(legacy, defaults, problems);
         // Source: Developer Guide, "Cache content based on cookies": without cookies to the origin, none come back.
         set_cookie = request.cookies != NameSelection::None;
-        let named = names(legacy.headers.iter(), &legacy.place, problems);
-        (request, Some(named))
-    } else if has_policy || defaults.is_faithful() {
+        let named = names(legacy.headers.iter(), &legacy.place, &mut Vec::new());
+        (request, named)
+    } else if has_policy(said) || defaults.is_faithful() {
         let cache = said
             .cache_policy
             .as_ref()
@@ -52,20 +46,27 @@ pub(super) fn forwarding(
             .as_ref()
             .or(said.cache_policy.as_ref())
             .map_or(&said.place, |said| &said.place);
-        let (request, named) = union(cache.as_ref(), origin.as_ref(), place, defaults, problems);
-        (request, Some(named))
+        union(cache.as_ref(), origin.as_ref(), place, defaults, problems)
     } else {
-        (everything(defaults), None)
+        (everything(defaults), Vec::new())
     };
+    let rewrite_location = said
+        .rewrite_location
+        .as_ref()
+        .map_or(defaults.rewrite_location, |said| said.value);
     if let Some(exact) = &said.viewer_response {
-        return (request, exact.clone());
+        let response = ViewerResponse {
+            rewrite_location,
+            ..exact.clone()
+        };
+        return (request, response);
     }
-    let vary_kept = match (&request.headers, vary_kept) {
+    let vary_kept = match &request.headers {
         // Every header is forwarded, so every name in Vary is one that is forwarded.
-        (HeaderSelection::All | HeaderSelection::AllExcept(_), _) => None,
-        (HeaderSelection::Only(_) | HeaderSelection::LegacyWith(_), named) => named
-            .filter(|_| defaults.is_faithful())
-            .map(with_encoding_and_cookie),
+        HeaderSelection::All | HeaderSelection::AllExcept(_) => None,
+        HeaderSelection::Only(_) | HeaderSelection::LegacyWith(_) => defaults
+            .is_faithful()
+            .then(|| with_encoding_and_cookie(named)),
     };
     let policy = said
         .response_headers_policy
@@ -74,14 +75,89 @@ pub(super) fn forwarding(
     let response = ViewerResponse {
         vary_kept,
         set_cookie,
-        rewrite_location: said
-            .rewrite_location
-            .as_ref()
-            .map_or(defaults.rewrite_location, |said| said.value),
+        rewrite_location,
         trailers: defaults.trailers,
         policy,
     };
     (request, response)
+}
+
+fn has_policy(said: &Behavior) -> bool {
+    said.cache_policy.is_some() || said.origin_request_policy.is_some()
+}
+
+/// There are three ways to say what goes to the origin, and one of them is enough. Source: API shape `CacheBehavior`.
+fn check_styles(said: &Behavior, problems: &mut Vec<Problem>) {
+    let policy = said
+        .cache_policy
+        .as_ref()
+        .or(said.origin_request_policy.as_ref());
+    if let (Some(legacy), Some(_)) = (&said.forwarded_values, policy) {
+        problems.push(legacy.place.error(
+            "stands beside a policy",
+            "write policies or the legacy fields, not both",
+        ));
+    }
+    if let (Some(_), Some(policy)) = (&said.origin_request, policy) {
+        problems.push(policy.place.error(
+            "stands beside origin_request, which says the same in full",
+            "write one of them",
+        ));
+    }
+    if let (Some(_), Some(policy)) = (&said.viewer_response, &said.response_headers_policy) {
+        problems.push(policy.place.error(
+            "stands beside viewer_response, which says the same in full",
+            "write one of them",
+        ));
+    }
+    check_ttls(said, problems);
+}
+
+/// Source: API shape `CacheBehavior`, `MinTTL`, `DefaultTTL`, `MaxTTL` (`InvalidTTLOrder`).
+fn check_ttls(said: &Behavior, problems: &mut Vec<Problem>) {
+    let ttls: Vec<&At<i64>> = [&said.min_ttl, &said.default_ttl, &said.max_ttl]
+        .into_iter()
+        .flatten()
+        .collect();
+    for ttl in &ttls {
+        if ttl.value < 0 {
+            problems.push(
+                ttl.place
+                    .error(format!("is {}", ttl.value), "write 0 or more seconds"),
+            );
+        } else if said.cache_policy.is_some() {
+            problems.push(ttl.place.error(
+                "stands beside a cache policy",
+                "leave it out; the policy has times of its own",
+            ));
+        }
+    }
+    for pair in ttls.windows(2) {
+        if pair[0].value > pair[1].value {
+            problems.push(pair[1].place.error(
+                format!("is {}, below {}", pair[1].value, pair[0].value),
+                "write MinTTL, DefaultTTL and MaxTTL in ascending order",
+            ));
+        }
+    }
+    let Some(legacy) = &said.forwarded_values else {
+        return;
+    };
+    let all_headers = legacy.headers.iter().find(|name| name.value == "*");
+    if let (Some(all), Some(min)) = (all_headers, &said.min_ttl)
+        && min.value > 0
+    {
+        problems.push(all.place.error(
+            format!("has \"*\", and MinTTL is {}", min.value),
+            "write 0 for MinTTL: what goes by all headers is not cached",
+        ));
+    }
+    if let (false, Some(key)) = (legacy.query_string, legacy.query_string_cache_keys.first()) {
+        problems.push(key.place.error(
+            format!("has {}, and QueryString is false", key.shown()),
+            "write true for QueryString, or no keys",
+        ));
+    }
 }
 
 /// Resilient mode without any policy: the origin sees what it would see without an edge.
@@ -101,23 +177,11 @@ fn everything(defaults: &Defaults) -> OriginRequest {
 }
 
 fn cache_policy(said: &At<String>, written: &Written, problems: &mut Vec<Problem>) -> CachePolicy {
-    const CACHING_DISABLED: &str = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad";
     if let Some(policy) = policies::cache_policy(&written.policies, &said.value) {
         return policy;
     }
     problems.push(unknown(said, "cache", "CachingDisabled is used"));
-    policies::cache_policy(&written.policies, CACHING_DISABLED).unwrap_or_else(|| CachePolicy {
-        id: CACHING_DISABLED.to_owned(),
-        name: "CachingDisabled".to_owned(),
-        min_ttl: 0,
-        default_ttl: 0,
-        max_ttl: 0,
-        gzip: false,
-        brotli: false,
-        headers: ("none".to_owned(), Vec::new()),
-        cookies: ("none".to_owned(), Vec::new()),
-        query: ("none".to_owned(), Vec::new()),
-    })
+    policies::caching_disabled()
 }
 
 fn origin_request_policy(
@@ -133,13 +197,7 @@ fn origin_request_policy(
         "origin request",
         "AllViewerExceptHostHeader is used",
     ));
-    OriginRequestPolicy {
-        id: "b689b0a8-53d0-40ab-baf2-68738e2966ac".to_owned(),
-        name: "AllViewerExceptHostHeader".to_owned(),
-        headers: ("allExcept".to_owned(), vec!["Host".to_owned()]),
-        cookies: ("all".to_owned(), Vec::new()),
-        query: ("all".to_owned(), Vec::new()),
-    }
+    policies::all_viewer_except_host_header()
 }
 
 fn response_headers_policy(
@@ -159,9 +217,22 @@ fn response_headers_policy(
 }
 
 fn unknown(said: &At<String>, kind: &str, instead: &str) -> Problem {
+    let is_id = said.value.len() == 36
+        && said
+            .value
+            .bytes()
+            .all(|byte| byte == b'-' || byte.is_ascii_hexdigit());
+    let id = if is_id && said.place.template.is_none() {
+        &said.value
+    } else {
+        "ID"
+    };
     said.place.warning(
         format!("is {}, a policy that is not known here", said.shown()),
-        format!("give it with --policy FILE, the output of `aws cloudfront get-{}-policy`; until then {instead}", kind.replace(' ', "-")),
+        format!(
+            "give it with --policy FILE, the output of `aws cloudfront get-{}-policy --id {id}`; until then {instead}",
+            kind.replace(' ', "-")
+        ),
     )
 }
 
@@ -282,7 +353,7 @@ fn except_or_all(names: impl Iterator<Item = String>) -> NameSelection {
     }
 }
 
-/// Source: API shape ForwardedValues; Developer Guide, "Request and response behavior for custom origins".
+/// Source: API shape `ForwardedValues`; Developer Guide, "Request and response behavior for custom origins".
 fn legacy(
     said: &ForwardedValues,
     defaults: &Defaults,
@@ -404,14 +475,12 @@ fn cloudfront_headers<'n>(
     let mut made = Vec::new();
     let mut not_made = Vec::new();
     for name in named.filter(|name| is_cloudfronts(name)) {
-        let header = match name.to_ascii_lowercase().as_str() {
-            "cloudfront-forwarded-proto" => CloudFrontHeader::ForwardedProto,
-            "cloudfront-viewer-address" => CloudFrontHeader::ViewerAddress,
-            "cloudfront-viewer-http-version" => CloudFrontHeader::ViewerHttpVersion,
-            _ => {
-                not_made.push(name.as_str());
-                continue;
-            }
+        let Some(header) = CloudFrontHeader::ALL
+            .into_iter()
+            .find(|header| header.name().eq_ignore_ascii_case(name))
+        else {
+            not_made.push(name.as_str());
+            continue;
         };
         if !made.contains(&header) {
             made.push(header);

@@ -29,12 +29,13 @@ pub(super) fn hosts(
         });
         for (name, place) in own.into_iter().chain(aliases) {
             let holder = if let Some(suffix) = name.strip_prefix('*') {
-                match hosts.wildcards.iter().find(|(known, _)| **known == *suffix) {
-                    Some((_, holder)) => *holder,
-                    None => {
-                        hosts.wildcards.push((suffix.into(), index));
-                        index
-                    }
+                if let Some((_, holder)) =
+                    hosts.wildcards.iter().find(|(known, _)| **known == *suffix)
+                {
+                    *holder
+                } else {
+                    hosts.wildcards.push((suffix.into(), index));
+                    index
                 }
             } else {
                 match hosts.exact.entry(name.as_ref().into()) {

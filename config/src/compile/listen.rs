@@ -140,7 +140,7 @@ fn health_path(said: &At<String>, problems: &mut Vec<Problem>) -> Option<std::sy
 }
 
 fn limits(written: &Written, origin_interim: InterimLimit, problems: &mut Vec<Problem>) -> Limits {
-    const AN_HOUR: Duration = Duration::from_secs(3_600);
+    const AN_HOUR: Duration = Duration::from_hours(1);
     const TICK: Duration = Duration::from_millis(1);
     let said = &written.listen;
     let defaults = Limits::default();

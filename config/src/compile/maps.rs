@@ -65,7 +65,7 @@ fn named<'o>(
 ) -> Vec<&'o mut Server> {
     let known: Vec<String> = origins
         .iter_mut()
-        .flat_map(|origin| {
+        .filter_map(|origin| {
             let id = origin.id.to_string();
             server_of(origin).map(|server| [id, server.domain_name.to_string()])
         })

@@ -10,7 +10,7 @@ use crate::origin::{
     TargetId,
 };
 use crate::problem::Problem;
-use crate::written::{self, At, Written};
+use crate::written::{self, At, Notation, Written};
 
 /// What a group may fall through on. Source: Developer Guide, "Optimize high availability with CloudFront origin failover".
 const STATUSES: [u16; 9] = [400, 403, 404, 416, 429, 500, 502, 503, 504];
@@ -22,6 +22,8 @@ const MOST_GROUPS_FAITHFUL: usize = 10;
 
 /// The targets so far, and the names by which behaviors find them.
 pub(super) struct Targets<'w> {
+    defaults: &'w Defaults,
+    compiled: &'w [Origin],
     list: Vec<Target>,
     origins: HashMap<&'w str, OriginId>,
     groups: HashMap<&'w str, TargetId>,
@@ -32,11 +34,13 @@ impl<'w> Targets<'w> {
     /// The groups; single origins follow as they are asked for.
     pub(super) fn new(
         written: &'w Written,
-        defaults: &Defaults,
-        compiled: &[Origin],
+        defaults: &'w Defaults,
+        compiled: &'w [Origin],
         problems: &mut Vec<Problem>,
     ) -> Self {
         let mut targets = Self {
+            defaults,
+            compiled,
             list: Vec::new(),
             origins: HashMap::new(),
             groups: HashMap::new(),
@@ -48,7 +52,8 @@ impl<'w> Targets<'w> {
                 problems.push(taken(&origin.id));
             }
         }
-        let most = if defaults.is_faithful() {
+        // What stands in CloudFront's own file was within the quota of its account.
+        let most = if defaults.is_faithful() && written.notation != Notation::CloudFront {
             MOST_GROUPS_FAITHFUL
         } else {
             MOST_GROUPS
@@ -67,7 +72,7 @@ impl<'w> Targets<'w> {
                 problems.push(taken(&group.id));
             }
             // Even a group that cannot be named is looked through for problems.
-            let target = targets.group(group, written, defaults, compiled, problems);
+            let target = targets.group(group, written, problems);
             targets.list.push(target);
         }
         targets
@@ -77,10 +82,9 @@ impl<'w> Targets<'w> {
         &self,
         group: &written::OriginGroup,
         written: &Written,
-        defaults: &Defaults,
-        compiled: &[Origin],
         problems: &mut Vec<Problem>,
     ) -> Target {
+        let (defaults, compiled) = (self.defaults, self.compiled);
         let criteria = GroupCriteria::of(group, defaults, problems);
         let mut members: Vec<Member> = Vec::new();
         for said in &group.members {
@@ -152,8 +156,6 @@ impl<'w> Targets<'w> {
     pub(super) fn named(
         &mut self,
         said: &At<String>,
-        defaults: &Defaults,
-        compiled: &[Origin],
         problems: &mut Vec<Problem>,
     ) -> Option<TargetId> {
         let name = said.value.as_str();
@@ -184,8 +186,8 @@ impl<'w> Targets<'w> {
             self.list.push(Target {
                 name: name.into(),
                 is_group: false,
-                members: vec![alone.member(origin, None, defaults, compiled)],
-                deadline: defaults.deadline,
+                members: vec![alone.member(origin, None, self.defaults, self.compiled)],
+                deadline: self.defaults.deadline,
             });
         }
         Some(id)
@@ -211,7 +213,7 @@ fn check_count(group: &written::OriginGroup, defaults: &Defaults, problems: &mut
     }
 }
 
-/// Source: API shape OriginGroup, SelectionCriteria.
+/// Source: API shape `OriginGroup`, `SelectionCriteria`.
 fn check_selection(group: &written::OriginGroup, problems: &mut Vec<Problem>) {
     let Some(said) = &group.selection_criteria else {
         return;
@@ -348,7 +350,7 @@ fn deadline(
     problems: &mut Vec<Problem>,
 ) -> Option<Duration> {
     const TICK: Duration = Duration::from_millis(1);
-    const AN_HOUR: Duration = Duration::from_secs(3_600);
+    const AN_HOUR: Duration = Duration::from_hours(1);
     group
         .deadline
         .as_ref()

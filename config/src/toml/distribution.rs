@@ -2,6 +2,7 @@
 
 use ::toml::de::DeValue;
 
+use super::forwarding;
 use super::table::{self, Table};
 use crate::problem::Problem;
 use crate::written::{At, Behavior, Distribution, ErrorResponse, Place, Span};
@@ -98,8 +99,12 @@ fn behavior(mut table: Table<'_>, problems: &mut Vec<Problem>) -> Behavior {
         default_ttl: None,
         max_ttl: None,
         rewrite_location: table.boolean("rewrite_location", problems),
-        origin_request: None,
-        viewer_response: None,
+        origin_request: table
+            .table("origin_request", problems)
+            .map(|table| forwarding::origin_request(table, problems)),
+        viewer_response: table
+            .table("viewer_response", problems)
+            .map(|table| forwarding::viewer_response(table, problems)),
     };
     table.finish(problems);
     behavior

@@ -198,6 +198,16 @@ impl<'t> Table<'t> {
         Some((place, items))
     }
 
+    /// The strings of the list that `value` is.
+    pub(super) fn strings_in(
+        &self,
+        place: &Place,
+        value: &'t Value<'t>,
+        problems: &mut Vec<Problem>,
+    ) -> Vec<At<String>> {
+        self.items(place, value, string, problems)
+    }
+
     /// A list of integers, with the place of the list.
     pub(super) fn integers(
         &mut self,
@@ -334,9 +344,6 @@ impl<'t> Table<'t> {
         rest
     }
 
-    /// Leaves everything in it unread and unreported.
-    pub(super) fn ignore(self) {}
-
     /// Reports every entry that nothing asked for.
     pub(super) fn finish(self, problems: &mut Vec<Problem>) {
         for entry in self.entries.iter().filter(|entry| !entry.taken) {
@@ -422,7 +429,7 @@ pub(super) fn wrong_kind(place: &Place, value: &Value<'_>, instead: &str) -> Pro
 }
 
 /// `name` as a key of a TOML path: quoted unless it is a bare key.
-pub(crate) fn key(name: &str) -> String {
+fn key(name: &str) -> String {
     let bare = !name.is_empty()
         && name
             .bytes()

@@ -2,7 +2,7 @@
 
 /// Why a text could not be filled in. It names variables, never their values.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Unfilled {
+pub(crate) enum Unfilled {
     /// `${NAME}` of a variable that is not set.
     NotSet(String),
     /// `${NAME:?message}` of a variable that is not set or empty.
@@ -12,7 +12,7 @@ pub(super) enum Unfilled {
 }
 
 /// `text` with every variable filled in from `look_up`; `None` if there is none in it.
-pub(super) fn fill(
+pub(crate) fn fill(
     text: &str,
     look_up: impl Fn(&str) -> Option<String>,
 ) -> Result<Option<String>, Unfilled> {

@@ -5,8 +5,9 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use tideover_config::{AccessLog, LogFormat, LogTo};
 
@@ -84,15 +85,23 @@ impl LogWriter {
         }
     }
 
-    /// Returns when everything that was handed over is written.
-    pub(crate) fn end(&self) {
-        if let Some(sender) = &self.sender {
-            let _ = sender.send(Message::End);
+    /// Returns when everything that was handed over is written, or at `deadline`: a full disk or a reader who stopped
+    /// reading standard output must not keep the process.
+    pub(crate) fn end(&self, deadline: Instant) {
+        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        let (Some(sender), Some(running)) = (&self.sender, thread.take()) else {
+            return;
+        };
+        let mut told = false;
+        while !running.is_finished() {
+            told = told || sender.try_send(Message::End).is_ok();
+            if Instant::now() >= deadline {
+                tracing::warn!("the access log cannot be written in time, its last lines are lost");
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(2));
         }
-        let thread = self.thread.lock().map(|mut thread| thread.take());
-        if let Ok(Some(thread)) = thread {
-            let _ = thread.join();
-        }
+        let _ = running.join();
     }
 }
 

@@ -1,7 +1,9 @@
 //! One viewer's connection: HTTP/1.1, its deadlines, and the seam to the story.
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -11,6 +13,7 @@ use tokio::net::TcpStream;
 use tower::Service;
 
 use super::Peer;
+use super::screen::{Screened, Verdict};
 use crate::access_log;
 use crate::body::Body;
 use crate::message::ViewerBody;
@@ -27,14 +30,18 @@ pub(super) async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, stream: TcpStream)
     let limits = view.live.edge.listen.limits;
     drop(view);
     let mut draining = worker.shared.draining.subscribe();
+    let screened = Screened::new(stream);
+    let verdict = screened.verdict();
     let seam = Seam {
         story: Story::new(Rc::clone(&worker), Rc::clone(&peer)),
         body_timeout: clock.real(limits.body_timeout),
+        verdict: Arc::clone(&verdict),
+        requests: Cell::new(0),
     };
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(clock.real(limits.head_timeout))
-        .serve_connection(TokioIo::new(stream), seam);
+        .serve_connection(TokioIo::new(screened), seam);
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -46,6 +53,7 @@ pub(super) async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, stream: TcpStream)
     let end = how_it_ended(&ended);
     worker.counters.connection_end(end);
     if end == ConnectionEnd::RefusedHead {
+        tracing::debug!(peer = %peer.address, fault = ?verdict.faulty(), "a head was refused");
         access_log::refused_head(&worker, &peer);
     }
 }
@@ -64,10 +72,14 @@ fn how_it_ended(ended: &Result<(), hyper::Error>) -> ConnectionEnd {
     }
 }
 
-/// Turns what hyper read into what the story takes. It is always ready, and so must be what it wraps.
+/// Turns what hyper read into what the story takes, and says of a head that hyper took but should not have taken what is
+/// wrong with it. It is always ready, and so must be what it wraps.
 struct Seam {
     story: Story,
     body_timeout: std::time::Duration,
+    verdict: Arc<Verdict>,
+    /// How many hyper has handed on so far.
+    requests: Cell<u64>,
 }
 
 impl hyper::service::Service<Request<Incoming>> for Seam {
@@ -76,7 +88,12 @@ impl hyper::service::Service<Request<Incoming>> for Seam {
     type Future = <Story as Service<Request<ViewerBody>>>::Future;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let request = request.map(|incoming| ViewerBody::new(incoming, self.body_timeout));
+        let mut request = request.map(|incoming| ViewerBody::new(incoming, self.body_timeout));
+        let ordinal = self.requests.get() + 1;
+        self.requests.set(ordinal);
+        if let Some(malformed) = self.verdict.malformed(ordinal) {
+            request.extensions_mut().insert(malformed);
+        }
         self.story.clone().call(request)
     }
 }

@@ -4,7 +4,7 @@ mod page;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
-use tideover_config::{AttemptsShown, Distribution, Voice, WriteError};
+use tideover_config::{AttemptsShown, Distribution, MethodSet, Voice, WriteError};
 use tideover_rules::admit::{Host, Malformed};
 use tideover_rules::error_page::status_of;
 use tideover_rules::failover::Sent;
@@ -169,10 +169,10 @@ pub(crate) fn healthy(speaker: Speaker<'_>) -> Reply {
     }
 }
 
-/// A head that is not fit to be forwarded: 400, and the connection is closed.
+/// A head that is not fit to be forwarded: 400 or 417, and the connection is closed.
 pub(crate) fn malformed(speaker: Speaker<'_>, malformed: Malformed) -> Reply {
     let page = Page {
-        status: StatusCode::BAD_REQUEST,
+        status: malformed.status(),
         cause: Cause::Malformed(malformed),
         retry_after: None,
     };
@@ -197,6 +197,7 @@ pub(crate) fn refused(speaker: Speaker<'_>, refusal: &Refusal, host: &Host<'_>) 
         | Refusal::Disabled
         | Refusal::UrlTooLong
         | Refusal::HeadTooLarge
+        | Refusal::FieldsTooLarge
         | Refusal::Loop(_)
         | Refusal::MethodNotAllowed
         | Refusal::GetWithBody
@@ -231,7 +232,11 @@ pub(crate) fn refused(speaker: Speaker<'_>, refusal: &Refusal, host: &Host<'_>) 
                 headers.insert(header::LOCATION, location);
             }
         }
-        Refusal::UrlTooLong | Refusal::HeadTooLarge => {
+        Refusal::UrlTooLong | Refusal::HeadTooLarge | Refusal::FieldsTooLarge => {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        // Not merely not allowed here: no viewer of a web site has a use for it.
+        Refusal::MethodNotAllowed if !MethodSet::ALL.contains(&speaker.line.request.method) => {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         // TRACE, CONNECT, or no method at all: whoever sends it may mean something else by what follows, too.

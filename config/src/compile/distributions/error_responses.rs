@@ -1,4 +1,4 @@
-//! Custom error responses. Source: API shape CustomErrorResponse; Developer Guide, "Generate custom error responses".
+//! Custom error responses. Source: API shape `CustomErrorResponse`; Developer Guide, "Generate custom error responses".
 
 use http::StatusCode;
 

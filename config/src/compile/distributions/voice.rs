@@ -1,5 +1,6 @@
 //! How a distribution speaks: the names in its headers, the look of its pages, who is told of attempts.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
@@ -131,7 +132,8 @@ pub(super) fn loops(
             for origin in origins {
                 if let OriginKind::Server(server) = &origin.kind {
                     for end in [&server.http, &server.https] {
-                        text.push_str(&format!(" {}:{}", end.host, end.port));
+                        write!(text, " {}:{}", end.host, end.port)
+                            .expect("a string takes every character");
                     }
                 }
             }

@@ -22,7 +22,7 @@ pub(super) fn page(
     written: &Written,
     problems: &mut Vec<Problem>,
 ) -> Page {
-    const WEEK: Duration = Duration::from_secs(7 * 86_400);
+    const WEEK: Duration = Duration::from_hours(168);
     const SECOND: Duration = Duration::from_secs(1);
     let (html, file) = match &said.value {
         PageSource::BuiltIn => (Bytes::from_static(BUILT_IN.as_bytes()), None),

@@ -246,6 +246,8 @@ fn malformed_words(malformed: Malformed) -> &'static str {
         Malformed::ContentLength => "its length is not one plain number",
         Malformed::LineEnding => "a line of it does not end as it must",
         Malformed::Fragment => "its target has a fragment",
+        Malformed::Method => "its method is none",
+        Malformed::Expectation => "it expects what this server does not know",
     }
 }
 
@@ -254,7 +256,7 @@ fn refusal_words(refusal: &Refusal) -> &'static str {
         Refusal::UnknownHost => "Nothing is served here under this host name.",
         Refusal::Disabled => "This distribution is disabled.",
         Refusal::UrlTooLong => "The URL is too long.",
-        Refusal::HeadTooLarge => "The request headers are too large.",
+        Refusal::HeadTooLarge | Refusal::FieldsTooLarge => "The request headers are too large.",
         Refusal::Loop(_) => {
             "The request has passed here before: the origin leads back to this edge."
         }

@@ -1,0 +1,204 @@
+//! An edge as `tideover.toml`, with every default spelled out: it loads again as the same edge, except for what is
+//! secret.
+
+mod behavior;
+mod lines;
+mod origin;
+
+use crate::behavior::WriteError;
+use crate::distribution::{AttemptsShown, CustomErrorResponse, Distribution, Voice};
+use crate::edge::{Edge, Mode};
+use crate::listener::{AccessLog, Listen, LogFormat, LogTo};
+use crate::origin::{FailureSet, Member, Target};
+use lines::{Lines, file, key, list, quoted, span};
+
+/// What stands in place of a secret.
+const MASK: &str = "********";
+
+/// `edge` as a `tideover.toml` that compiles to the same edge. Secrets are masked: the token of `attempts`, and values of
+/// origin headers whose name speaks of a key, a secret, a token, a password or `Authorization`. What only flags can say
+/// (`--time-scale`, `--default-distribution`) stands in a comment.
+pub fn to_toml(edge: &Edge) -> String {
+    let mut lines = Lines::default();
+    for flag in flags(edge) {
+        lines.comment(&flag);
+    }
+    lines.field("mode", quoted(edge.mode.as_str()));
+    listen(&edge.listen, &mut lines);
+    access_log(&edge.access_log, &mut lines);
+    for origin in &edge.origins {
+        lines.header(&format!("origin.{}", key(&origin.id)));
+        origin::origin(origin, &mut lines);
+    }
+    for target in edge.targets.iter().filter(|target| target.is_group) {
+        lines.header(&format!("origin_group.{}", key(&target.name)));
+        group(target, edge, &mut lines);
+    }
+    for distribution in &edge.distributions {
+        self::distribution(distribution, edge, &mut lines);
+    }
+    lines.finish()
+}
+
+/// What was said on the command line and cannot be said in a file.
+fn flags(edge: &Edge) -> Vec<String> {
+    let mut flags = Vec::new();
+    if (edge.time_scale - 1.0).abs() > f64::EPSILON {
+        flags.push(format!("--time-scale {}", edge.time_scale));
+    }
+    let default = edge
+        .hosts
+        .any
+        .and_then(|index| edge.distributions.get(usize::from(index)))
+        .filter(|distribution| !distribution.aliases.is_empty());
+    if let Some(distribution) = default {
+        flags.push(format!("--default-distribution {}", distribution.id));
+    }
+    flags
+}
+
+fn listen(listen: &Listen, lines: &mut Lines) {
+    lines.header("listen");
+    lines.field(
+        "http",
+        list(listen.http.iter().map(|at| quoted(&at.to_string()))),
+    );
+    lines.some("admin", listen.admin.map(|at| quoted(&at.to_string())));
+    lines.some("status", listen.status.map(|at| quoted(&at.to_string())));
+    lines.some("health_path", listen.health_path.as_deref().map(quoted));
+    lines.field("viewer_scheme", quoted(listen.viewer_scheme.as_str()));
+    lines.some("workers", listen.workers);
+    lines.field("max_url_bytes", listen.limits.url_bytes);
+    lines.field("max_head_bytes", listen.limits.head_bytes);
+    lines.field("head_timeout", span(listen.limits.head_timeout));
+    lines.field("body_timeout", span(listen.limits.body_timeout));
+}
+
+fn access_log(log: &AccessLog, lines: &mut Lines) {
+    lines.header("access_log");
+    lines.field(
+        "to",
+        match &log.to {
+            LogTo::Off => quoted("off"),
+            LogTo::Stdout => quoted("-"),
+            LogTo::File(path) => file(path),
+        },
+    );
+    lines.field(
+        "format",
+        quoted(match log.format {
+            LogFormat::CloudFront => "cloudfront",
+            LogFormat::Json => "json",
+        }),
+    );
+    lines.field("cookies", log.cookies);
+}
+
+fn group(target: &Target, edge: &Edge, lines: &mut Lines) {
+    let codes = |member: &Member| {
+        let statuses = member.criteria.statuses.iter();
+        list(statuses.map(|status| status.as_u16().to_string()))
+    };
+    let members = target.members.iter().map(|member| {
+        let id = quoted(&edge.origin(member.origin).id);
+        if member.is_page {
+            id
+        } else {
+            format!("{{ origin = {id}, fail_over_on = {} }}", codes(member))
+        }
+    });
+    lines.field("members", list(members));
+    let servers = || target.members.iter().filter(|member| !member.is_page);
+    // Members have statuses of their own; the group's are only there to not be the usual ones.
+    lines.some("fail_over_on", servers().next().map(codes));
+    let always = servers().all(|member| member.criteria.failures == FailureSet::all());
+    lines.field(
+        "on_failure",
+        quoted(if always { "always" } else { "status" }),
+    );
+    let mut soft: Vec<u16> = servers()
+        .flat_map(|member| member.criteria.soft.iter())
+        .map(|status| status.as_u16())
+        .collect();
+    soft.sort_unstable();
+    soft.dedup();
+    lines.field("soft", list(soft.iter().map(ToString::to_string)));
+    lines.some("deadline", target.deadline.map(span));
+}
+
+fn distribution(distribution: &Distribution, edge: &Edge, lines: &mut Lines) {
+    let name = format!("distribution.{}", key(&distribution.id));
+    lines.header(&name);
+    lines.field("domain_name", quoted(&distribution.domain_name));
+    lines.field(
+        "aliases",
+        list(distribution.aliases.iter().map(|alias| quoted(alias))),
+    );
+    lines.field("enabled", distribution.enabled);
+    lines.some(
+        "default_root_object",
+        distribution
+            .default_root_object
+            .as_deref()
+            .map(|path| quoted(path.trim_start_matches('/'))),
+    );
+    voice(&distribution.voice, edge.mode, lines);
+    if let Some(behavior) = distribution.behaviors.first() {
+        write_error(&behavior.write_error, lines);
+    }
+    for response in &distribution.error_responses {
+        lines.item(&format!("{name}.error_response"));
+        error_response(response, lines);
+    }
+    if let Some((default, listed)) = distribution.behaviors.split_last() {
+        for behavior in listed {
+            lines.item(&format!("{name}.behavior"));
+            lines.field("path", quoted(behavior.path.as_str()));
+            behavior::behavior(behavior, edge, lines);
+        }
+        lines.header(&format!("{name}.default_behavior"));
+        behavior::behavior(default, edge, lines);
+    }
+}
+
+fn voice(voice: &Voice, mode: Mode, lines: &mut Lines) {
+    let own = match mode {
+        Mode::Faithful => "cloudfront",
+        Mode::Resilient => "tideover",
+    };
+    // A name of the operator's own is the name in `Via`, too; CloudFront's is not.
+    lines.some("name", (*voice.name != *own).then(|| quoted(&voice.name)));
+    let attempts = match &voice.attempts {
+        AttemptsShown::Public => "public",
+        AttemptsShown::Token(_) => "token",
+        AttemptsShown::Off => "off",
+    };
+    lines.field("attempts", quoted(attempts));
+    if matches!(voice.attempts, AttemptsShown::Token(_)) {
+        lines.field("attempts_token", quoted(MASK));
+    }
+}
+
+fn write_error(write_error: &WriteError, lines: &mut Lines) {
+    match write_error {
+        WriteError::Plain => {}
+        WriteError::Explained {
+            nothing_sent,
+            outcome_unknown,
+            retry_after,
+        } => {
+            lines.field("write_error.nothing_sent", quoted(nothing_sent));
+            lines.field("write_error.outcome_unknown", quoted(outcome_unknown));
+            lines.field("write_error.retry_after", span(*retry_after));
+        }
+    }
+}
+
+fn error_response(response: &CustomErrorResponse, lines: &mut Lines) {
+    lines.field("error_code", response.error_code.as_u16());
+    if let Some(page) = &response.page {
+        lines.field("page", quoted(&page.path));
+        lines.field("response_code", page.status.as_u16());
+    }
+    lines.some("min_ttl", response.min_ttl_seconds);
+}
