@@ -444,14 +444,14 @@ mod json {
         let mut line = viewer(&edge).connects().await;
 
         line.sends(
-            b"GET /\xc3\xa9?\xc3\xa9 HTTP/1.1\r\nHost: a\r\nUser-Agent: \xff\t\x80\"\r\nReferer: \\\r\n\r\n",
+            b"GET /%C3%A9?\\x HTTP/1.1\r\nHost: a\r\nUser-Agent: \xff\t\x80\"\r\nReferer: \\\r\n\r\n",
         )
         .await;
         line.receives("GET").await.expect(200);
 
         let line = edge.log_json(1).await.remove(0);
         assert_eq!(line["referer"], "\\", "{line}");
-        assert_eq!(line["path"], "/\u{e9}", "{line}");
+        assert_eq!(line["path"], "/%C3%A9", "{line}");
     }
 }
 

@@ -161,7 +161,7 @@ mod to_the_origin_in_resilient_mode {
             ("Upgrade", "h2c"),
             ("HTTP2-Settings", "AAMAAABkAAQAAP__"),
             ("TE", "gzip"),
-            ("Expect", "something"),
+            ("Expect", "100-continue"),
         ];
 
         let request = seen(in_front_of(&primary), &primary, "GET", &said).await;
