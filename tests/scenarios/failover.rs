@@ -353,6 +353,35 @@ mod by_failure {
             .header_has("tideover-attempts", "nowhere;error=dns;");
     }
 
+    /// The kernel knows no way to the broadcast address, and says so without sending anything.
+    #[tokio::test]
+    async fn an_address_that_cannot_be_reached_falls_through() {
+        let secondary = good("secondary").await;
+        let unreachable = r#"
+            [origin.unreachable]
+            url = "http://unreachable.test"
+
+            [origin_group.tiers]
+            members = ["unreachable", "secondary"]
+            fail_over_on = [503]
+
+            [distribution.site.default_behavior]
+            target = "tiers"
+        "#;
+        let edge = edge(unreachable)
+            .origins([&secondary])
+            .map("unreachable", "http://255.255.255.255:80")
+            .start()
+            .await;
+
+        viewer(&edge)
+            .get("/")
+            .await
+            .expect(200)
+            .body("from secondary")
+            .header_has("tideover-attempts", "unreachable;error=refused;");
+    }
+
     #[tokio::test]
     async fn a_good_https_origin_is_believed_under_its_own_name() {
         let primary = origin("primary").https().start().await;

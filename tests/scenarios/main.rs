@@ -16,6 +16,7 @@ mod headers;
 mod last_page;
 mod limits;
 mod messages;
+mod policies;
 mod reload;
 mod routing;
 mod streaming;
