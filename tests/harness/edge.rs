@@ -28,6 +28,9 @@ pub fn edge_json(json: &str) -> EdgeBuilder {
 
 /// An edge with one group of these members, in this order, that falls through on these statuses. Reads go to the group,
 /// writes to its first member.
+///
+/// # Panics
+/// When there is no member.
 pub fn tiers<const N: usize, const M: usize>(
     members: [&Origin; N],
     fail_over_on: [u16; M],
