@@ -1,6 +1,6 @@
 //! Which heads are fit to be forwarded: a head a line, and the host that it asks or what is wrong with it.
 
-use http::{Method, Uri, Version};
+use http::{Method as HttpMethod, Uri, Version};
 use tideover_rules::admit::{Malformed, admit};
 
 use crate::cast::{all_hold, headers};
@@ -106,7 +106,7 @@ fn heads_that_can_be_understood_in_one_way_only_are_admitted() {
     ];
     let mut failures = Vec::new();
     for (method, target, version, lines, expected) in cases {
-        let method = Method::from_bytes(method.as_bytes()).expect("a method");
+        let method = HttpMethod::from_bytes(method.as_bytes()).expect("a method");
         let uri: Uri = target.parse().expect("a target");
         let headers = headers(lines);
         let seen = admit(&method, &uri, *version, &headers).map(|host| host.name);
@@ -123,7 +123,7 @@ fn heads_that_can_be_understood_in_one_way_only_are_admitted() {
 fn a_host_is_passed_on_as_it_was_sent() {
     let headers = headers(&["Host: WWW.Shop.example.:8080"]);
     let uri = Uri::from_static("/");
-    let host = admit(&Method::GET, &uri, V11, &headers).expect("it is fit");
+    let host = admit(&HttpMethod::GET, &uri, V11, &headers).expect("it is fit");
     assert_eq!(
         (host.name, host.sent),
         ("WWW.Shop.example", "WWW.Shop.example.:8080")
