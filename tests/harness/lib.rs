@@ -10,16 +10,6 @@
 //!
 //! It knows nothing of how the edge is built: only its library's front door and its config files.
 
-#![allow(
-    clippy::format_push_string,
-    clippy::format_collect,
-    reason = "text is put together where speed does not matter"
-)]
-#![allow(
-    clippy::missing_panics_doc,
-    reason = "an expectation that is not met panics: that is what all of this is for"
-)]
-
 pub mod certificates;
 mod edge;
 mod folder;

@@ -1,10 +1,5 @@
 //! Tideover's promises, a file each. A scenario is a short play: the cast, the edge, one viewer, what each of them saw.
 
-#![allow(
-    clippy::format_push_string,
-    reason = "text is put together where speed does not matter"
-)]
-
 mod access_log;
 mod answers;
 mod architecture;

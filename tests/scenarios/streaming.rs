@@ -115,6 +115,29 @@ mod towards_the_viewer {
     }
 
     #[tokio::test]
+    async fn the_next_viewer_gets_its_own_answer_and_not_the_rest_of_anothers() {
+        let size: usize = 4 << 20;
+        let primary = origin("primary")
+            .at("/large", harness::answer(200).body(vec![b'x'; size]))
+            .start()
+            .await;
+        let edge = in_front_of(&primary).start().await;
+
+        for _ in 0..20 {
+            let mut line = viewer(&edge).connects().await;
+            line.sends("GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                .await;
+            line.receives_a_head().await.expect(200);
+            line.resets();
+            viewer(&edge)
+                .get("/own")
+                .await
+                .expect(200)
+                .body("from primary");
+        }
+    }
+
+    #[tokio::test]
     async fn a_viewer_that_leaves_before_the_answer_ends_the_origins_connection() {
         let primary = origin("primary").never_answers().start().await;
         let edge = in_front_of(&primary).start().await;
