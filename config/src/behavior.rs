@@ -220,10 +220,6 @@ pub fn wildcard_matches(pattern: &[u8], text: &[u8]) -> bool {
 /// What of the viewer's request an origin is sent: the union of cache policy and origin request policy, or legacy
 /// `ForwardedValues`. Source: Developer Guide, "Control origin requests with a policy".
 #[derive(Clone, Debug, PartialEq)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is one header that goes to the origin or does not; none excludes another"
-)]
 pub struct OriginRequest {
     /// Which viewer headers are passed on, apart from those that the edge makes or removes itself.
     pub headers: HeaderSelection,

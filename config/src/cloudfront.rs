@@ -50,10 +50,15 @@ pub(crate) fn walk(
     let root = parse(&source, problems)?;
     let root = Spot::root(&source, &root);
     let mut found = Vec::new();
-    unwrap(&root, &mut found);
+    let mut strays = Vec::new();
+    unwrap(&root, &mut found, &mut strays);
     if found.is_empty() {
         problems.push(recognise::recognise_json(&root));
         return None;
+    }
+    for stray in &strays {
+        let told = recognise::recognise_json(stray);
+        problems.push(stray.place().error(told.found, told.instead));
     }
     let mut written = Written {
         notation: Notation::CloudFront,
@@ -130,22 +135,25 @@ struct Found<'a> {
 
 /// Finds the distributions in what the AWS command line prints or takes: bare, as `get-distribution-config`, as
 /// `get-distribution`, as input of `create-distribution` and its kin; or several of these in a list.
-fn unwrap<'a>(spot: &Spot<'a>, found: &mut Vec<Found<'a>>) {
+///
+/// What is none of these goes to `strays`.
+fn unwrap<'a>(spot: &Spot<'a>, found: &mut Vec<Found<'a>>, strays: &mut Vec<Spot<'a>>) {
     if let Some(several) = spot.get("Distributions") {
         for one in several.elements() {
-            unwrap(&one, found);
+            unwrap(&one, found, strays);
         }
     } else if !spot.elements().is_empty() {
         for one in spot.elements() {
-            unwrap(&one, found);
+            unwrap(&one, found, strays);
         }
     } else if recognise::is_of_cloudformation(spot) {
         // Many of its fields have other names and shapes: it is told as a whole.
+        strays.push(spot.clone());
     } else if let Some(inner) = ["Distribution", "DistributionConfigWithTags"]
         .iter()
         .find_map(|key| spot.get(key))
     {
-        unwrap(&renamed(&inner, &spot.field), found);
+        unwrap(&renamed(&inner, &spot.field), found, strays);
     } else if let Some(config) = spot.get("DistributionConfig") {
         // Problems name fields from the config's root on, whatever is around it.
         found.push(Found {
@@ -157,6 +165,8 @@ fn unwrap<'a>(spot: &Spot<'a>, found: &mut Vec<Found<'a>>) {
             config: spot.clone(),
             wrapper: None,
         });
+    } else {
+        strays.push(spot.clone());
     }
 }
 

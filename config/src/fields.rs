@@ -22,7 +22,7 @@ pub struct Field {
     pub(crate) unset: &'static [&'static str],
     /// The words it may hold; empty: any text.
     pub(crate) words: &'static [&'static str],
-    /// Characters of a text, items of a list that CloudFront takes at most (some of these quotas can be raised).
+    /// Characters of a text, items of a list, or the number that CloudFront takes at most (these quotas can be raised).
     pub(crate) most: Option<usize>,
     pub(crate) remark: Remark,
 }
@@ -357,7 +357,8 @@ const ORIGINS: &[Field] = &[
         "Origins.Items[].S3OriginConfig.OriginReadTimeout",
         Number,
         "seconds to the first byte and between any two, 30 unless given",
-    ),
+    )
+    .most(120),
     honoured("Origins.Items[].CustomOriginConfig", Object, "any HTTP server"),
     honoured("Origins.Items[].CustomOriginConfig.HTTPPort", Number, "the port for http").required(),
     honoured("Origins.Items[].CustomOriginConfig.HTTPSPort", Number, "the port for https").required(),
@@ -376,12 +377,14 @@ const ORIGINS: &[Field] = &[
         "Origins.Items[].CustomOriginConfig.OriginReadTimeout",
         Number,
         "seconds to the first byte and between any two, 30 unless given",
-    ),
+    )
+    .most(120),
     honoured(
         "Origins.Items[].CustomOriginConfig.OriginKeepaliveTimeout",
         Number,
         "seconds that an idle connection is kept, 5 unless given",
-    ),
+    )
+    .most(120),
     honoured("Origins.Items[].CustomOriginConfig.IpAddressType", Text, "ipv4, ipv6 or dualstack"),
     not_yet("Origins.Items[].CustomOriginConfig.OriginMtlsConfig", Object, NO_ORIGIN_MTLS),
     not_yet(
@@ -402,12 +405,14 @@ const ORIGINS: &[Field] = &[
         "Origins.Items[].VpcOriginConfig.OriginReadTimeout",
         Number,
         "seconds to the first byte and between any two, 30 unless given",
-    ),
+    )
+    .most(120),
     honoured(
         "Origins.Items[].VpcOriginConfig.OriginKeepaliveTimeout",
         Number,
         "seconds that an idle connection is kept, 5 unless given",
-    ),
+    )
+    .most(120),
     honoured("Origins.Items[].ConnectionAttempts", Number, "tries to connect, the first included, 3 unless given"),
     honoured("Origins.Items[].ConnectionTimeout", Number, "seconds for each try to connect, 10 unless given"),
     honoured(
@@ -786,13 +791,13 @@ const RESPONSE_HEADERS_POLICY: &[Field] = &[
         Texts,
         "Access-Control-Allow-Headers of preflights",
     )
-    .required(),
+    ,
     honoured(
         "ResponseHeadersPolicyConfig.CorsConfig.AccessControlAllowMethods",
         Texts,
         "Access-Control-Allow-Methods of preflights; ALL is the seven",
     ).words(&["GET", "DELETE", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "ALL"])
-    .required(),
+    ,
     honoured(
         "ResponseHeadersPolicyConfig.CorsConfig.AccessControlAllowCredentials",
         Flag,

@@ -114,11 +114,14 @@ fn finish(
     overrides: &Overrides,
     mut problems: Vec<Problem>,
 ) -> Result<Loaded, Problems> {
+    let is_cloudfronts = written
+        .as_ref()
+        .is_some_and(|written| written.notation == Notation::CloudFront);
     let edge = written.map(|written| {
         let mut found = Vec::new();
         let edge = compile::compile(&written, overrides, &mut found);
         checks::check(&edge, &written, &mut found);
-        if written.notation == Notation::CloudFront {
+        if is_cloudfronts {
             found
                 .iter_mut()
                 .for_each(cloudfront::name_as_cloudfront_does);
@@ -132,6 +135,10 @@ fn finish(
             .cmp(&(a.severity, &b.file, b.line))
             .then_with(|| a.field.cmp(&b.field))
     });
+    if is_cloudfronts {
+        // A behavior of CloudFront spells out every field, so what is said of one is said of most.
+        problems = problem::told_once(problems);
+    }
     // A flag is looked at once for each distribution or origin that it bears on.
     problems.dedup();
     match edge {

@@ -64,7 +64,7 @@ pub(crate) fn response_headers_policy_names(own: &Policies) -> Vec<String> {
 
 /// The API writes `Managed-` before the names that the documents and the console show.
 fn is_called(named: &str, id: &str, name: &str) -> bool {
-    let bare = |name: &str| -> String { name.trim_start_matches("Managed-").to_owned() };
+    let bare = |name| str::strip_prefix(name, "Managed-").unwrap_or(name);
     !named.is_empty() && (named == id || bare(named) == bare(name))
 }
 

@@ -1,5 +1,6 @@
 //! What is wrong with a config, said so that the operator can mend it.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -22,7 +23,7 @@ pub struct Problem {
 }
 
 /// How bad a [`Problem`] is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
     /// Worth knowing; `--strict` does not count it.
     Note,
@@ -91,7 +92,98 @@ impl fmt::Display for Problem {
     }
 }
 
+/// Warnings and notes that say the same of fields of one name are told once, of the first, with the number of the others.
+/// What does not load and what is not enforced is told of every place.
+pub(crate) fn told_once(problems: Vec<Problem>) -> Vec<Problem> {
+    let mut told: Vec<(Problem, usize)> = Vec::new();
+    let mut known = HashMap::new();
+    for problem in problems {
+        let key = (
+            problem.severity,
+            problem.file.clone(),
+            last_name(&problem.field).to_owned(),
+            problem.found.clone(),
+            problem.instead.clone(),
+        );
+        let next = told.len();
+        match known.get(&key) {
+            Some(first) if problem.severity < Severity::NotEnforced => {
+                let (_, others): &mut (_, usize) = &mut told[*first];
+                *others += 1;
+            }
+            Some(_) | None => {
+                known.insert(key, next);
+                told.push((problem, 0));
+            }
+        }
+    }
+    told.into_iter()
+        .map(|(problem, others)| {
+            let places = match others {
+                0 => return problem,
+                1 => "one more place".to_owned(),
+                _ => format!("{others} more places"),
+            };
+            Problem {
+                found: format!("{}, here and in {places}", problem.found),
+                ..problem
+            }
+        })
+        .collect()
+}
+
+/// `Compress` of `CacheBehaviors.Items[3].Compress`, `Items` of `CacheBehaviors.Items[3]`.
+fn last_name(field: &str) -> &str {
+    let last = field.rsplit('.').next().unwrap_or(field);
+    last.split('[').next().unwrap_or(last)
+}
+
 /// Every problem of a config that did not load, worst first, then by line; holds at least one error.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
 pub struct Problems(pub Vec<Problem>);
+
+#[cfg(test)]
+mod tests {
+    use super::Severity::{Error, NotEnforced, Note, Warning};
+    use super::{Problem, told_once};
+
+    #[test]
+    fn what_is_said_again_is_counted_and_what_protects_is_said_of_every_place() {
+        let problem = |severity, field: &str, found: &str| Problem {
+            severity,
+            file: "d.json".into(),
+            line: 1,
+            field: field.to_owned(),
+            found: found.to_owned(),
+            instead: String::new(),
+        };
+        let told = told_once(vec![
+            problem(Error, "A.Items[0].Id", "is empty"),
+            problem(Error, "A.Items[1].Id", "is empty"),
+            problem(NotEnforced, "A.Items[0].Signers", "has 1"),
+            problem(NotEnforced, "A.Items[1].Signers", "has 1"),
+            problem(Warning, "Default.Compress", "is true"),
+            problem(Warning, "A.Items[0].Compress", "is true"),
+            problem(Warning, "A.Items[0].Other", "is true"),
+            problem(Note, "A.Items[1].Compress", "is true"),
+            problem(Warning, "A.Items[2].Compress", "is true"),
+        ]);
+        let told: Vec<String> = told
+            .iter()
+            .map(|one| format!("{} {}", one.field, one.found))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "A.Items[0].Id is empty",
+                "A.Items[1].Id is empty",
+                "A.Items[0].Signers has 1",
+                "A.Items[1].Signers has 1",
+                "Default.Compress is true, here and in 2 more places",
+                "A.Items[0].Other is true",
+                "A.Items[1].Compress is true",
+            ]
+        );
+    }
+}

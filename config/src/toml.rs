@@ -7,7 +7,7 @@ mod kind;
 mod origin;
 mod syntax;
 mod table;
-mod variables;
+pub(crate) mod variables;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

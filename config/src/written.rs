@@ -240,7 +240,7 @@ pub(crate) struct OriginGroup {
     pub members_place: Place,
     pub fail_over_on: Vec<At<i64>>,
     pub fail_over_on_place: Place,
-    /// Beyond: connection failures and timeouts fall through `"always"` or only by `"status"` gates (spec of the mode if absent).
+    /// Beyond: connection failures and timeouts fall through `"always"` or only by `"status"` gates (as the mode has it if absent).
     pub on_failure: Option<At<String>>,
     /// Beyond: statuses that are soft; absent: 403 and 404 where the mode has soft ones.
     pub soft: Option<Vec<At<i64>>>,

@@ -5,11 +5,15 @@ mod facts;
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::Value;
-use tideover_config::{Fate, Loaded, Mode, Overrides, Problems, Severity, fields, load, load_text};
+use tideover_config::{
+    FailureSet, Fate, HeaderSelection, Loaded, MethodSet, Mode, NameSelection, Overrides, Problems,
+    Severity, ViewerProtocol, fields, load, load_text,
+};
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -40,6 +44,79 @@ fn real_distributions_load() {
             .unwrap_or_else(|problems| panic!("{}:\n{problems}", file.display()));
         assert_eq!(loaded.edge.mode, Mode::Faithful, "{}", file.display());
     }
+}
+
+#[test]
+fn petclinic_is_what_its_json_says() {
+    let file = folder("examples/petclinic.cloudfront.json");
+    let loaded = load(&file, &Overrides::default()).expect("it loads as it stands");
+    assert!(
+        loaded
+            .remarks
+            .iter()
+            .all(|remark| remark.severity < Severity::NotEnforced)
+    );
+    let edge = loaded.edge;
+    assert_eq!(edge.mode, Mode::Faithful);
+    let group = &edge.targets[0];
+    assert_eq!(
+        (&*group.name, group.is_group),
+        ("Azure-Failover-Group", true)
+    );
+    assert_eq!(group.deadline, None);
+    let members: Vec<&str> = group
+        .members
+        .iter()
+        .map(|member| &*edge.origin(member.origin).id)
+        .collect();
+    assert_eq!(members, ["Azure-VM", "Azure-SWA"]);
+    let statuses: Vec<u16> = group.members[0]
+        .criteria
+        .statuses
+        .iter()
+        .map(|status| status.as_u16())
+        .collect();
+    assert_eq!(statuses, [403, 404, 500, 502, 503, 504]);
+    assert!(group.members[0].criteria.soft.is_empty());
+    assert_eq!(group.members[0].criteria.failures, FailureSet::all());
+    assert_eq!(group.members[0].timers.connection_attempts.get(), 3);
+    assert_eq!(
+        group.members[0].timers.connection_timeout,
+        Duration::from_secs(10)
+    );
+    assert_eq!(
+        group.members[0].timers.response_timeout,
+        Duration::from_secs(30)
+    );
+    let [distribution] = &edge.distributions[..] else {
+        panic!("there is one distribution");
+    };
+    let aliases: Vec<&str> = distribution.aliases.iter().map(|alias| &**alias).collect();
+    assert_eq!(aliases, ["www.goupang.shop", "dr.goupang.shop"]);
+    let [owners, _, default] = &distribution.behaviors[..] else {
+        panic!("there are three behaviors");
+    };
+    assert_eq!(owners.path.as_str(), "/owners/*");
+    assert_eq!(owners.allowed_methods, MethodSet::ALL);
+    assert_eq!(&*edge.target(owners.target).name, "Azure-VM");
+    assert_eq!(default.allowed_methods, MethodSet::READS_AND_OPTIONS);
+    // OPTIONS is allowed and not cached.
+    assert_eq!(default.falls_through, MethodSet::READS);
+    assert_eq!(default.viewer_protocol, ViewerProtocol::HttpAndHttps);
+    assert!(!default.origin_request.viewer_host);
+    assert_eq!(
+        default.origin_request.headers,
+        HeaderSelection::AllExcept(vec![http::header::HOST])
+    );
+    assert_eq!(default.origin_request.cookies, NameSelection::All);
+}
+
+#[test]
+fn a_file_in_utf_16_is_told_how_to_become_utf_8() {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("utf-16.json");
+    std::fs::write(&file, b"\xff\xfe{\0}\0").expect("it can be written");
+    let problems = load(&file, &Overrides::default()).expect_err("it is not UTF-8");
+    assert!(problems.to_string().contains("utf8"), "{problems}");
 }
 
 #[test]
@@ -125,16 +202,16 @@ fn own_policies_decide_what_goes_where() {
     let request = &behavior.origin_request;
     assert_eq!(
         request.headers,
-        tideover_config::HeaderSelection::Only(vec![
+        HeaderSelection::Only(vec![
             http::HeaderName::from_static("x-tenant"),
             http::HeaderName::from_static("accept-language")
         ])
     );
     assert_eq!(
         request.cookies,
-        tideover_config::NameSelection::Only(vec!["session".to_owned()])
+        NameSelection::Only(vec!["session".to_owned()])
     );
-    assert_eq!(request.query, tideover_config::NameSelection::All);
+    assert_eq!(request.query, NameSelection::All);
     assert!(request.viewer_host);
     let policy = behavior
         .viewer_response

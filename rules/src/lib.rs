@@ -8,10 +8,12 @@
 //! - [`failover`]: attempts so far -> try this member within these limits, or deliver that answer.
 //! - [`headers`]: the head that an origin is sent; what is left of an origin's head for the viewer.
 //! - [`error_page`]: final status -> custom error response; failure -> status.
+//! - [`explain`]: what could happen, told beforehand by asking the same rule.
 //! - [`told`]: attempts -> `X-Cache`, `Proxy-Status`, `Tideover-Attempts`, log words.
 
 pub mod admit;
 pub mod error_page;
+pub mod explain;
 pub mod failover;
 pub mod headers;
 pub mod route;

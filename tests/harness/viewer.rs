@@ -247,6 +247,27 @@ impl Line {
         response.took = self.started.elapsed();
     }
 
+    /// The next line, without its end: for looking at interim answers.
+    ///
+    /// # Panics
+    /// When none comes.
+    pub async fn receives_line(&mut self) -> String {
+        patiently("a line", self.reader.line())
+            .await
+            .expect("a line arrives")
+    }
+
+    /// Exactly this many bytes, as soon as they are there.
+    ///
+    /// # Panics
+    /// When fewer come.
+    pub async fn receives_bytes(&mut self, count: u64) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let came = patiently("bytes of a body", self.reader.take(count, &mut bytes)).await;
+        assert!(came.unwrap_or(false), "only {bytes:?} came");
+        bytes
+    }
+
     /// Waits until the peer hangs up; true if in order, false by a reset.
     pub async fn is_closed(&mut self) -> bool {
         patiently("the server hangs up", self.reader.drain()).await

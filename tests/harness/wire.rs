@@ -137,7 +137,7 @@ impl<S: AsyncRead + Unpin> Reader<S> {
     }
 
     /// The next line without its end.
-    async fn line(&mut self) -> io::Result<String> {
+    pub(crate) async fn line(&mut self) -> io::Result<String> {
         loop {
             if let Some(end) = find(&self.buffer, b"\r\n") {
                 let line: Vec<u8> = self.buffer.drain(..end + 2).collect();
@@ -150,7 +150,7 @@ impl<S: AsyncRead + Unpin> Reader<S> {
     }
 
     /// Moves up to `wanted` bytes into `into`; stops early at the end of the stream.
-    async fn take(&mut self, wanted: u64, into: &mut Vec<u8>) -> io::Result<bool> {
+    pub(crate) async fn take(&mut self, wanted: u64, into: &mut Vec<u8>) -> io::Result<bool> {
         let mut left = wanted;
         while left > 0 {
             if self.buffer.is_empty() && !self.fill().await? {

@@ -105,7 +105,9 @@ fn check_behavior(behavior: &Spot<'_>, problems: &mut Vec<Problem>) {
             "write a CachePolicyId beside it, such as 4135ea2d-6df8-44a3-9df3-4b5a84be39ad (CachingDisabled)",
         ));
     }
-    if behavior.get("ForwardedValues").is_none() {
+    if let Some(legacy) = behavior.get("ForwardedValues") {
+        check_legacy(&legacy, problems);
+    } else {
         problems.push(behavior.problem(
             Severity::Warning,
             "has neither CachePolicyId nor ForwardedValues, and CloudFront demands one of them",
@@ -113,6 +115,38 @@ fn check_behavior(behavior: &Spot<'_>, problems: &mut Vec<Problem>) {
         ));
     }
     check_ttls(behavior, problems);
+}
+
+/// Source: API shapes `ForwardedValues`, `CookiePreference`.
+fn check_legacy(legacy: &Spot<'_>, problems: &mut Vec<Problem>) {
+    let headers = legacy.texts("Headers").unwrap_or_default();
+    if headers.len() > 1
+        && let Some(all) = headers.iter().find(|name| name.value == "*")
+    {
+        problems.push(all.place.error(
+            "has \"*\" beside other names",
+            "write \"*\" alone, for all headers",
+        ));
+    }
+    let Some(cookies) = legacy.get("Cookies") else {
+        return;
+    };
+    let names = cookies.texts("WhitelistedNames").unwrap_or_default();
+    let Some(forward) = cookies.text("Forward") else {
+        return;
+    };
+    let is_whitelist = forward.value == "whitelist";
+    if is_whitelist && names.is_empty() {
+        problems.push(forward.place.error(
+            format!("is {}, and WhitelistedNames names none", forward.shown()),
+            "write the names of cookies, or \"none\"",
+        ));
+    } else if !is_whitelist && let Some(first) = names.first() {
+        problems.push(first.place.warning(
+            format!("has {}, and Forward is {}", first.shown(), forward.shown()),
+            "names mean nothing beside that: they are ignored",
+        ));
+    }
 }
 
 /// `MinTTL`, `DefaultTTL` and `MaxTTL` do not fall; those that are not written have defaults that fit.

@@ -1,7 +1,5 @@
 //! What of a config is not honoured: the fates of the table of [`fields`](crate::fields()), told about one file.
 
-use std::collections::HashMap;
-
 use super::shape::{below, elements_path, name};
 use super::spot::Spot;
 use crate::fields::{Fate, Field, Kind, Remark};
@@ -13,9 +11,6 @@ use crate::written::{Place, Policies, Written};
 #[derive(Debug, Default)]
 pub(crate) struct Remarks {
     found: Vec<Problem>,
-    /// Which of `found` has said this of a field of this name: it then counts the places instead of repeating itself.
-    said: HashMap<(&'static str, String), usize>,
-    repeats: Vec<(usize, usize)>,
     /// What asks for caching.
     caching: Vec<Place>,
     /// What is set and says nothing to an edge that stands alone.
@@ -87,19 +82,6 @@ impl Remarks {
             return self.meaningless.push((name(row), spot.place()));
         };
         let found = what_is_set(spot, row);
-        if severity < Severity::NotEnforced {
-            let first = *self
-                .said
-                .entry((name(row), found.clone()))
-                .or_insert(self.found.len());
-            if first < self.found.len() {
-                match self.repeats.iter_mut().find(|(index, _)| *index == first) {
-                    Some((_, times)) => *times += 1,
-                    None => self.repeats.push((first, 1)),
-                }
-                return;
-            }
-        }
         let instead = match row.fate {
             Fate::NotYet => format!("not honoured yet: {}", row.says),
             Fate::Honoured | Fate::Meaningless | Fate::NotEnforced => row.says.to_owned(),
@@ -132,15 +114,6 @@ impl Remarks {
 
     /// Everything, with one note for all that asks for caching.
     pub(crate) fn tell(mut self, problems: &mut Vec<Problem>) {
-        for (index, times) in self.repeats {
-            if let Some(problem) = self.found.get_mut(index) {
-                let places = match times {
-                    1 => "one more place".to_owned(),
-                    _ => format!("{times} more places"),
-                };
-                problem.found = format!("{}, here and in {places}", problem.found);
-            }
-        }
         problems.append(&mut self.found);
         if let Some((_, first)) = self.meaningless.first() {
             let mut names: Vec<String> = Vec::new();

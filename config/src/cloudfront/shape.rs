@@ -9,6 +9,7 @@ use crate::fields::{Fate, Field, Kind, fields};
 use crate::json::{Number, Value};
 use crate::problem::{Problem, Severity};
 use crate::spelling::nearest;
+use crate::toml::variables::Unfilled;
 
 /// The rows below each path: `Origins.Items[]` has `Id`, `DomainName` and so on.
 static BELOW: LazyLock<HashMap<&str, Vec<&Field>>> = LazyLock::new(|| {
@@ -133,12 +134,22 @@ fn check_value(spot: &Spot<'_>, row: &Field, problems: &mut Vec<Problem>) {
                     format!("write {}", row.says),
                 ));
             }
-            check_word(spot, text, row, problems);
+            check_word(spot, row, problems);
             check_size(spot, text.chars().count(), "characters", row, problems);
+            check_variables(spot, row, problems);
         }
-        (Kind::Flag, Value::Bool(_))
-        | (Kind::Number, Value::Number(Number::Whole(_)))
-        | (Kind::Decimal, Value::Number(_)) => {}
+        (Kind::Number, Value::Number(Number::Whole(number))) => {
+            if let Some(most) = row.most
+                && usize::try_from(*number).is_ok_and(|number| number > most)
+            {
+                problems.push(spot.problem(
+                    Severity::Warning,
+                    format!("is {number}"),
+                    format!("CloudFront takes {most} at most, unless AWS has raised a quota"),
+                ));
+            }
+        }
+        (Kind::Flag, Value::Bool(_)) | (Kind::Decimal, Value::Number(_)) => {}
         (Kind::Object, Value::Object(_)) => check(spot, row.path, problems),
         (Kind::BareObjects, Value::List(_)) => {
             for element in spot.elements() {
@@ -223,7 +234,10 @@ fn check_list(spot: &Spot<'_>, row: &Field, problems: &mut Vec<Problem>) {
 
 fn check_element(spot: &Spot<'_>, row: &Field, problems: &mut Vec<Problem>) {
     match (row.kind, &spot.node.value) {
-        (Kind::Texts, Value::Text(text)) => check_word(spot, text, row, problems),
+        (Kind::Texts, Value::Text(_)) => {
+            check_word(spot, row, problems);
+            check_variables(spot, row, problems);
+        }
         (Kind::Numbers, Value::Number(Number::Whole(_))) => {}
         (Kind::Texts, _) => problems.push(wrong_kind(spot, &instead(spot, Kind::Text, ""))),
         (Kind::Numbers, _) => problems.push(wrong_kind(spot, &instead(spot, Kind::Number, ""))),
@@ -232,11 +246,12 @@ fn check_element(spot: &Spot<'_>, row: &Field, problems: &mut Vec<Problem>) {
 }
 
 /// A word that is not known is an error where it would have to be obeyed.
-fn check_word(spot: &Spot<'_>, text: &str, row: &Field, problems: &mut Vec<Problem>) {
-    if text.is_empty() || row.words.is_empty() || row.words.contains(&text) {
+fn check_word(spot: &Spot<'_>, row: &Field, problems: &mut Vec<Problem>) {
+    let text = spot.as_text().map_or_else(String::new, |text| text.value);
+    if text.is_empty() || row.words.is_empty() || row.words.contains(&text.as_str()) {
         return;
     }
-    let meant = nearest(text, row.words.iter().copied())
+    let meant = nearest(&text, row.words.iter().copied())
         .map_or_else(String::new, |meant| format!(", perhaps {meant:?}"));
     let (severity, found) = match row.fate {
         Fate::Honoured => (Severity::Error, format!("is {}", spot.shown())),
@@ -254,6 +269,32 @@ fn check_word(spot: &Spot<'_>, text: &str, row: &Field, problems: &mut Vec<Probl
         found,
         format!("write one of {}{meant}", known.join(", ")),
     ));
+}
+
+/// What AWS printed may hold a `${` that is none of ours: it is taken as it stands, and that is said.
+fn check_variables(spot: &Spot<'_>, row: &Field, problems: &mut Vec<Problem>) {
+    let Err(unfilled) = spot.filled() else {
+        return;
+    };
+    match unfilled {
+        Unfilled::Demanded { name, message } => problems.push(spot.problem(
+            Severity::Error,
+            format!("needs the environment variable {name}, which is not set or empty"),
+            message,
+        )),
+        // It says nothing anyway.
+        _ if row.fate == Fate::Meaningless => {}
+        Unfilled::NotSet(name) => problems.push(spot.problem(
+            Severity::Warning,
+            format!("names the environment variable {name}, which is not set"),
+            "the text is taken as it stands; set it if it is meant",
+        )),
+        Unfilled::Malformed => problems.push(spot.problem(
+            Severity::Warning,
+            "has a \"${\" that is not one of ${NAME}, ${NAME:-default} and ${NAME:?message}",
+            "the text is taken as it stands",
+        )),
+    }
 }
 
 /// What exceeds a quota does no harm here, and the quota may have been raised.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::json::{self, Node, Number, Value};
 use crate::problem::{Problem, Severity};
+use crate::toml::variables::{self, Unfilled};
 use crate::written::{At, Place, Span};
 
 /// The text that a tree was read from.
@@ -134,9 +135,25 @@ impl<'a> Spot<'a> {
         self.get(key).map(|list| list.items()).unwrap_or_default()
     }
 
-    /// This text, even if it is empty.
+    /// This text, even if it is empty, with its variables filled in. One that cannot be filled in stands for itself: what
+    /// AWS printed is no template, and may hold a `${`.
     pub(crate) fn as_text(&self) -> Option<At<String>> {
-        self.node.text().map(|text| self.at(text.to_owned()))
+        let text = self.node.text()?;
+        Some(match self.filled() {
+            Ok(Some(filled)) => {
+                let mut at = self.at(filled);
+                at.place.template = Some(text.into());
+                at
+            }
+            Ok(None) | Err(_) => self.at(text.to_owned()),
+        })
+    }
+
+    /// What its variables make of this text; `None` if it has none or is no text.
+    pub(crate) fn filled(&self) -> Result<Option<String>, Unfilled> {
+        let text = self.node.text().unwrap_or_default();
+        let filled = variables::fill(text, |name| std::env::var(name).ok())?;
+        Ok((filled.text != text).then_some(filled.text))
     }
 
     fn as_number(&self) -> Option<At<i64>> {

@@ -226,10 +226,20 @@ fn response_headers_policy(
 
 fn unknown(said: &At<String>, kind: &str, known: &[String], until_then: &str) -> Problem {
     let meant = nearest(&said.value, known.iter().map(String::as_str));
+    let is_id = said.value.len() == 36
+        && said
+            .value
+            .bytes()
+            .all(|byte| byte == b'-' || byte.is_ascii_hexdigit());
+    let id = if is_id && said.place.template.is_none() {
+        &said.value
+    } else {
+        "ID"
+    };
     let instead = match meant {
         Some(meant) => format!("perhaps {meant:?} is meant"),
         None => format!(
-            "give it with --policy FILE, the output of `aws cloudfront get-{}-policy`",
+            "give it with --policy FILE, the output of `aws cloudfront get-{}-policy --id {id}`",
             kind.replace(' ', "-")
         ),
     };

@@ -284,6 +284,9 @@ fn choice(
 mod tests {
     use std::path::Path;
 
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+
     use super::read_text;
     use crate::problem::Severity;
     use crate::written::Policies;
@@ -381,6 +384,40 @@ mod tests {
                 told.iter().any(|told| told.contains(expected)),
                 "{text}: {told:#?}"
             );
+        }
+    }
+
+    const PRINTED: [&str; 3] = [
+        include_str!("../../../tests/fixtures/policies/cache.json"),
+        include_str!("../../../tests/fixtures/policies/origin_request.json"),
+        include_str!("../../../tests/fixtures/policies/response_headers.json"),
+    ];
+
+    proptest! {
+        #[test]
+        fn whatever_is_done_to_a_policy_it_is_read_or_reported(
+            text in 0..PRINTED.len(),
+            from in any::<Index>(),
+            to in any::<Index>(),
+            instead in prop::sample::select(vec![
+                "", "null", "-1", "1.5", "\"\"", "\"a b\"", "[]", "{}", "[{}]", "true", "\"é\\n\"",
+            ]),
+        ) {
+            let text = PRINTED[text];
+            // Whole values mostly: from after a colon to before a comma or a brace.
+            let starts: Vec<usize> = text.match_indices(": ").map(|(at, _)| at + 2).collect();
+            let start = *from.get(&starts);
+            let ends: Vec<usize> = text[start..]
+                .match_indices([',', '}', ']'])
+                .map(|(at, _)| start + at)
+                .collect();
+            let end = ends[to.index(ends.len().min(4))];
+            let changed = format!("{}{instead}{}", &text[..start], &text[end..]);
+            let mut policies = Policies::default();
+            let mut problems = Vec::new();
+            read_text(&changed, Path::new("own.json"), &mut policies, &mut problems);
+            let is_read = policies.cache.len() + policies.origin_request.len() + policies.response_headers.len() == 1;
+            prop_assert!(is_read || problems.iter().any(|problem| problem.severity == Severity::Error));
         }
     }
 }

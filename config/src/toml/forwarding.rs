@@ -85,7 +85,7 @@ fn selection(
         DeValue::String(word) if word == "all" => Selection::All,
         DeValue::String(word) if word == "none" => Selection::None,
         DeValue::Array(_) => Selection::Only(table.strings_in(&place, value, problems)),
-        DeValue::Table(_) => in_a_way(table, place, value, ways, problems),
+        DeValue::Table(_) => in_a_way(table, &place, value, ways, problems),
         DeValue::String(_)
         | DeValue::Integer(_)
         | DeValue::Float(_)
@@ -109,12 +109,12 @@ fn selection(
 
 fn in_a_way<'t>(
     table: &Table<'t>,
-    place: Place,
+    place: &Place,
     value: &'t Value<'t>,
     ways: &[&'static str],
     problems: &mut Vec<Problem>,
 ) -> Selection {
-    let Some(mut inner) = table.table_in(place, value, problems) else {
+    let Some(mut inner) = table.table_in(place.clone(), value, problems) else {
         return Selection::All;
     };
     let mut found: Vec<_> = ways

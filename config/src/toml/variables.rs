@@ -2,7 +2,7 @@
 
 /// Why a text could not be filled in. It names variables, never their values.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Unfilled {
+pub(crate) enum Unfilled {
     /// `${NAME}` of a variable that is not set.
     NotSet(String),
     /// `${NAME:?message}` of a variable that is not set or empty.
@@ -13,14 +13,14 @@ pub(super) enum Unfilled {
 
 /// A text without its variables.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Filled {
-    pub(super) text: String,
+pub(crate) struct Filled {
+    pub(crate) text: String,
     /// False if there was none: the text may still have had a `$${`.
-    pub(super) had_variables: bool,
+    pub(crate) had_variables: bool,
 }
 
 /// `text` with every variable filled in from `look_up`.
-pub(super) fn fill(
+pub(crate) fn fill(
     text: &str,
     look_up: impl Fn(&str) -> Option<String>,
 ) -> Result<Filled, Unfilled> {

@@ -268,10 +268,15 @@ pub(crate) fn behaviors(at: &str) -> Vec<Case> {
             .given(&format!("{at}.ForwardedValues.QueryString"), json!(true)),
         legacy("Cookies", json!({"Forward": "all"})),
         legacy("Cookies.Forward", json!("all")),
-        legacy("Cookies.WhitelistedNames", items(json!(["session*"]))).given(
-            &format!("{at}.ForwardedValues.Cookies.Forward"),
-            json!("whitelist"),
-        ),
+        legacy("Cookies.WhitelistedNames", items(json!(["session*"])))
+            .given(
+                &format!("{at}.ForwardedValues.Cookies.Forward"),
+                json!("whitelist"),
+            )
+            .given(
+                &format!("{at}.ForwardedValues.Cookies.WhitelistedNames"),
+                items(json!(["a"])),
+            ),
         legacy("Headers", items(json!(["X-Tenant"]))),
         without_policies(of("MinTTL", json!(5))),
         without_policies(of("DefaultTTL", json!(5))),

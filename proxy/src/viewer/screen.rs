@@ -13,8 +13,8 @@
 //!
 //! What it deliberately does not know: hosts, methods and targets that the header map shows (`rules::admit` judges
 //! these), and the size of a head (it keeps no bytes and so needs no limit).
-//! Field names that have nothing to do with framing, and DEL, are left to hyper's parser, which refuses what is
-//! no token; for everything else the screen does not rely on it, and a test holds the two against each other.
+//! What is in a field line besides its end (names that are no tokens, control bytes, a bare CR) is left to hyper's parser,
+//! which refuses it; for everything else the screen does not rely on it, and a test holds the two against each other.
 //!
 //! [`reading`] is the state machine, [`plain`] its short cut for lines that are plainly fine.
 

@@ -8,43 +8,36 @@ use crate::certificates::Certificate;
 
 impl OriginBuilder {
     /// Nobody listens at its port.
-    #[must_use]
     pub fn refuses(self) -> Self {
         self.placed(Place::Refuses)
     }
 
     /// Its accept queue is full, so connecting to it never ends.
-    #[must_use]
     pub fn black_hole(self) -> Self {
         self.placed(Place::BlackHole)
     }
 
     /// Reads requests and says nothing.
-    #[must_use]
     pub fn never_answers(self) -> Self {
         self.plays([Step::ReadBody, Step::Silence])
     }
 
     /// Reads a request and resets the connection.
-    #[must_use]
     pub fn resets_before_head(self) -> Self {
         self.plays([Step::ReadBody, Step::Reset])
     }
 
     /// Reads a request and closes the connection in order.
-    #[must_use]
     pub fn closes_before_head(self) -> Self {
         self.plays([Step::ReadBody, Step::Close])
     }
 
     /// Reads the head of a request and resets the connection before the body.
-    #[must_use]
     pub fn resets_before_the_request_body(self) -> Self {
         self.plays([Step::Reset])
     }
 
     /// Answers 200, and resets the connection after this many bytes of a longer body.
-    #[must_use]
     pub fn resets_after(self, bytes: usize) -> Self {
         self.plays([
             Step::ReadBody,
@@ -55,7 +48,6 @@ impl OriginBuilder {
     }
 
     /// Answers 200, and says nothing more after this many bytes of a longer body.
-    #[must_use]
     pub fn stalls_after(self, bytes: usize) -> Self {
         self.plays([
             Step::ReadBody,
@@ -66,13 +58,11 @@ impl OriginBuilder {
     }
 
     /// Closes the connection within the head of its answer.
-    #[must_use]
     pub fn cuts_mid_head(self) -> Self {
         self.plays([Step::ReadBody, Step::Send(HALF_A_HEAD.into()), Step::Close])
     }
 
     /// Says nothing more within the head of its answer.
-    #[must_use]
     pub fn stalls_mid_head(self) -> Self {
         self.plays([
             Step::ReadBody,
@@ -82,7 +72,6 @@ impl OriginBuilder {
     }
 
     /// Answers 200 `drop by drop`, one byte of head and body at a time, with this long a gap between them.
-    #[must_use]
     pub fn trickles(self, gap: Duration) -> Self {
         let head = b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n";
         let head = head.iter().map(|byte| Step::Send(vec![*byte]));
@@ -92,7 +81,6 @@ impl OriginBuilder {
     }
 
     /// Claims 100 bytes of body more than it sends before it closes the connection.
-    #[must_use]
     pub fn claims_more_than_it_sends(self) -> Self {
         self.plays([
             Step::ReadBody,
@@ -103,7 +91,6 @@ impl OriginBuilder {
     }
 
     /// Sends another answer's worth of bytes after the 5 bytes of body (`short`) that it claims.
-    #[must_use]
     pub fn sends_more_than_it_claims(self) -> Self {
         let more = b"shortHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison";
         self.plays([
@@ -113,7 +100,6 @@ impl OriginBuilder {
     }
 
     /// Ends a chunked body without its last chunk.
-    #[must_use]
     pub fn leaves_out_the_last_chunk(self) -> Self {
         self.plays([
             Step::ReadBody,
@@ -124,7 +110,6 @@ impl OriginBuilder {
     }
 
     /// Answers 200 with a head of at least this many bytes, in headers of 1,000.
-    #[must_use]
     pub fn huge_headers(self, bytes: usize) -> Self {
         let value = "x".repeat(980);
         let headers: String = (0..bytes.div_ceil(1000))
@@ -135,7 +120,6 @@ impl OriginBuilder {
     }
 
     /// Sends this many interim answers of status 103 before its real one, 200 `at last`.
-    #[must_use]
     pub fn many_1xx(self, count: usize) -> Self {
         self.sends_interim(
             "HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n",
@@ -144,7 +128,6 @@ impl OriginBuilder {
     }
 
     /// Sends `100 Continue` this many times, unasked, before its real answer, 200 `at last`.
-    #[must_use]
     pub fn continues(self, count: usize) -> Self {
         self.sends_interim("HTTP/1.1 100 Continue\r\n\r\n", count)
     }
@@ -159,7 +142,6 @@ impl OriginBuilder {
     }
 
     /// Switches to another protocol that nobody has asked for.
-    #[must_use]
     pub fn switches_protocols(self) -> Self {
         let head =
             "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: smoke\r\n\r\n";
@@ -167,7 +149,6 @@ impl OriginBuilder {
     }
 
     /// Speaks, but not HTTP.
-    #[must_use]
     pub fn not_http(self) -> Self {
         self.plays([
             Step::ReadBody,
@@ -177,34 +158,29 @@ impl OriginBuilder {
     }
 
     /// Answers the first request of a connection well, and closes it when the next one arrives.
-    #[must_use]
     pub fn closes_idle_as_request_arrives(mut self) -> Self {
         self.on_reuse = Some([Step::Close].into());
         self
     }
 
     /// Answers the first request of a connection well, and resets it when the next one arrives.
-    #[must_use]
     pub fn resets_idle_as_request_arrives(mut self) -> Self {
         self.on_reuse = Some([Step::Reset].into());
         self
     }
 
     /// Shows a certificate that is signed by nobody but itself.
-    #[must_use]
     pub fn bad_certificate(self) -> Self {
         let certificate = Certificate::self_signed(&self.domain_name());
         self.shows(&certificate)
     }
 
     /// Shows a good certificate of somebody else.
-    #[must_use]
     pub fn wrong_name(self) -> Self {
         self.shows(&Certificate::good("somebody-else.test"))
     }
 
     /// Shows a certificate that has expired.
-    #[must_use]
     pub fn expired_certificate(self) -> Self {
         let certificate = Certificate::expired(&self.domain_name());
         self.shows(&certificate)

@@ -2,7 +2,7 @@
 
 use tideover_rules::admit::Malformed;
 
-use super::plain;
+use super::plain::{self, First};
 use super::{Fault, Faulty};
 
 /// Empty lines that may stand before a request line. Source: RFC 9112, section 2.2, which asks for at least one.
@@ -85,6 +85,8 @@ enum Line {
     Name(Framing, u8),
     /// In a line that says nothing about the framing.
     Rest,
+    /// After a CR in such a line.
+    RestCr,
     LengthStart,
     /// After a first 0, which must be the only digit.
     LengthZero,
@@ -194,7 +196,12 @@ impl Screen {
                 At::Length => self.skip(rest, At::Between),
                 At::Chunk(Chunk::Data) => self.skip(rest, At::Chunk(Chunk::DataCr)),
                 At::Between | At::Over(_) => break,
-                _ => self.step(next),
+                At::Head(_)
+                | At::Fields(_)
+                | At::HeadOver
+                | At::Chunk(_)
+                | At::Trailers(_)
+                | At::Spoilt(_) => self.step(next),
             };
             seen += taken;
             if self.at == At::HeadOver {
@@ -207,7 +214,14 @@ impl Screen {
     pub(super) const fn watching(&self) -> Watching {
         match self.at {
             At::Over(watching) => watching,
-            _ => Watching::On,
+            At::Between
+            | At::Head(_)
+            | At::Fields(_)
+            | At::Length
+            | At::HeadOver
+            | At::Chunk(_)
+            | At::Trailers(_)
+            | At::Spoilt(_) => Watching::On,
         }
     }
 
@@ -230,46 +244,46 @@ impl Screen {
 
     /// Whole lines that are plainly fine at once, else one byte.
     fn lines(&mut self, bytes: &[u8]) -> usize {
-        let before = *self;
-        let mut run = plain::Run::default();
-        if self.at == At::Head(Head::Start) {
-            let Some((line, is_1_0)) = plain::request_line(bytes) else {
-                return self.step(bytes[0]);
+        let is_first = self.at == At::Head(Head::Start);
+        let run = plain::lines(
+            bytes,
+            if is_first {
+                First::RequestLine
+            } else {
+                First::FieldLine
+            },
+        );
+        if run.bytes == 0 {
+            return match bytes {
+                [first, ..] if is_first => self.step(*first),
+                _ => self.framing_line(bytes),
             };
-            self.is_1_0 = is_1_0;
-            self.at = At::Fields(Line::Start);
-            run = plain::Run {
-                bytes: line,
-                lines: 1,
-                is_over: false,
-            };
         }
-        let fields = plain::field_lines(&bytes[run.bytes..]);
-        run.bytes += fields.bytes;
-        run.lines += fields.lines;
-        if run.lines == 0 {
-            return self.step(bytes[0]);
+        if is_first {
+            self.is_1_0 = run.is_1_0;
         }
-        if !plain::has_line_ends_only(&bytes[..run.bytes], run.lines) {
-            *self = before;
-            return self.each(&bytes[..run.bytes]);
-        }
-        if fields.is_over {
-            self.at = At::HeadOver;
-        }
+        self.at = if run.is_over {
+            At::HeadOver
+        } else {
+            At::Fields(Line::Start)
+        };
         run.bytes
     }
 
-    /// The same lines byte by byte: somewhere in them is a control byte.
-    fn each(&mut self, lines: &[u8]) -> usize {
-        let mut seen = 0;
-        for &byte in lines {
-            if matches!(self.at, At::Over(_)) {
-                break;
+    /// A line about the framing if it is the first and written as usual, else one byte.
+    fn framing_line(&mut self, bytes: &[u8]) -> usize {
+        if !self.has_length && !self.is_chunked {
+            if let Some((taken, length)) = plain::content_length(bytes) {
+                self.has_length = true;
+                self.left = length;
+                return taken;
             }
-            seen += self.step(byte);
+            if let Some(taken) = plain::chunked(bytes).filter(|_| !self.is_1_0) {
+                self.is_chunked = true;
+                return taken;
+            }
         }
-        seen
+        bytes.first().map_or(0, |first| self.step(*first))
     }
 
     /// As much of the body or chunk as is here.
@@ -329,7 +343,15 @@ impl Screen {
             At::Head(Head::Start | Head::EmptyLf) => Spoilt::Before,
             At::Fields(Line::Start) => Spoilt::Start,
             At::Fields(Line::OverLf) => Spoilt::StartCr,
-            _ => Spoilt::Line,
+            At::Between
+            | At::Head(_)
+            | At::Fields(_)
+            | At::Length
+            | At::HeadOver
+            | At::Chunk(_)
+            | At::Trailers(_)
+            | At::Spoilt(_)
+            | At::Over(_) => Spoilt::Line,
         }
     }
 
@@ -423,9 +445,11 @@ impl Screen {
                 return Err(Malformed::TransferEncoding);
             }
 
-            (Line::Rest, b'\r') => Line::Lf,
-            (Line::Start, b'!'..) | (Line::Rest, b'\t' | b' '..) => Line::Rest,
-            (Line::Rest, _) => return Err(Malformed::LineEnding),
+            (Line::Rest | Line::RestCr, b'\r') => Line::RestCr,
+            (Line::RestCr, b'\n') => Line::Start,
+            (Line::Rest, b'\n') => return Err(Malformed::LineEnding),
+            // What is in such a line besides its end is hyper's to judge, a CR included.
+            (Line::Start | Line::Rest | Line::RestCr, _) => Line::Rest,
         };
         Ok(Some(next))
     }
@@ -508,12 +532,17 @@ impl Screen {
     /// As a head's field lines, but few, short, and without a framing of their own (RFC 9110, section 6.5.1).
     fn trailer(&mut self, at: Line, byte: u8) -> Option<At> {
         self.line += 1;
-        if at == Line::Lf {
-            self.lines += 1;
+        let is_bare_cr = at == Line::RestCr && byte != b'\n';
+        if is_bare_cr || matches!(byte, ..b'\t' | 0x0b | 0x0c | 0x0e..b' ' | 0x7f) {
+            return None;
         }
         let next = match self.line(at, byte).ok()? {
             None => return Some(At::Between),
             Some(Line::LengthStart | Line::CodingStart) => return None,
+            Some(Line::Start) => {
+                self.lines += 1;
+                Line::Start
+            }
             Some(line) => line,
         };
         (self.line <= LONGEST_TRAILERS && self.lines <= MOST_TRAILERS).then_some(At::Trailers(next))

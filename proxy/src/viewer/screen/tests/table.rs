@@ -103,14 +103,8 @@ pub(super) const CASES: &[(&[u8], Verdict)] = &[
     (b"\r\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", head(LineEnding)),
     (b"GET / HTTP/1.1\rHost: a\r\n\r\n", head(LineEnding)),
     (b"GET / HTTP/1.1\r\r\nHost: a\r\n\r\n", head(LineEnding)),
-    (b"GET / HTTP/1.1\r\nHost: a\rX: b\r\n\r\n", head(LineEnding)),
-    (b"GET / HTTP/1.1\r\nHost: a\r\r\n\r\n", head(LineEnding)),
     (b"GET / HTTP/1.1\r\nHost: a\r\n\rX: b\r\n\r\n", head(LineEnding)),
     (b"GET / HTTP/1.1\r\nHost: a\r\n\r\r\n\r\n", head(LineEnding)),
-    (b"GET / HTTP/1.1\r\nX: a\0b\r\n\r\n", head(LineEnding)),
-    (b"GET / HTTP/1.1\r\nX\0: a\r\n\r\n", head(LineEnding)),
-    (b"GET / HTTP/1.1\r\nX: a\x0bb\r\n\r\n", head(LineEnding)),
-    (b"GET / HTTP/1.1\r\nX: a\x1b\r\n\r\n", head(LineEnding)),
     (b"GET / HTTP/1.1\r\n\0: a\r\n\r\n", head(LineEnding)),
     (b"GET / HTTP/1.1\r\nX: a\r\n b\r\n\r\n", head(LineEnding)),
     (b"GET / HTTP/1.1\r\nX: a\r\n\tb\r\n\r\n", head(LineEnding)),
@@ -248,4 +242,22 @@ pub(super) const CASES: &[(&[u8], Verdict)] = &[
     (chunked!("0\r\nX: y\r\n z\r\n\r\n"), BODY),
     (chunked!("0\r\nContent-Length: 5\r\n\r\n"), BODY),
     (chunked!("0\r\nTransfer-Encoding: chunked\r\n\r\n"), BODY),
+];
+
+/// What is in a field line besides its end is hyper's to judge, and it refuses these.
+#[rustfmt::skip]
+pub(super) const LEFT_TO_HYPER: &[&[u8]] = &[
+    b"GET / HTTP/1.1\r\nHost: a\rX: b\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: a\r\r\n\r\n",
+    b"GET / HTTP/1.1\r\nX: a\0b\r\n\r\n",
+    b"GET / HTTP/1.1\r\nX\0: a\r\n\r\n",
+    b"GET / HTTP/1.1\r\nX: a\x0bb\r\n\r\n",
+    b"GET / HTTP/1.1\r\nX: a\x1b\r\n\r\n",
+    b"GET / HTTP/1.1\r\nX: a\x7f\r\n\r\n",
+    b"GET / HTTP/1.1\r\nX : a\r\n\r\n",
+    b"GET / HTTP/1.1\r\n: a\r\n\r\n",
+    b"GET / HTTP/1.1\r\nX\r\n\r\n",
+    b"GET / HTTP/1.1\r\nX[: a\r\n\r\n",
+    b"GET / HTTP/1.1\r\nX\rTransfer-Encoding: chunked\r\n\r\n",
+    b"POST / HTTP/1.1\r\nX: a\rTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
 ];

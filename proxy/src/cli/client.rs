@@ -1,0 +1,123 @@
+//! A viewer of one request: a fresh connection, the whole answer, nothing followed, nothing tried again.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+/// Most bytes of an answer's body that are read.
+const BODY_LIMIT: usize = 1024 * 1024;
+
+/// A whole answer.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+    /// From the first packet to the last byte.
+    pub(super) took: Duration,
+}
+
+impl Answer {
+    /// The header's value as text; empty if there is none.
+    pub(super) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    }
+}
+
+/// Why no whole answer came.
+#[derive(Debug)]
+pub(super) enum NoAnswer {
+    Connect(std::io::Error),
+    Exchange(hyper::Error),
+    Body(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl fmt::Display for NoAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connect(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
+                f.write_str("connection refused")
+            }
+            Self::Connect(error) => write!(f, "no connection: {error}"),
+            Self::Exchange(error) => write!(f, "no whole answer: {error}"),
+            Self::Body(error) => write!(f, "no whole body: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for NoAnswer {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Connect(error) => Some(error),
+            Self::Exchange(error) => Some(error),
+            Self::Body(error) => Some(&**error),
+        }
+    }
+}
+
+/// Asks `address` for `path`; a `form` that is not empty is sent as a body. Without a time limit of its own.
+pub(super) async fn ask(
+    address: SocketAddr,
+    method: &Method,
+    path: &str,
+    form: &str,
+) -> Result<Answer, NoAnswer> {
+    let began = Instant::now();
+    let stream = TcpStream::connect(address)
+        .await
+        .map_err(NoAnswer::Connect)?;
+    let _ = stream.set_nodelay(true);
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(NoAnswer::Exchange)?;
+    let exchange = async {
+        let request = request(address, method, path, form);
+        let answer = sender.send_request(request).await;
+        let (head, body) = answer.map_err(NoAnswer::Exchange)?.into_parts();
+        let body = Limited::new(body, BODY_LIMIT).collect().await;
+        Ok(Answer {
+            status: head.status,
+            headers: head.headers,
+            body: body.map_err(NoAnswer::Body)?.to_bytes(),
+            took: began.elapsed(),
+        })
+    };
+    tokio::pin!(connection, exchange);
+    tokio::select! {
+        answer = &mut exchange => answer,
+        // The connection may be done before its last answer was looked at.
+        ended = &mut connection => match ended {
+            Ok(()) => exchange.await,
+            Err(error) => Err(NoAnswer::Exchange(error)),
+        },
+    }
+}
+
+fn request(address: SocketAddr, method: &Method, path: &str, form: &str) -> Request<Full<Bytes>> {
+    let mut request = Request::new(Full::new(Bytes::copy_from_slice(form.as_bytes())));
+    *request.method_mut() = method.clone();
+    *request.uri_mut() = path
+        .parse()
+        .expect("paths are written in this program, and are paths");
+    let headers = request.headers_mut();
+    let host = HeaderValue::try_from(address.to_string()).expect("an address is ASCII");
+    headers.insert(header::HOST, host);
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    if !form.is_empty() {
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/x-www-form-urlencoded"),
+        );
+    }
+    request
+}

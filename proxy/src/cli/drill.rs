@@ -1,0 +1,383 @@
+//! `tideover drill`: the failover table, played for real on the demo's tiers.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use http::{Method, StatusCode};
+use tideover::RunningEdge;
+use tokio::runtime::{Builder, LocalOptions};
+
+use super::client::{Answer, NoAnswer, ask};
+use super::paint::{Paint, padded};
+use super::said;
+use super::tier::{Condition, TIER_HEADER};
+use super::tiers::{Patience, Tiers};
+
+/// So that nobody has to wait for the whole of it.
+const SHORT: Patience = Patience {
+    connection_timeout: "300ms",
+    response_timeout: "600ms",
+    deadline: "3s",
+};
+/// The defaults of `tideover.toml`.
+const USUAL: Patience = Patience {
+    connection_timeout: "1s",
+    response_timeout: "10s",
+    deadline: "25s",
+};
+/// No row takes longer than the deadline, unless the machine is busy with something else.
+const ROW_LIMIT: Duration = Duration::from_secs(30);
+const DRAIN_WITHIN: Duration = Duration::from_secs(1);
+/// Said where no origin's answer was delivered.
+const THE_EDGE: &str = "the edge";
+
+const FRONT_PAGE: &str = "/";
+const UNKNOWN_PAGE: &str = "/petclinic/nowhere";
+const NEW_OWNER: &str = "/petclinic/owners/new";
+const FORM: &str = "firstName=Ada&lastName=King";
+
+/// Flags of `drill`.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Options {
+    /// Expect something wrong in the last row, to see what a failed drill looks like
+    #[arg(long, hide = true, env = "TIDEOVER_PLANT_MISTAKE", hide_env_values = true,
+          value_parser = clap::builder::BoolishValueParser::new())]
+    plant_mistake: bool,
+    /// With the timers that a config has by default: takes half a minute
+    #[arg(long, env = "TIDEOVER_USUAL_TIMERS", hide_env_values = true,
+          value_parser = clap::builder::BoolishValueParser::new())]
+    usual_timers: bool,
+}
+
+/// One line of the failover table.
+#[derive(Clone, Debug)]
+struct Row {
+    /// What was done to the tiers, in words.
+    done: String,
+    /// How "aws", "azure-vm" and "azure-swa" are while it is asked.
+    tiers: [Condition; 3],
+    method: Method,
+    path: &'static str,
+    expected: Expected,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Expected {
+    status: u16,
+    who: &'static str,
+    /// Writes that reach the VM.
+    writes: u32,
+    /// The answer says so, if not empty.
+    words: &'static str,
+}
+
+/// What came of a row.
+#[derive(Debug)]
+struct Seen {
+    status: Option<u16>,
+    who: String,
+    writes: u32,
+    has_words: bool,
+    /// From the first packet to the last byte, less what the answering origin took (known in whole milliseconds).
+    added: Duration,
+    trouble: Option<String>,
+}
+
+/// Exit code 0 if every row held.
+pub(super) fn drill(options: &Options) -> anyhow::Result<ExitCode> {
+    let mut rows = rows();
+    if let (true, Some(last)) = (options.plant_mistake, rows.last_mut()) {
+        last.expected.status = 418;
+    }
+    let held = play(&rows, if options.usual_timers { USUAL } else { SHORT })?;
+    Ok(if held {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// The failover table.
+fn rows() -> Vec<Row> {
+    use Condition::{Answers, BlackHole, Refuses, Silent, Up};
+    let row = |done: &str, tiers, method, path, status, who| Row {
+        done: done.to_owned(),
+        tiers,
+        method,
+        path,
+        expected: Expected {
+            status,
+            who,
+            writes: 0,
+            words: "",
+        },
+    };
+    let get =
+        |done: &str, tiers, status, who| row(done, tiers, Method::GET, FRONT_PAGE, status, who);
+    let post = |done: &str, vm, status, who, writes, words| {
+        let mut row = row(
+            done,
+            [Refuses, vm, Up],
+            Method::POST,
+            NEW_OWNER,
+            status,
+            who,
+        );
+        row.expected.writes = writes;
+        row.expected.words = words;
+        row
+    };
+    let mut rows = vec![
+        get("all tiers are up", [Up, Up, Up], 200, "aws"),
+        get(
+            "aws refuses, and stays down",
+            [Refuses, Up, Up],
+            200,
+            "azure-vm",
+        ),
+    ];
+    for code in [500, 502, 503, 504, 403, 404] {
+        let status = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let tiers = [Refuses, Answers(status), Up];
+        rows.push(get(
+            &format!("the VM answers {code}"),
+            tiers,
+            200,
+            "azure-swa",
+        ));
+    }
+    let vm_is_up = [Refuses, Up, Up];
+    rows.extend([
+        row(
+            "the VM is up, no such page",
+            vm_is_up,
+            Method::GET,
+            UNKNOWN_PAGE,
+            404,
+            "azure-vm",
+        ),
+        get("the VM refuses", [Refuses, Refuses, Up], 200, "azure-swa"),
+        get(
+            "the VM accepts and stays silent",
+            [Refuses, Silent, Up],
+            200,
+            "azure-swa",
+        ),
+        get(
+            "the VM is a black hole",
+            [Refuses, BlackHole, Up],
+            200,
+            "azure-swa",
+        ),
+        get(
+            "the maintenance site is gone, too",
+            [Refuses, Refuses, Refuses],
+            503,
+            "last-page",
+        ),
+        post("the VM is up: a write", Up, 302, "azure-vm", 1, ""),
+        post(
+            "the VM refuses: a write",
+            Refuses,
+            503,
+            THE_EDGE,
+            0,
+            "othing was sent",
+        ),
+        post(
+            "the VM stays silent: a write",
+            Silent,
+            503,
+            THE_EDGE,
+            1,
+            "outcome unknown",
+        ),
+        get("all tiers are up again", [Up, Up, Up], 200, "aws"),
+    ]);
+    rows
+}
+
+/// Plays `rows` in order and prints each as it ends; true if all held.
+fn play(rows: &[Row], patience: Patience) -> anyhow::Result<bool> {
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .build_local(LocalOptions::default())?;
+    runtime.block_on(async {
+        let tiers = Tiers::start()?;
+        let edge = tiers.edge(patience, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+        let paint = Paint::for_stdout();
+        said::print(&format!(
+            "Tiers: aws, azure-vm, azure-swa, last-page. Timers: connect 2 x {}, response {}, altogether {}.\n\n{}\n",
+            patience.connection_timeout,
+            patience.response_timeout,
+            patience.deadline,
+            paint.bold(&line("what was done", "what was asked", "expected", "seen", "added", "")),
+        ))?;
+        let mut held = 0;
+        for row in rows {
+            let seen = play_row(&tiers, &edge, row).await?;
+            let verdict = verdict(row, &seen);
+            held += usize::from(verdict.is_ok());
+            said::print(&format!("{}\n", told(row, &seen, &verdict, paint)))?;
+        }
+        tokio::task::spawn_blocking(move || edge.shut_down(DRAIN_WITHIN)).await?;
+        said::print(&format!("\n{held} of {} rows held\n", rows.len()))?;
+        Ok(held == rows.len())
+    })
+}
+
+async fn play_row(tiers: &Tiers, edge: &RunningEdge, row: &Row) -> anyhow::Result<Seen> {
+    for (tier, condition) in tiers.all().into_iter().zip(row.tiers) {
+        if tier.condition() != condition {
+            tier.turn(condition).await?;
+        }
+    }
+    let Some(&address) = edge.http().first() else {
+        anyhow::bail!("the edge listens nowhere");
+    };
+    let before = tiers.vm.writes_seen();
+    let form = if row.method == Method::POST { FORM } else { "" };
+    let asked = ask(address, &row.method, row.path, form);
+    let answer = tokio::time::timeout(ROW_LIMIT, asked).await;
+    let mut seen = match answer {
+        Ok(answer) => seen(&answer, row.expected.words),
+        Err(_) => nothing(format!("no answer within {ROW_LIMIT:?}")),
+    };
+    seen.writes = tiers.vm.writes_seen() - before;
+    Ok(seen)
+}
+
+fn nothing(trouble: String) -> Seen {
+    Seen {
+        status: None,
+        who: "nobody".to_owned(),
+        writes: 0,
+        has_words: false,
+        added: ROW_LIMIT,
+        trouble: Some(trouble),
+    }
+}
+
+fn seen(answer: &Result<Answer, NoAnswer>, words: &str) -> Seen {
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(error) => return nothing(error.to_string()),
+    };
+    // The last attempt is the one that answered, if it has a status at all.
+    let last = answer
+        .header("tideover-attempts")
+        .split(", ")
+        .last()
+        .unwrap_or_default();
+    let mut parts = last.split(';').map(str::trim);
+    let name = parts.next().unwrap_or_default();
+    let parameter = |name: &str| {
+        last.split(';')
+            .find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='))
+    };
+    let told = answer.header(TIER_HEADER.as_str());
+    let who = if !told.is_empty() {
+        told
+    } else if parameter("status").is_some() {
+        name
+    } else {
+        THE_EDGE
+    };
+    let answering = parameter("status")
+        .and_then(|_| parameter("ms")?.parse().ok())
+        .map_or(Duration::ZERO, Duration::from_millis);
+    Seen {
+        status: Some(answer.status.as_u16()),
+        who: who.to_owned(),
+        writes: 0,
+        has_words: String::from_utf8_lossy(&answer.body).contains(words),
+        added: answer.took.saturating_sub(answering),
+        trouble: None,
+    }
+}
+
+/// `Err` says what did not hold.
+fn verdict(row: &Row, seen: &Seen) -> Result<(), String> {
+    let expected = row.expected;
+    if let Some(trouble) = &seen.trouble {
+        return Err(trouble.clone());
+    }
+    if seen.status != Some(expected.status) {
+        return Err("another status".to_owned());
+    }
+    if seen.who != expected.who {
+        return Err("somebody else answered".to_owned());
+    }
+    if seen.writes != expected.writes {
+        return Err(format!(
+            "{} writes reached the VM, not {}",
+            seen.writes, expected.writes
+        ));
+    }
+    if !seen.has_words {
+        return Err(format!("the answer does not say \"{}\"", expected.words));
+    }
+    Ok(())
+}
+
+fn told(row: &Row, seen: &Seen, verdict: &Result<(), String>, paint: Paint) -> String {
+    let status = seen.status.map_or("no answer".to_owned(), |status| {
+        format!("{status} {}", seen.who)
+    });
+    let verdict = match verdict {
+        Ok(()) => paint.good("held"),
+        Err(why) => paint.bad(&format!("FAILED: {why}")),
+    };
+    line(
+        &row.done,
+        &format!("{} {}", row.method, row.path),
+        &format!("{} {}", row.expected.status, row.expected.who),
+        &status,
+        &span(seen.added),
+        &verdict,
+    )
+}
+
+fn span(span: Duration) -> String {
+    if span < Duration::from_secs(1) {
+        format!("{:.1} ms", span.as_secs_f64() * 1_000.0)
+    } else {
+        format!("{:.3} s", span.as_secs_f64())
+    }
+}
+
+fn line(done: &str, asked: &str, expected: &str, seen: &str, added: &str, verdict: &str) -> String {
+    [
+        padded(done, 35),
+        padded(asked, 28),
+        padded(expected, 15),
+        padded(seen, 15),
+        format!("{added:>8}"),
+        format!("  {verdict}"),
+    ]
+    .concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_expectation_is_seen() {
+        let mut rows: Vec<Row> = rows().into_iter().take(2).collect();
+        assert!(play(&rows, SHORT).expect("the tiers start"));
+        for spoil in [
+            |row: &mut Row| row.expected.status = 500,
+            |row: &mut Row| row.expected.who = "aws",
+            |row: &mut Row| row.expected.writes = 1,
+            |row: &mut Row| row.expected.words = "nobody says this",
+        ] {
+            let whole = rows[1].clone();
+            spoil(&mut rows[1]);
+            assert!(!play(&rows, SHORT).expect("the tiers start"));
+            rows[1] = whole;
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Settings from the environment: lists, and names that nobody knows.
+
+use std::collections::BTreeSet;
+
+use clap::ArgMatches;
+use clap::parser::ValueSource;
+
+/// Set by hand where `--attempts token` is: a secret has no flag, because every user of a machine can read its flags.
+pub(super) const ATTEMPTS_TOKEN: &str = "TIDEOVER_ATTEMPTS_TOKEN";
+
+/// The values of the list flag `id`: as given on the command line, or one value from the environment, split on white space.
+pub(super) fn list(given: &ArgMatches, id: &str, values: Vec<String>) -> Vec<String> {
+    if came_from_environment(given, id) {
+        values
+            .iter()
+            .flat_map(|value| value.split_whitespace())
+            .map(str::to_owned)
+            .collect()
+    } else {
+        values
+    }
+}
+
+/// True if the flag `id` has its value from the environment.
+pub(super) fn came_from_environment(given: &ArgMatches, id: &str) -> bool {
+    given.value_source(id) == Some(ValueSource::EnvVariable)
+}
+
+/// Says which `TIDEOVER_*` names mean nothing: a typing mistake, or (harmless) what Kubernetes injects for a Service of that name.
+pub(super) fn warn_of_unknown(whole: &clap::Command) {
+    let names = std::env::vars_os()
+        .filter_map(|(name, _)| name.into_string().ok())
+        .collect::<Vec<_>>();
+    let unknown = unknown(whole, names.iter().map(String::as_str));
+    if !unknown.is_empty() {
+        eprintln!(
+            "tideover: warning: no flag has the environment's {}; ignored (`tideover run --help` lists the names)",
+            unknown.join(", ")
+        );
+    }
+}
+
+fn unknown<'n>(whole: &clap::Command, names: impl Iterator<Item = &'n str>) -> Vec<&'n str> {
+    let known = whole
+        .get_subcommands()
+        .flat_map(clap::Command::get_arguments)
+        .filter_map(|argument| argument.get_env()?.to_str())
+        .chain([ATTEMPTS_TOKEN])
+        .collect::<BTreeSet<_>>();
+    names
+        .filter(|name| name.starts_with("TIDEOVER_") && !known.contains(name))
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::unknown;
+    use crate::cli::Cli;
+
+    #[test]
+    fn only_names_that_no_flag_has_are_unknown() {
+        let names = [
+            "PATH",
+            "TIDEOVER_LISTEN",
+            "TIDEOVER_LISTNE",
+            "TIDEOVER_ATTEMPTS_TOKEN",
+            "TIDEOVER_PORT_8000_TCP",
+        ];
+        assert_eq!(
+            unknown(&Cli::command(), names.into_iter()),
+            ["TIDEOVER_LISTNE", "TIDEOVER_PORT_8000_TCP"]
+        );
+    }
+}

@@ -1,0 +1,315 @@
+//! `tideover run`: serve until told to stop.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{ArgMatches, Args};
+use tideover::RunningEdge;
+use tideover_config::{
+    Edge, Loaded, LogTo, Overrides, Problem, Problems, Severity, ViewerScheme, from_origins, load,
+};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::environment::list;
+use super::open_files;
+use super::overriding::{Reading, Serving, Statuses};
+use super::paint::Paint;
+use super::said;
+use super::target_words::{methods, target};
+
+/// How long running requests may take to end after SIGTERM.
+const DRAIN_WITHIN: Duration = Duration::from_secs(30);
+
+/// Flags of `run`.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Options {
+    /// `tideover.toml`, or a CloudFront distribution's JSON; `-` is standard input
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "TIDEOVER_CONFIG",
+        hide_env_values = true
+    )]
+    config: Option<PathBuf>,
+    /// No file: these origins in this order, writes to the first [repeatable]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "TIDEOVER_ORIGIN",
+        hide_env_values = true,
+        conflicts_with = "config"
+    )]
+    origin: Vec<String>,
+    /// With --origin: the statuses that fall through [default: 500,502,503,504]
+    #[arg(
+        long,
+        value_name = "STATUSES",
+        env = "TIDEOVER_FAIL_OVER_ON",
+        hide_env_values = true,
+        conflicts_with = "config"
+    )]
+    fail_over_on: Option<Statuses>,
+    /// Serve beyond loopback although the config demands protection that is not built
+    #[arg(long, env = "TIDEOVER_ALLOW_UNENFORCED", hide_env_values = true,
+          value_parser = clap::builder::BoolishValueParser::new())]
+    allow_unenforced: bool,
+    #[command(flatten)]
+    reading: Reading,
+    #[command(flatten)]
+    serving: Serving,
+}
+
+impl Options {
+    /// Splits lists that came from the environment.
+    pub(super) fn split_lists(self, given: &ArgMatches) -> Self {
+        Self {
+            origin: list(given, "origin", self.origin),
+            reading: self.reading.split_lists(given),
+            serving: self.serving.split_lists(given),
+            ..self
+        }
+    }
+
+    fn overrides(&self) -> anyhow::Result<Overrides> {
+        Ok(Overrides {
+            fail_over_on: self.fail_over_on.clone().map(|Statuses(statuses)| statuses),
+            ..self.serving.add_to(self.reading.overrides("run")?)
+        })
+    }
+
+    fn load(&self, overrides: &Overrides) -> Result<Loaded, Problems> {
+        match &self.config {
+            Some(file) => load(file, overrides),
+            None => from_origins(&self.origin, overrides),
+        }
+    }
+
+    fn is_standard_input(&self) -> bool {
+        self.config.as_deref() == Some(Path::new("-"))
+    }
+}
+
+/// Serves until SIGTERM or SIGINT.
+pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
+    if options.config.is_none() && options.origin.is_empty() {
+        return Err(super::wrong_usage(
+            "run",
+            "nothing to serve: give --config FILE or --origin URL (`tideover demo` needs neither)",
+        ));
+    }
+    let overrides = options.overrides()?;
+    let loaded = match options.load(&overrides) {
+        Ok(loaded) => loaded,
+        Err(problems) => {
+            said::problems(&problems.0, Paint::for_stderr());
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    tell_remarks(&loaded.remarks);
+    if let Some(refusal) = unenforced(&loaded, options.allow_unenforced) {
+        eprintln!("tideover: {refusal}");
+        return Ok(ExitCode::FAILURE);
+    }
+    let files = open_files::raise();
+    eprint!("{}", introduction(&loaded.edge));
+    eprintln!("{files}");
+
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        // Before the first viewer can come: a signal must not find the default action.
+        let signals = Signals::listen()?;
+        let edge = tideover::start(loaded.edge)?;
+        tell_listeners(&edge);
+        Ok(serve(edge, signals, options, &overrides).await)
+    })
+}
+
+/// What the operator can say to a running edge.
+struct Signals {
+    term: Signal,
+    int: Signal,
+    hup: Signal,
+    usr1: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            term: signal(SignalKind::terminate())?,
+            int: signal(SignalKind::interrupt())?,
+            hup: signal(SignalKind::hangup())?,
+            usr1: signal(SignalKind::user_defined1())?,
+        })
+    }
+
+    async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.term.recv() => {}
+            _ = self.int.recv() => {}
+        }
+    }
+}
+
+async fn serve(
+    edge: RunningEdge,
+    mut signals: Signals,
+    options: &Options,
+    overrides: &Overrides,
+) -> ExitCode {
+    loop {
+        tokio::select! {
+            _ = signals.term.recv() => break,
+            _ = signals.int.recv() => break,
+            _ = signals.hup.recv() => reload(&edge, options, overrides),
+            _ = signals.usr1.recv() => edge.reopen_log(),
+        }
+    }
+    eprintln!(
+        "draining: no new request is taken, running ones have {DRAIN_WITHIN:?}; a second signal ends at once"
+    );
+    let drained = tokio::task::spawn_blocking(move || edge.shut_down(DRAIN_WITHIN));
+    tokio::select! {
+        summary = drained => match summary {
+            Ok(summary) => {
+                eprintln!("{summary}");
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                eprintln!("tideover: the drain broke off: {error}");
+                ExitCode::FAILURE
+            }
+        },
+        // The blocking thread would be waited for: this is what "at once" means.
+        () = signals.stop() => std::process::exit(1),
+    }
+}
+
+/// A config that does not load changes nothing.
+fn reload(edge: &RunningEdge, options: &Options, overrides: &Overrides) {
+    if options.is_standard_input() {
+        eprintln!(
+            "reload: the config came from standard input and cannot be read again; nothing changed"
+        );
+        return;
+    }
+    match options.load(overrides) {
+        Ok(loaded) => {
+            tell_remarks(&loaded.remarks);
+            if let Some(refusal) = unenforced(&loaded, options.allow_unenforced) {
+                eprintln!("reload refused, the old config keeps serving: {refusal}");
+                return;
+            }
+            let introduction = introduction(&loaded.edge);
+            match edge.reload(loaded.edge) {
+                Ok(()) => eprint!(
+                    "reloaded (listeners, workers and the access log stay as they were started)\n{introduction}"
+                ),
+                Err(error) => {
+                    eprintln!("reload refused, the old config keeps serving: {error}");
+                }
+            }
+        }
+        Err(problems) => {
+            eprintln!("reload refused, the old config keeps serving:");
+            said::problems(&problems.0, Paint::for_stderr());
+        }
+    }
+}
+
+/// Everything that counts; notes are for `check`.
+fn tell_remarks(remarks: &[Problem]) {
+    let (notes, others): (Vec<&Problem>, Vec<&Problem>) = remarks
+        .iter()
+        .partition(|problem| problem.severity == Severity::Note);
+    said::problems(others, Paint::for_stderr());
+    if !notes.is_empty() {
+        eprintln!(
+            "{} more from `tideover check`",
+            said::count(notes.len(), "note")
+        );
+    }
+}
+
+/// Why this config must not be served where it is to be served, if so.
+fn unenforced(loaded: &Loaded, allowed: bool) -> Option<String> {
+    let open = loaded
+        .edge
+        .listen
+        .http
+        .iter()
+        .find(|address| !address.ip().is_loopback())?;
+    let first = loaded
+        .remarks
+        .iter()
+        .find(|problem| problem.severity == Severity::NotEnforced)?;
+    (!allowed).then(|| {
+        format!(
+            "{} is set and NOT ENFORCED here, and {open} can be reached from other machines; \
+             listen on loopback, or say --allow-unenforced if everyone may see this content",
+            first.field
+        )
+    })
+}
+
+/// What is served, in which mode, and why: printed at start and after a reload.
+fn introduction(edge: &Edge) -> String {
+    use std::fmt::Write;
+    let mut text = format!("mode {}: {}\n", edge.mode.as_str(), edge.mode_reason);
+    for distribution in &edge.distributions {
+        let names = if distribution.aliases.is_empty() {
+            "any host".to_owned()
+        } else {
+            distribution.aliases.join(", ")
+        };
+        let state = if distribution.enabled {
+            ""
+        } else {
+            " (disabled: every request is refused)"
+        };
+        let _ = writeln!(text, "{}{state} serves {names}", distribution.id);
+        for behavior in &distribution.behaviors {
+            let _ = writeln!(
+                text,
+                "  {} {} -> {}",
+                behavior.path.as_str(),
+                methods(behavior.for_methods.unwrap_or(behavior.allowed_methods)),
+                target(edge, edge.target(behavior.target)),
+            );
+        }
+    }
+    let plain = match edge.listen.viewer_scheme {
+        ViewerScheme::Http => "a plain listener counts as http",
+        ViewerScheme::Https => {
+            "a plain listener counts as https (origins and redirects see https; --viewer-scheme http changes that)"
+        }
+    };
+    let _ = writeln!(text, "{plain}");
+    let log = match &edge.access_log.to {
+        LogTo::Off => "access log off".to_owned(),
+        LogTo::Stdout => "access log to standard output".to_owned(),
+        LogTo::File(file) => format!("access log to {}", file.display()),
+    };
+    let _ = writeln!(text, "{log}");
+    text
+}
+
+/// The contract with scripts: the addresses, one per line, then `ready`.
+fn tell_listeners(edge: &RunningEdge) {
+    let mut text = String::new();
+    for address in edge.http() {
+        text += &format!("listening http {address}\n");
+    }
+    for (what, address) in [("admin", edge.admin()), ("status", edge.status())] {
+        if let Some(address) = address {
+            text += &format!("listening {what} {address}\n");
+        }
+    }
+    text += "ready\n";
+    if let Err(error) = said::print(&text) {
+        // Nobody reads it: no reason not to serve.
+        tracing::debug!(%error, "standard output is closed");
+    }
+}

@@ -1,0 +1,43 @@
+//! Results on standard output.
+
+use std::io::{self, Write};
+
+use tideover_config::{Problem, Severity};
+
+use super::paint::Paint;
+
+/// Writes `text` to standard output, whole.
+pub(super) fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    Ok(())
+}
+
+/// True if whoever read our output has read enough (`tideover fields | head`): no error worth a word.
+pub(super) fn reader_is_gone(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// `1 origin`, `2 origins`.
+pub(super) fn count(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
+
+/// Each problem on a line of its own, on standard error.
+pub(super) fn problems<'p>(problems: impl IntoIterator<Item = &'p Problem>, paint: Paint) {
+    for problem in problems {
+        let line = problem.to_string();
+        eprintln!(
+            "{}",
+            match problem.severity {
+                Severity::Error | Severity::NotEnforced => paint.bad(&line),
+                Severity::Warning => paint.doubtful(&line),
+                Severity::Note => line,
+            }
+        );
+    }
+}

@@ -1,0 +1,48 @@
+//! Targets and methods in the words of `run` and `explain`.
+
+use tideover_config::{Edge, MethodSet, OriginKind, OriginScheme, Server, Target};
+
+/// `azure-vm, azure-swa, last-page`, or one origin with where it is.
+pub(super) fn target(edge: &Edge, target: &Target) -> String {
+    let members: Vec<String> = target
+        .members
+        .iter()
+        .map(|member| {
+            let origin = edge.origin(member.origin);
+            match &origin.kind {
+                OriginKind::Page(_) => format!("{} (page)", origin.id),
+                OriginKind::Server(server) => format!("{} ({})", origin.id, place(server)),
+            }
+        })
+        .collect();
+    if target.is_group {
+        format!("{}: {}", target.name, members.join(", then "))
+    } else {
+        members.join(", ")
+    }
+}
+
+/// Where a server is connected to: `http://10.0.0.4:8080`.
+pub(super) fn place(server: &Server) -> String {
+    let (scheme, endpoint) = match server.scheme {
+        OriginScheme::Http => ("http", &server.http),
+        OriginScheme::Https => ("https", &server.https),
+        OriginScheme::MatchViewer => {
+            return format!("http or https, as the viewer came: {}", server.domain_name);
+        }
+    };
+    let host = if endpoint.host.contains(':') {
+        format!("[{}]", endpoint.host)
+    } else {
+        endpoint.host.to_string()
+    };
+    format!("{scheme}://{host}:{}{}", endpoint.port, server.path)
+}
+
+/// `GET HEAD OPTIONS`, or `any method`.
+pub(super) fn methods(set: MethodSet) -> String {
+    if set == MethodSet::ALL {
+        return "any method".to_owned();
+    }
+    set.names().collect::<Vec<_>>().join(" ")
+}
