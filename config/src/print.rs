@@ -13,7 +13,7 @@ use crate::origin::{FailureSet, Member, OriginKind, Target};
 use lines::{Lines, file, key, list, quoted, span};
 
 /// What stands in place of a secret.
-const MASK: &str = "********";
+pub(crate) const MASK: &str = "********";
 
 /// `edge` as a `tideover.toml` that compiles to the same edge. Secrets are masked: the token of `attempts`, and values of
 /// origin headers that came from the environment, or whose name speaks of a key, a secret, a token, a password and the like.

@@ -7,7 +7,7 @@ pub(super) use server::{named_host, not_an_url, trust};
 
 use super::defaults::Defaults;
 use super::over_quota;
-use super::values::{missing, number, perhaps, size, span, word};
+use super::values::{check_mask, missing, number, perhaps, size, span, word};
 use crate::origin::{Origin, OriginKind};
 use crate::problem::Problem;
 use crate::written::{self, Notation, Written};

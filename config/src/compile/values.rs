@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+use crate::print::MASK;
 use crate::problem::Problem;
 use crate::spelling::nearest;
 use crate::written::{At, Place, Span};
@@ -201,6 +202,16 @@ pub(super) fn list<T: ToString>(items: &[T]) -> String {
         .map(ToString::to_string)
         .collect::<Vec<_>>()
         .join(", ")
+}
+
+/// A printed config that is run as it stands would send its masks.
+pub(super) fn check_mask(said: &At<String>, problems: &mut Vec<Problem>) {
+    if said.value == MASK {
+        problems.push(said.place.warning(
+            "is a mask of `check --print`, which stands for a secret",
+            "write the secret, or \"${NAME}\" to take it from the environment",
+        ));
+    }
 }
 
 /// A value that must be there and is not.

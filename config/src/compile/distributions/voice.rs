@@ -91,6 +91,9 @@ fn attempts(
         value: value.clone(),
         place: flag("--attempts"),
     });
+    if let Some(said) = &said.attempts_token {
+        values::check_mask(said, problems);
+    }
     let chosen = from_flag.as_ref().or(said.attempts.as_ref());
     let word = chosen.and_then(|chosen| values::word(chosen, &WORDS, problems));
     match (word, defaults.mode) {

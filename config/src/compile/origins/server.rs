@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 
-use super::{missing, nowhere, number, perhaps, size, span, word};
+use super::{check_mask, missing, nowhere, number, perhaps, size, span, word};
 use crate::compile::defaults::Defaults;
 use crate::compile::display_span;
 use crate::compile::url::{self, NotAnUrl, Scheme, Url};
@@ -341,6 +341,7 @@ fn headers(
             continue;
         }
         // The value may be a secret: it is not repeated.
+        check_mask(value, problems);
         let is_secret = is_secret(&parsed) || value.place.template.is_some();
         let Ok(mut value) = HeaderValue::from_str(&value.value) else {
             problems.push(value.place.error(
