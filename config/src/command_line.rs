@@ -48,7 +48,9 @@ pub(crate) fn walk(urls: &[String], overrides: &Overrides) -> Written {
         deadline: None,
         selection_criteria: None,
     };
-    let distribution = distribution(&origins, overrides, &place);
+    // CloudFront's groups have two members; an origin by itself needs none.
+    let is_alone = origins.len() == 1 && overrides.mode == Some(Mode::Faithful);
+    let distribution = distribution(&origins, is_alone, overrides, &place);
     Written {
         notation: Notation::CommandLine,
         place: Place::new(&place.file, 0, ""),
@@ -56,13 +58,17 @@ pub(crate) fn walk(urls: &[String], overrides: &Overrides) -> Written {
         mode: None,
         listen: Listen::default(),
         access_log: AccessLog::default(),
-        groups: if origins.is_empty() {
+        groups: if origins.is_empty() || is_alone {
             Vec::new()
         } else {
             vec![group]
         },
+        distributions: if origins.is_empty() {
+            Vec::new()
+        } else {
+            vec![distribution]
+        },
         origins,
-        distributions: vec![distribution],
         policies: Policies::default(),
     }
 }
@@ -81,9 +87,20 @@ fn origin(index: usize, url: &str, place: &Place) -> Origin {
     }
 }
 
-fn distribution(origins: &[Origin], overrides: &Overrides, place: &Place) -> Distribution {
+fn distribution(
+    origins: &[Origin],
+    is_alone: bool,
+    overrides: &Overrides,
+    place: &Place,
+) -> Distribution {
     let target = |name: &str| Some(at(name, place));
-    let default_behavior = behavior(place, target(GROUP), &READS, None);
+    let default_behavior = match origins {
+        [only] if is_alone => {
+            let all = [&READS[..], &WRITES[..]].concat();
+            behavior(place, target(&only.id.value), &all, None)
+        }
+        _ => behavior(place, target(GROUP), &READS, None),
+    };
     let writes = origins
         .first()
         // CloudFront cannot send writes elsewhere than reads, so in its mode there are none.
@@ -124,6 +141,8 @@ fn behavior(
         target,
         allowed_methods: Some(list(allowed)),
         allowed_methods_place: Some(place.clone()),
+        // In either mode OPTIONS falls through.
+        cached_methods: matched.is_none().then(|| list(&READS)),
         ..Behavior::at(place.clone())
     }
 }

@@ -102,6 +102,17 @@ fn time_scale(overrides: &Overrides, problems: &mut Vec<Problem>) -> f64 {
     }
 }
 
+/// CloudFront's own quotas can be raised, and what exceeds one does no harm here. In its own notation they are told with
+/// the shape of the file.
+fn over_quota(place: &Place, count: usize, most: usize, of: &str) -> Option<Problem> {
+    (count > most).then(|| {
+        place.warning(
+            format!("is one of {count} {of}"),
+            format!("CloudFront takes {most} at most, unless AWS has raised a quota"),
+        )
+    })
+}
+
 /// The place of a command line flag.
 pub(crate) fn flag(name: &str) -> Place {
     Place::new(&std::sync::Arc::new("command line".into()), 0, name)

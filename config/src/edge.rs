@@ -93,7 +93,7 @@ impl Hosts {
 pub struct Overrides {
     /// `--mode`.
     pub mode: Option<Mode>,
-    /// `--listen`, `--admin`, `--status`, as written.
+    /// `--listen`, as written; replaces those of the file.
     pub listen: Vec<String>,
     /// `--admin`.
     pub admin: Option<String>,

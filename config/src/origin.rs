@@ -51,7 +51,8 @@ pub struct Server {
     pub https: Endpoint,
     /// Prefixed to every request path: empty, or `/like/this` without a final slash.
     pub path: Arc<str>,
-    /// Sent with every request, in place of a viewer's header of the same name.
+    /// Sent with every request, in place of a viewer's header of the same name. A value is marked as sensitive if it came
+    /// from the environment, or if its name speaks of a secret: such a one is not printed.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// How certificates are judged.
     pub tls: OriginTls,

@@ -124,17 +124,20 @@ pub fn start(edge: Edge) -> Result<RunningEdge, StartError> {
     };
     let (admin_address, status_address) = (local(&admin), local(&status));
 
-    let log = LogWriter::start(&edge.access_log).map_err(|source| StartError::AccessLog {
-        path: match &edge.access_log.to {
-            LogTo::File(path) => path.clone(),
-            LogTo::Off | LogTo::Stdout => PathBuf::from("-"),
-        },
-        source,
+    let counters = EdgeCounters::new(workers);
+    let log = LogWriter::start(&edge.access_log, counters.unwritten_lines()).map_err(|source| {
+        StartError::AccessLog {
+            path: match &edge.access_log.to {
+                LogTo::File(path) => path.clone(),
+                LogTo::Off | LogTo::Stdout => PathBuf::from("-"),
+            },
+            source,
+        }
     })?;
     let live = Live::new(edge, None).map_err(StartError::Origins)?;
     let shared = Arc::new(Shared {
         live: ArcSwap::from_pointee(live),
-        counters: EdgeCounters::new(workers),
+        counters,
         log,
         draining: watch::channel(false).0,
     });

@@ -12,6 +12,8 @@ use tideover_rules::failover::{Attempt, Outcome};
 #[derive(Debug)]
 pub(crate) struct EdgeCounters {
     workers: Vec<Arc<Counters>>,
+    /// Lines that reached the log's writer and that the file did not take; added to by the writer alone.
+    unwritten_lines: Arc<AtomicU64>,
 }
 
 /// One worker's counters: written by that worker alone, read by anyone; so a load and a store do, without a lock.
@@ -132,7 +134,17 @@ impl EdgeCounters {
     pub(crate) fn new(workers: usize) -> Self {
         Self {
             workers: (0..workers).map(|_| Arc::default()).collect(),
+            unwritten_lines: Arc::default(),
         }
+    }
+
+    /// Where the log's writer counts lines that it could not write.
+    pub(crate) fn unwritten_lines(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.unwritten_lines)
+    }
+
+    fn log_lines_lost(&self) -> u64 {
+        self.sum(|counters| &counters.log_lines_lost) + self.unwritten_lines.load(Relaxed)
     }
 
     pub(crate) fn of(&self, worker: usize) -> Arc<Counters> {
@@ -155,7 +167,7 @@ impl EdgeCounters {
             edge_errors: self.sum(|counters| &counters.edge_errors),
             viewer_gone: self.sum(|counters| &counters.viewer_gone),
             refused_heads: self.sum(|counters| &counters.refused_heads),
-            log_lines_lost: self.sum(|counters| &counters.log_lines_lost),
+            log_lines_lost: self.log_lines_lost(),
             panics: self.sum(|counters| &counters.panics),
             added_p50: Histogram::quantile(&self.workers, 0.50),
             added_p99: Histogram::quantile(&self.workers, 0.99),
@@ -212,8 +224,8 @@ impl EdgeCounters {
         one(
             "tideover_access_log_lines_lost_total",
             "counter",
-            "Access log lines dropped because the writer was behind.",
-            self.sum(|c| &c.log_lines_lost),
+            "Access log lines dropped because the writer was behind or the file took none.",
+            self.log_lines_lost(),
         );
         one(
             "tideover_panics_total",
@@ -272,7 +284,7 @@ pub struct Summary {
     pub viewer_gone: u64,
     /// Heads that were refused before they became a request.
     pub refused_heads: u64,
-    /// Access log lines that were dropped because the writer was behind.
+    /// Access log lines that were dropped because the writer was behind or the file took none.
     pub log_lines_lost: u64,
     /// Connections that a bug in the edge ended.
     pub panics: u64,

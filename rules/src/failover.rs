@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use http::StatusCode;
-use tideover_config::{Failure, Member, Target};
+use http::{Method, StatusCode};
+use tideover_config::{Behavior, Failure, Member, MethodSet, Target};
 
 /// Time kept back from a deadline so that a page that follows can still be delivered within it.
 const PAGE_RESERVE: Duration = Duration::from_millis(100);
@@ -18,6 +18,16 @@ pub struct Ask {
     pub may_fall_through: bool,
     /// GET or HEAD without a body: may be sent to the same origin again after a response timeout.
     pub may_repeat: bool,
+}
+
+impl Ask {
+    /// What may be done with a request of `method` that goes through `behavior`. A body can be sent once only.
+    pub fn of(behavior: &Behavior, method: &Method, has_body: bool) -> Self {
+        Self {
+            may_fall_through: !has_body && behavior.falls_through.contains(method),
+            may_repeat: !has_body && MethodSet::READS.contains(method),
+        }
+    }
 }
 
 /// One try at one member.
@@ -84,6 +94,7 @@ pub struct Limits {
 /// - A response timeout is tried again on the same member only where the member says so and the request may be repeated.
 /// - An outcome that meets the member's criteria goes on to the next member, if the request may fall through.
 /// - `Deliver(n)` is the last attempt, or the first soft answer when nothing later answered below 400.
+/// - A page is a last word: it is never asked while a soft answer is held, and nobody is asked after it.
 /// - When the deadline has passed, only a page is still asked.
 ///
 /// Source: Developer Guide, "Optimize high availability with CloudFront origin failover" and "All distribution settings
@@ -99,6 +110,10 @@ pub fn next_step(target: &Target, ask: Ask, past: &[Attempt], elapsed: Duration)
         });
     };
     let member = &target.members[last.member];
+    // A page is a last word, whatever its status.
+    if member.is_page {
+        return Step::Deliver(past.len() - 1);
+    }
     if may_try_again(member, ask, last, past)
         && let Some(within) = limits(target, last.member, past, elapsed)
     {

@@ -28,6 +28,9 @@ pub fn edge_json(json: &str) -> EdgeBuilder {
 
 /// An edge with one group of these members, in this order, that falls through on these statuses. Reads go to the group,
 /// writes to its first member.
+///
+/// # Panics
+/// When there is no member.
 pub fn tiers<const N: usize, const M: usize>(
     members: [&Origin; N],
     fail_over_on: [u16; M],
@@ -199,10 +202,9 @@ impl EdgeBuilder {
         text
     }
 
-    fn compiles(&self, text: &str) -> tideover_config::Edge {
+    fn compiles(&self, text: &str, flags: &Overrides) -> tideover_config::Edge {
         let path = self.folder.path().join(self.file);
-        let text = self.whole_text(text);
-        match load_text(&path, &text, &self.overrides) {
+        match load_text(&path, text, flags) {
             Ok(loaded) => loaded.edge,
             Err(problems) => panic!("the scenario's config has problems: {problems:#?}\n{text}"),
         }
@@ -228,7 +230,8 @@ impl EdgeBuilder {
             self.overrides.access_log = Some(file.display().to_string());
             self.overrides.log_format = Some(format.to_owned());
         }
-        let running = tideover::start(self.compiles(&self.text)).expect("the edge starts");
+        let running = tideover::start(self.compiles(&self.whole_text(&self.text), &self.overrides))
+            .expect("the edge starts");
         Edge {
             running: Some(running),
             built: self,
@@ -327,7 +330,21 @@ impl Edge {
     /// # Panics
     /// When the config has errors.
     pub fn reloads(&self, text: &str) {
-        let edge = self.built.compiles(text);
+        let text = self.built.whole_text(text);
+        let edge = self.built.compiles(&text, &self.built.overrides);
+        self.running().reload(edge).expect("the edge reloads");
+    }
+
+    /// The same, with origins where the config says that they are.
+    ///
+    /// # Panics
+    /// When the config has errors.
+    pub fn reloads_without_maps(&self, text: &str) {
+        let flags = Overrides {
+            map: Vec::new(),
+            ..self.built.overrides.clone()
+        };
+        let edge = self.built.compiles(text, &flags);
         self.running().reload(edge).expect("the edge reloads");
     }
 

@@ -39,10 +39,8 @@ impl Gate {
 /// # Panics
 /// When it takes longer than [`PATIENCE`]; `what` says what was waited for.
 pub async fn patiently<F: Future>(what: &str, future: F) -> F::Output {
-    match tokio::time::timeout(PATIENCE, future).await {
-        Ok(value) => value,
-        Err(_) => panic!("waited in vain: {what}"),
-    }
+    let in_time = tokio::time::timeout(PATIENCE, future).await;
+    in_time.unwrap_or_else(|_| panic!("waited in vain: {what}"))
 }
 
 /// `count` milliseconds.

@@ -254,6 +254,7 @@ struct State {
     events: watch::Sender<u64>,
     departures: AtomicUsize,
     hang_ups: AtomicUsize,
+    closed_idle: AtomicUsize,
 }
 
 impl State {
@@ -286,6 +287,11 @@ impl State {
 
     fn note_that_it_hung_up(&self) {
         self.hang_ups.fetch_add(1, Ordering::SeqCst);
+        self.events.send_modify(|count| *count += 1);
+    }
+
+    fn note_that_it_was_closed(&self) {
+        self.closed_idle.fetch_add(1, Ordering::SeqCst);
         self.events.send_modify(|count| *count += 1);
     }
 
@@ -424,6 +430,13 @@ impl Origin {
         let what = format!("{} is left", self.name);
         let left = || self.state.departures.load(Ordering::SeqCst) > 0;
         self.state.until(&what, left).await;
+    }
+
+    /// Waits until peers have closed this many connections between two requests.
+    pub async fn until_it_was_closed(&self, count: usize) {
+        let what = format!("{count} idle connections of {} are closed", self.name);
+        let closed = || self.state.closed_idle.load(Ordering::SeqCst) >= count;
+        self.state.until(&what, closed).await;
     }
 
     /// Waits until it has closed this many connections in order: its end of stream has reached the peer's socket.

@@ -1,8 +1,18 @@
 //! Tideover's promises, a file each. A scenario is a short play: the cast, the edge, one viewer, what each of them saw.
 
+mod access_log;
+mod answers;
+mod architecture;
+mod bad_input;
 mod cast;
 mod conformance;
 mod failover;
+mod headers;
+mod last_page;
+mod limits;
+mod messages;
+mod policies;
+mod reload;
 mod routing;
 mod streaming;
 mod writes;

@@ -36,6 +36,18 @@ pub(super) fn perhaps<'c>(word: &str, known: impl IntoIterator<Item = &'c str>) 
     nearest(word, known).map_or_else(String::new, |meant| format!(", perhaps {meant:?}"))
 }
 
+/// Like [`perhaps`]; where no known word is near, the known ones themselves, if they are few.
+pub(super) fn perhaps_or_any<'c>(word: &str, known: impl IntoIterator<Item = &'c str>) -> String {
+    const FEW: usize = 8;
+    let mut known: Vec<&str> = known.into_iter().collect();
+    known.sort_unstable();
+    if nearest(word, known.iter().copied()).is_some() || known.is_empty() || known.len() > FEW {
+        return perhaps(word, known);
+    }
+    let known: Vec<String> = known.iter().map(|known| format!("{known:?}")).collect();
+    format!(": {}", known.join(", "))
+}
+
 /// A span of time within `bounds`.
 pub(super) fn span(
     said: &At<Span>,
@@ -135,15 +147,35 @@ pub(super) fn size(
 }
 
 /// A status out of `allowed`.
+pub(super) fn one_status(
+    said: &At<i64>,
+    allowed: &[u16],
+    problems: &mut Vec<Problem>,
+) -> Option<StatusCode> {
+    let known = known_status(said, allowed);
+    if known.is_none() {
+        problems.push(said.place.error(
+            format!("is {}", said.value),
+            format!("write one of {}", list(allowed)),
+        ));
+    }
+    known
+}
+
+fn known_status(said: &At<i64>, allowed: &[u16]) -> Option<StatusCode> {
+    u16::try_from(said.value)
+        .ok()
+        .filter(|code| allowed.contains(code))
+        .and_then(|code| StatusCode::from_u16(code).ok())
+}
+
+/// A status of a list, out of `allowed`.
 pub(super) fn status(
     said: &At<i64>,
     allowed: &[u16],
     problems: &mut Vec<Problem>,
 ) -> Option<StatusCode> {
-    let known = u16::try_from(said.value)
-        .ok()
-        .filter(|code| allowed.contains(code))
-        .and_then(|code| StatusCode::from_u16(code).ok());
+    let known = known_status(said, allowed);
     if known.is_none() {
         problems.push(said.place.error(
             format!("has {}", said.value),

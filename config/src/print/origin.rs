@@ -1,6 +1,6 @@
 //! `[origin.ID]`.
 
-use http::{HeaderName, HeaderValue};
+use http::HeaderValue;
 
 use super::MASK;
 use super::lines::{Lines, file, key, quoted, span};
@@ -50,7 +50,7 @@ fn server(server: &Server, lines: &mut Lines) {
     );
     tls(&server.tls, lines);
     for (name, value) in &server.headers {
-        let value = if is_secret(name) {
+        let value = if value.is_sensitive() {
             quoted(MASK)
         } else {
             text(value)
@@ -61,19 +61,6 @@ fn server(server: &Server, lines: &mut Lines) {
 
 fn text(value: &HeaderValue) -> String {
     quoted(&String::from_utf8_lossy(value.as_bytes()))
-}
-
-/// Names that speak of what others must not see.
-fn is_secret(name: &HeaderName) -> bool {
-    const WORDS: [&str; 6] = [
-        "authorization",
-        "cookie",
-        "key",
-        "password",
-        "secret",
-        "token",
-    ];
-    WORDS.iter().any(|word| name.as_str().contains(word))
 }
 
 /// `url` where it says all, else the domain name with its ports and policy, as CloudFront has it.

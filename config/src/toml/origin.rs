@@ -2,7 +2,6 @@
 
 use ::toml::de::DeValue;
 
-use super::not_built_yet;
 use super::table::{self, Table, Value};
 use crate::problem::Problem;
 use crate::written::{At, Member, Origin, OriginGroup, PageSource, Place};
@@ -18,7 +17,7 @@ pub(super) fn origin(id: At<String>, mut table: Table<'_>, problems: &mut Vec<Pr
         https_port: table.integer("https_port", problems),
         protocol_policy: table.string("protocol_policy", problems),
         is_s3: false,
-        origin_path: table.string("path", problems),
+        path: table.string("path", problems),
         host: table.string("host", problems),
         headers: headers(&mut table, problems),
         connection_attempts: table.integer("connection_attempts", problems),
@@ -35,11 +34,28 @@ pub(super) fn origin(id: At<String>, mut table: Table<'_>, problems: &mut Vec<Pr
         status: table.integer("status", problems),
         retry_after: table.span("retry_after", problems),
     };
-    if let Some((place, _)) = table.value("health_check") {
-        problems.push(not_built_yet(&place, "check an origin's health"));
-    }
+    table.not_built_yet(
+        "health_check",
+        "check an origin's health",
+        "leave it out: a group asks the next origin when one fails a request",
+        problems,
+    );
     table.finish(problems);
     origin
+}
+
+/// The problem of a `[failover_record.ID]`, which is not built yet.
+pub(super) fn record(id: &At<String>, record: &Table<'_>) -> Problem {
+    let name = |field| record.peek(field).unwrap_or(field);
+    id.place.error(
+        "is not built yet: this version cannot choose a target by health",
+        format!(
+            "delete it; where {:?} is named, write {:?} and {:?} among the members of a group, and one of the two as the target of writes",
+            id.value,
+            name("primary"),
+            name("secondary")
+        ),
+    )
 }
 
 /// An origin that says only where it is, and that nobody will ever reach.

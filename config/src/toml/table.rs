@@ -344,13 +344,46 @@ impl<'t> Table<'t> {
         rest
     }
 
+    /// Reports `name`, whose meaning is settled, but that nothing obeys yet. It is not offered to anybody who misspells.
+    pub(super) fn not_built_yet(
+        &mut self,
+        name: &'static str,
+        what: &str,
+        instead: &str,
+        problems: &mut Vec<Problem>,
+    ) {
+        let known = self.known.len();
+        if let Some((place, _)) = self.take(name) {
+            problems.push(place.error(
+                format!("is not built yet: this version cannot {what}"),
+                instead,
+            ));
+        }
+        self.known.truncate(known);
+    }
+
+    /// Like [`Table::named_tables`], of something that is not built yet; nobody is offered it either.
+    pub(super) fn not_built_yet_tables(
+        &mut self,
+        name: &'static str,
+        problems: &mut Vec<Problem>,
+    ) -> Vec<(At<String>, Table<'t>)> {
+        let known = self.known.len();
+        let tables = self.named_tables(name, problems);
+        self.known.truncate(known);
+        tables
+    }
+
     /// Reports every entry that nothing asked for.
     pub(super) fn finish(self, problems: &mut Vec<Problem>) {
         for entry in self.entries.iter().filter(|entry| !entry.taken) {
             let place = self.source.place(entry.key_offset, self.field(entry.key));
             let instead = match nearest(entry.key, self.known.iter().copied()) {
                 Some(meant) => format!("perhaps {meant} is meant"),
-                None => format!("write one of {}", self.known.join(", ")),
+                None => match self.known.as_slice() {
+                    [only] => format!("write {only}"),
+                    known => format!("write one of {}", known.join(", ")),
+                },
             };
             problems.push(place.error("is not a field of tideover.toml", instead));
         }
@@ -368,15 +401,12 @@ pub(super) fn string(
         return None;
     };
     let unfilled = match variables::fill(text, |name| std::env::var(name).ok()) {
-        Ok(None) => {
+        Ok(filled) => {
+            place.template = filled.had_variables.then(|| text.into());
             return Some(At {
-                value: text.to_owned(),
+                value: filled.text,
                 place,
             });
-        }
-        Ok(Some(value)) => {
-            place.template = Some(text.into());
-            return Some(At { value, place });
         }
         Err(unfilled) => unfilled,
     };

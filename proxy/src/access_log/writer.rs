@@ -3,8 +3,9 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -22,23 +23,29 @@ const QUEUE: usize = 64;
 #[derive(Debug)]
 pub(crate) struct LogWriter {
     sender: Option<SyncSender<Message>>,
+    /// Beside the queue, which may be full when it is asked for.
+    reopen: Arc<AtomicBool>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 #[derive(Debug)]
 enum Message {
     Lines(Vec<u8>),
+    /// See whether the file is to be opened anew.
     Reopen,
     End,
 }
 
 impl LogWriter {
-    /// Opens the file and starts the thread; does neither if the log is off.
-    pub(crate) fn start(log: &AccessLog) -> io::Result<Self> {
+    /// Opens the file and starts the thread; does neither if the log is off. Lines that cannot be written are added to
+    /// `unwritten`.
+    pub(crate) fn start(log: &AccessLog, unwritten: Arc<AtomicU64>) -> io::Result<Self> {
+        let reopen = Arc::new(AtomicBool::new(false));
         let out = match &log.to {
             LogTo::Off => {
                 return Ok(Self {
                     sender: None,
+                    reopen,
                     thread: Mutex::new(None),
                 });
             }
@@ -50,11 +57,21 @@ impl LogWriter {
         };
         let (sender, receiver) = sync_channel(QUEUE);
         let format = log.format;
+        let wanted = Arc::clone(&reopen);
         let thread = std::thread::Builder::new()
             .name("access log".to_owned())
-            .spawn(move || write_all(&receiver, out, format))?;
+            .spawn(move || {
+                let mut file = LogFile {
+                    out,
+                    failing: false,
+                    unwritten,
+                    reopen: wanted,
+                };
+                write_all(&receiver, &mut file, format);
+            })?;
         Ok(Self {
             sender: Some(sender),
+            reopen,
             thread: Mutex::new(Some(thread)),
         })
     }
@@ -62,6 +79,8 @@ impl LogWriter {
     /// The file was moved away: what follows goes to a new one of the same name.
     pub(crate) fn reopen(&self) {
         if let Some(sender) = &self.sender {
+            self.reopen.store(true, Relaxed);
+            // A full queue wakes the writer as well.
             let _ = sender.try_send(Message::Reopen);
         }
     }
@@ -95,55 +114,79 @@ fn open(path: &PathBuf) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).open(path)
 }
 
-fn write_all(messages: &Receiver<Message>, mut out: Out, log_format: LogFormat) {
-    let mut failing = false;
-    begin(&mut out, log_format, &mut failing);
+/// What the lines go to, and how that goes.
+struct LogFile {
+    out: Out,
+    /// The last write failed, which was said.
+    failing: bool,
+    /// Lines that were lost so.
+    unwritten: Arc<AtomicU64>,
+    /// The file was moved away.
+    reopen: Arc<AtomicBool>,
+}
+
+fn write_all(messages: &Receiver<Message>, log: &mut LogFile, format: LogFormat) {
+    log.begin(format);
     while let Ok(message) = messages.recv() {
+        if log.reopen.swap(false, Relaxed) {
+            log.open_anew();
+            log.begin(format);
+        }
         match message {
-            Message::Lines(lines) => write(&mut out, &lines, &mut failing),
-            Message::Reopen => {
-                if let Out::File { file, path } = &mut out {
-                    match open(path) {
-                        Ok(new) => *file = new,
-                        Err(error) => {
-                            tracing::error!(path = %path.display(), %error, "the access log cannot be reopened, the old file stays in use");
-                        }
-                    }
+            Message::Lines(lines) => {
+                if !log.write(&lines) {
+                    let lost = memchr::memchr_iter(b'\n', &lines).count();
+                    log.unwritten.fetch_add(lost as u64, Relaxed);
                 }
-                begin(&mut out, log_format, &mut failing);
             }
+            Message::Reopen => {}
             Message::End => return,
         }
     }
 }
 
-/// A new file of CloudFront's format starts with two lines that name its fields.
-fn begin(out: &mut Out, log_format: LogFormat, failing: &mut bool) {
-    let is_new = match out {
-        Out::Stdout => true,
-        Out::File { file, .. } => file.metadata().is_ok_and(|metadata| metadata.len() == 0),
-    };
-    if is_new && log_format == LogFormat::CloudFront {
-        write(out, format::HEADER.as_bytes(), failing);
-    }
-}
-
-fn write(out: &mut Out, bytes: &[u8], failing: &mut bool) {
-    let written = match out {
-        Out::Stdout => io::stdout()
-            .lock()
-            .write_all(bytes)
-            .and_then(|()| io::stdout().flush()),
-        Out::File { file, .. } => file.write_all(bytes),
-    };
-    match written {
-        Ok(()) => *failing = false,
-        // Said once, until it works again.
-        Err(error) if !*failing => {
-            *failing = true;
-            tracing::error!(%error, "the access log cannot be written, its lines are lost");
+impl LogFile {
+    fn open_anew(&mut self) {
+        if let Out::File { file, path } = &mut self.out {
+            match open(path) {
+                Ok(new) => *file = new,
+                Err(error) => {
+                    tracing::error!(path = %path.display(), %error, "the access log cannot be reopened, the old file stays in use");
+                }
+            }
         }
-        Err(_) => {}
+    }
+
+    /// A new file of CloudFront's format starts with two lines that name its fields.
+    fn begin(&mut self, format: LogFormat) {
+        let is_new = match &self.out {
+            Out::Stdout => true,
+            Out::File { file, .. } => file.metadata().is_ok_and(|metadata| metadata.len() == 0),
+        };
+        if is_new && format == LogFormat::CloudFront {
+            self.write(format::HEADER.as_bytes());
+        }
+    }
+
+    /// False if not all of it was written.
+    fn write(&mut self, bytes: &[u8]) -> bool {
+        let written = match &mut self.out {
+            Out::Stdout => io::stdout()
+                .lock()
+                .write_all(bytes)
+                .and_then(|()| io::stdout().flush()),
+            Out::File { file, .. } => file.write_all(bytes),
+        };
+        match &written {
+            Ok(()) => self.failing = false,
+            // Said once, until it works again.
+            Err(error) if !self.failing => {
+                self.failing = true;
+                tracing::error!(%error, "the access log cannot be written, its lines are lost");
+            }
+            Err(_) => {}
+        }
+        written.is_ok()
     }
 }
 

@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use tideover_rules::failover::{Limits, Sent};
 use tideover_rules::headers::OriginHead;
@@ -122,11 +123,16 @@ async fn lease(
 
 fn request(errand: &Errand<'_>, body: ViewerBody) -> Request<ViewerBody> {
     let mut head = (errand.head)();
-    // hyper says nothing about a body that is not there, and some applications wait for one (RFC 9110, section 8.6).
-    let expects_a_body = matches!(*errand.method, Method::POST | Method::PUT | Method::PATCH);
-    if body.is_empty() && expects_a_body {
-        let none = HeaderValue::from_static("0");
-        head.headers.insert(header::CONTENT_LENGTH, none);
+    if body.is_empty() {
+        // hyper says nothing about a body that is not there, and some applications wait for one (RFC 9110, section 8.6).
+        if matches!(*errand.method, Method::POST | Method::PUT | Method::PATCH) {
+            let none = HeaderValue::from_static("0");
+            head.headers.insert(header::CONTENT_LENGTH, none);
+        }
+    } else if body.size_hint().exact().is_none() {
+        // Unasked, hyper leaves out the body of a GET or HEAD whose length is not known.
+        let chunked = HeaderValue::from_static("chunked");
+        head.headers.insert(header::TRANSFER_ENCODING, chunked);
     }
     // Always from a new request: nothing of the viewer's version or target form may slip through.
     let mut request = Request::new(body);

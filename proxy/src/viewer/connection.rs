@@ -45,7 +45,7 @@ pub(super) async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, stream: TcpStream)
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        _ = draining.wait_for(|draining| *draining) => {
+        () = begun(&mut draining) => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
@@ -56,6 +56,12 @@ pub(super) async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, stream: TcpStream)
         tracing::debug!(peer = %peer.address, fault = ?verdict.faulty(), "a head was refused");
         access_log::refused_head(&worker, &peer);
     }
+}
+
+/// Returns when the edge drains. What the channel lends out is let go of here: held on to, it would lock the channel for
+/// as long as the connection lasts.
+async fn begun(draining: &mut tokio::sync::watch::Receiver<bool>) {
+    let _ = draining.wait_for(|draining| *draining).await;
 }
 
 fn how_it_ended(ended: &Result<(), hyper::Error>) -> ConnectionEnd {

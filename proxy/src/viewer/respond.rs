@@ -239,6 +239,12 @@ pub(crate) fn refused(speaker: Speaker<'_>, refusal: &Refusal, host: &Host<'_>) 
         Refusal::MethodNotAllowed if !MethodSet::ALL.contains(&speaker.line.request.method) => {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
+        // TRACE, CONNECT, or no method at all: whoever sends it may mean something else by what follows, too.
+        Refusal::MethodNotAllowed
+            if !tideover_config::MethodSet::ALL.contains(&speaker.line.request.method) =>
+        {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         Refusal::UnknownHost
         | Refusal::Disabled
         | Refusal::Loop(_)

@@ -50,7 +50,7 @@ fn response(
         allowed.extend(TIMED);
         allowed.sort_unstable();
     }
-    let error_code = values::status(&said.error_code, &allowed, problems);
+    let error_code = values::one_status(&said.error_code, &allowed, problems);
     let page = page_path.and_then(|path| page(path, response_code, error_code, written, problems));
     if let (None, Some(code)) = (page_path, response_code) {
         problems.push(code.place.error(

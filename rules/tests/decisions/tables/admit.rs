@@ -1,0 +1,131 @@
+//! Which heads are fit to be forwarded: a head a line, and the host that it asks or what is wrong with it.
+
+use http::{Method as HttpMethod, Uri, Version};
+use tideover_rules::admit::{Malformed, admit};
+
+use crate::cast::{all_hold, headers};
+
+const V10: Version = Version::HTTP_10;
+const V11: Version = Version::HTTP_11;
+const V2: Version = Version::HTTP_2;
+
+#[test]
+fn heads_that_can_be_understood_in_one_way_only_are_admitted() {
+    use Malformed::*;
+    type Case = (
+        &'static str,
+        &'static str,
+        Version,
+        &'static [&'static str],
+        Result<&'static str, Malformed>,
+    );
+    #[rustfmt::skip]
+    let cases: &[Case] = &[
+        // Hosts.
+        ("GET", "/", V11, &["Host: a.example"], Ok("a.example")),
+        ("GET", "/", V11, &["Host: A.Example"], Ok("A.Example")),
+        ("GET", "/", V11, &["Host: a.example:8080"], Ok("a.example")),
+        ("GET", "/", V11, &["Host: a.example:"], Ok("a.example")),
+        ("GET", "/", V11, &["Host: a.example."], Ok("a.example")),
+        ("GET", "/", V11, &["Host: a.example.:80"], Ok("a.example")),
+        ("GET", "/", V11, &["Host: 127.0.0.1:1"], Ok("127.0.0.1")),
+        ("GET", "/", V11, &["Host: [::1]"], Ok("[::1]")),
+        ("GET", "/", V11, &["Host: [::1]:8080"], Ok("[::1]")),
+        ("GET", "/", V11, &[], Err(MissingHost)),
+        ("GET", "/", V10, &[], Ok("")),
+        ("GET", "/", V10, &["Host: a.example"], Ok("a.example")),
+        ("GET", "/", V2, &[], Err(MissingHost)),
+        ("GET", "/", V11, &["Host:"], Err(InvalidHost)),
+        ("GET", "/", V10, &["Host:"], Err(InvalidHost)),
+        ("GET", "/", V11, &["Host: ."], Err(InvalidHost)),
+        ("GET", "/", V11, &["Host: :80"], Err(InvalidHost)),
+        ("GET", "/", V11, &["Host: a.example:http"], Err(InvalidHost)),
+        ("GET", "/", V11, &["Host: a.example:65536"], Err(InvalidHost)),
+        ("GET", "/", V11, &["Host: a.example:80:80"], Err(InvalidHost)),
+        ("GET", "/", V11, &["Host: a.example/"], Err(InvalidHost)),
+        ("GET", "/", V11, &["Host: user@a.example"], Err(InvalidHost)),
+        ("GET", "/", V11, &["Host: a example"], Err(InvalidHost)),
+        ("GET", "/", V11, &["Host: a.example, b.example"], Err(InvalidHost)),
+        ("GET", "/", V11, &["Host: http://a.example"], Err(InvalidHost)),
+        ("GET", "/", V11, &["Host: [::1"], Err(InvalidHost)),
+        ("GET", "/", V11, &["Host: ::1"], Err(InvalidHost)),
+        ("GET", "/", V11, &["Host: [::1]x"], Err(InvalidHost)),
+        ("GET", "/", V11, &["Host: [a.example]"], Err(InvalidHost)),
+        ("GET", "/", V11, &["Host: caf\u{e9}.example"], Err(InvalidHost)),
+        ("GET", "/", V11, &["Host: a.example", "Host: a.example"], Err(SecondHost)),
+        ("GET", "/", V11, &["Host: a.example", "Host: b.example"], Err(SecondHost)),
+        ("GET", "http://a.example/", V2, &["Host: a.example", "Host: a.example"], Err(SecondHost)),
+        // Targets.
+        ("OPTIONS", "*", V11, &["Host: a.example"], Ok("a.example")),
+        ("GET", "*", V11, &["Host: a.example"], Err(InvalidTarget)),
+        ("GET", "//b.example/x", V11, &["Host: a.example"], Ok("a.example")),
+        ("GET", "word", V11, &["Host: a.example"], Err(InvalidTarget)),
+        ("CONNECT", "a.example:443", V11, &["Host: a.example:443"], Err(InvalidTarget)),
+        ("GET", "http://a.example/x", V11, &["Host: a.example"], Ok("a.example")),
+        ("GET", "HTTP://a.example/x", V11, &["Host: a.example"], Ok("a.example")),
+        ("GET", "http://a.example", V11, &["Host: a.example"], Ok("a.example")),
+        ("GET", "http://A.example:80/x", V11, &["Host: a.example"], Ok("a.example")),
+        ("GET", "https://a.example/x", V11, &["Host: a.example:443"], Ok("a.example")),
+        ("GET", "https://a.example/x", V11, &["Host: a.example:80"], Err(TargetAndHostDiffer)),
+        ("GET", "http://b.example/x", V11, &["Host: a.example"], Err(TargetAndHostDiffer)),
+        ("GET", "http://a.example:81/x", V11, &["Host: a.example"], Err(TargetAndHostDiffer)),
+        ("GET", "http://a.example/x", V11, &[], Err(MissingHost)),
+        ("GET", "http://a.example/x", V10, &[], Ok("a.example")),
+        ("GET", "ftp://a.example/x", V11, &["Host: a.example"], Err(InvalidTarget)),
+        ("GET", "http://u:p@a.example/x", V11, &["Host: a.example"], Err(InvalidTarget)),
+        ("GET", "https://a.example/x", V2, &[], Ok("a.example")),
+        ("GET", "https://a.example/x", V2, &["Host: a.example"], Ok("a.example")),
+        ("GET", "https://a.example/x", V2, &["Host: b.example"], Err(TargetAndHostDiffer)),
+        // Framing.
+        ("POST", "/", V11, &["Host: a.example", "Content-Length: 5"], Ok("a.example")),
+        ("POST", "/", V11, &["Host: a.example", "Content-Length: 0"], Ok("a.example")),
+        ("POST", "/", V11, &["Host: a.example", "Content-Length:"], Err(ContentLength)),
+        ("POST", "/", V11, &["Host: a.example", "Content-Length: +5"], Err(ContentLength)),
+        ("POST", "/", V11, &["Host: a.example", "Content-Length: -5"], Err(ContentLength)),
+        ("POST", "/", V11, &["Host: a.example", "Content-Length: 0x5"], Err(ContentLength)),
+        ("POST", "/", V11, &["Host: a.example", "Content-Length: 5 5"], Err(ContentLength)),
+        ("POST", "/", V11, &["Host: a.example", "Content-Length: 5, 5"], Err(ContentLength)),
+        ("POST", "/", V11, &["Host: a.example", "Content-Length: 18446744073709551616"], Err(ContentLength)),
+        ("POST", "/", V11, &["Host: a.example", "Content-Length: 5", "Content-Length: 5"], Err(ContentLength)),
+        ("POST", "/", V11, &["Host: a.example", "Transfer-Encoding: chunked"], Ok("a.example")),
+        ("POST", "/", V11, &["Host: a.example", "Transfer-Encoding: CHUNKED"], Ok("a.example")),
+        ("POST", "/", V11, &["Host: a.example", "Transfer-Encoding:"], Err(TransferEncoding)),
+        ("POST", "/", V11, &["Host: a.example", "Transfer-Encoding: gzip"], Err(TransferEncoding)),
+        ("POST", "/", V11, &["Host: a.example", "Transfer-Encoding: identity"], Err(TransferEncoding)),
+        ("POST", "/", V11, &["Host: a.example", "Transfer-Encoding: gzip, chunked"], Err(TransferEncoding)),
+        ("POST", "/", V11, &["Host: a.example", "Transfer-Encoding: chunked, chunked"], Err(TransferEncoding)),
+        ("POST", "/", V11, &["Host: a.example", "Transfer-Encoding: chunked;x"], Err(TransferEncoding)),
+        ("POST", "/", V11, &["Host: a.example", "Transfer-Encoding: xchunked"], Err(TransferEncoding)),
+        ("POST", "/", V11, &["Host: a.example", "Transfer-Encoding: \"chunked\""], Err(TransferEncoding)),
+        ("POST", "/", V11, &["Host: a.example", "Transfer-Encoding: chunked", "Transfer-Encoding: chunked"], Err(TransferEncoding)),
+        ("POST", "/", V11, &["Host: a.example", "Transfer-Encoding: chunked", "Transfer-Encoding: identity"], Err(TransferEncoding)),
+        ("POST", "/", V10, &["Host: a.example", "Transfer-Encoding: chunked"], Err(TransferEncoding)),
+        ("POST", "/", V2, &["Host: a.example", "Transfer-Encoding: chunked"], Err(TransferEncoding)),
+        ("POST", "/", V11, &["Host: a.example", "Transfer-Encoding: chunked", "Content-Length: 5"], Err(LengthAndTransferEncoding)),
+        ("POST", "/", V11, &["Host: a.example", "Content-Length: 0", "Transfer-Encoding: chunked"], Err(LengthAndTransferEncoding)),
+    ];
+    let mut failures = Vec::new();
+    for (method, target, version, lines, expected) in cases {
+        let method = HttpMethod::from_bytes(method.as_bytes()).expect("a method");
+        let uri: Uri = target.parse().expect("a target");
+        let headers = headers(lines);
+        let seen = admit(&method, &uri, *version, &headers).map(|host| host.name);
+        if seen != *expected {
+            failures.push(format!(
+                "{method} {target} {version:?} {lines:?}: {seen:?}, not {expected:?}"
+            ));
+        }
+    }
+    all_hold(&failures);
+}
+
+#[test]
+fn a_host_is_passed_on_as_it_was_sent() {
+    let headers = headers(&["Host: WWW.Shop.example.:8080"]);
+    let uri = Uri::from_static("/");
+    let host = admit(&HttpMethod::GET, &uri, V11, &headers).expect("it is fit");
+    assert_eq!(
+        (host.name, host.sent),
+        ("WWW.Shop.example", "WWW.Shop.example.:8080")
+    );
+}
