@@ -10,6 +10,7 @@ const V11: Version = Version::HTTP_11;
 const V2: Version = Version::HTTP_2;
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn heads_that_can_be_understood_in_one_way_only_are_admitted() {
     use Malformed::*;
     type Case = (
