@@ -1,7 +1,7 @@
 //! Which heads are fit to be forwarded: a head a line, and the host that it asks or what is wrong with it.
 
 use http::{Method as HttpMethod, Uri, Version};
-use tideover_rules::admit::{Malformed, admit};
+use tideover_rules::admit::{Malformed, admit, may_be_trailers};
 
 use crate::cast::{all_hold, headers};
 
@@ -10,6 +10,7 @@ const V11: Version = Version::HTTP_11;
 const V2: Version = Version::HTTP_2;
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn heads_that_can_be_understood_in_one_way_only_are_admitted() {
     use Malformed::*;
     type Case = (
@@ -46,6 +47,8 @@ fn heads_that_can_be_understood_in_one_way_only_are_admitted() {
         ("GET", "/", V11, &["Host: user@a.example"], Err(InvalidHost)),
         ("GET", "/", V11, &["Host: a example"], Err(InvalidHost)),
         ("GET", "/", V11, &["Host: a.example, b.example"], Err(InvalidHost)),
+        ("GET", "/", V11, &["Host: a.example,b.example"], Err(InvalidHost)),
+        ("GET", "/", V11, &["Host: a%2eexample"], Err(InvalidHost)),
         ("GET", "/", V11, &["Host: http://a.example"], Err(InvalidHost)),
         ("GET", "/", V11, &["Host: [::1"], Err(InvalidHost)),
         ("GET", "/", V11, &["Host: ::1"], Err(InvalidHost)),
@@ -76,12 +79,27 @@ fn heads_that_can_be_understood_in_one_way_only_are_admitted() {
         ("GET", "https://a.example/x", V2, &[], Ok("a.example")),
         ("GET", "https://a.example/x", V2, &["Host: a.example"], Ok("a.example")),
         ("GET", "https://a.example/x", V2, &["Host: b.example"], Err(TargetAndHostDiffer)),
+        ("CONNECT", "/", V11, &["Host: a.example"], Err(InvalidTarget)),
+        // Methods.
+        ("BREW", "/", V11, &["Host: a.example"], Ok("a.example")),
+        ("get", "/", V11, &["Host: a.example"], Err(Method)),
+        ("Post", "/", V11, &["Host: a.example"], Err(Method)),
+        ("TRACe", "/", V11, &["Host: a.example"], Err(Method)),
+        ("A-METHOD-THAT-IS-LONGER-THAN-ANY-METHOD-THAT-WAS-EVER-REGISTERED-", "/", V11, &["Host: a.example"], Err(Method)),
+        // Expectations.
+        ("GET", "/", V11, &["Host: a.example", "Expect: 100-continue"], Ok("a.example")),
+        ("GET", "/", V11, &["Host: a.example", "Expect: 100-Continue"], Ok("a.example")),
+        ("GET", "/", V11, &["Host: a.example", "Expect:"], Ok("a.example")),
+        ("GET", "/", V11, &["Host: a.example", "Expect: 200-ok"], Err(Expectation)),
+        ("GET", "/", V11, &["Host: a.example", "Expect: 100-continue", "Expect: x"], Err(Expectation)),
         // Framing.
         ("POST", "/", V11, &["Host: a.example", "Content-Length: 5"], Ok("a.example")),
         ("POST", "/", V11, &["Host: a.example", "Content-Length: 0"], Ok("a.example")),
         ("POST", "/", V11, &["Host: a.example", "Content-Length:"], Err(ContentLength)),
         ("POST", "/", V11, &["Host: a.example", "Content-Length: +5"], Err(ContentLength)),
         ("POST", "/", V11, &["Host: a.example", "Content-Length: -5"], Err(ContentLength)),
+        ("POST", "/", V11, &["Host: a.example", "Content-Length: 05"], Err(ContentLength)),
+        ("POST", "/", V11, &["Host: a.example", "Content-Length: 00"], Err(ContentLength)),
         ("POST", "/", V11, &["Host: a.example", "Content-Length: 0x5"], Err(ContentLength)),
         ("POST", "/", V11, &["Host: a.example", "Content-Length: 5 5"], Err(ContentLength)),
         ("POST", "/", V11, &["Host: a.example", "Content-Length: 5, 5"], Err(ContentLength)),
@@ -128,4 +146,27 @@ fn a_host_is_passed_on_as_it_was_sent() {
         (host.name, host.sent),
         ("WWW.Shop.example", "WWW.Shop.example.:8080")
     );
+}
+
+#[test]
+fn trailers_hold_nothing_that_belongs_into_a_head() {
+    for (line, expected) in [
+        ("X-Checksum: abc", true),
+        ("Server-Timing: a", true),
+        ("grpc-status: 0", true),
+        ("Digest: abc", true),
+        ("Content-Length: 5", false),
+        ("Transfer-Encoding: chunked", false),
+        ("Host: a.example", false),
+        ("Authorization: x", false),
+        ("Cookie: a=b", false),
+        ("Content-Type: a/b", false),
+        ("Content-Encoding: gzip", false),
+        ("X-Forwarded-For: 192.0.2.1", false),
+        ("If-None-Match: *", false),
+        ("Connection: close", false),
+    ] {
+        let both = headers(&["X-First: a", line]);
+        assert_eq!(may_be_trailers(&both), expected, "{line}");
+    }
 }
