@@ -2,8 +2,14 @@
 
 mod cast;
 mod play;
+mod properties {
+    mod chance;
+    mod explain;
+    mod failover;
+}
 mod tables {
     mod admit;
+    mod explain;
     mod failover;
     mod routing;
     mod told;
