@@ -11,6 +11,7 @@ mod tables {
     mod admit;
     mod explain;
     mod failover;
+    mod origin_head;
     mod routing;
     mod told;
 }
