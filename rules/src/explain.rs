@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::StatusCode;
 use tideover_config::{Failure, Target};
 
-use crate::failover::{Ask, Attempt, Limits, Outcome, Sent, Step, next_step};
+use crate::failover::{Ask, Attempt, Limits, Outcome, Sent, Step, is_soft, next_step};
 
 /// What could come of asking a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +27,18 @@ pub struct Outlook {
     /// The limits of its first attempt when no time was lost before; `None` if this request never comes here.
     pub within: Option<Limits>,
     /// How often it is asked, when this keeps happening, and what follows. Every failure there is, 200, and the statuses
-    /// that origins in trouble send. Empty if this request never comes here.
+    /// that origins in trouble send. Empty if this request never comes here, or only while an answer is held.
+    pub leads_to: Vec<(Outcome, Next)>,
+    /// The same while a soft answer of an earlier member is held; `None` if none can be.
+    pub holding: Option<Holding>,
+}
+
+/// What could come of asking a member while an earlier answer is held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holding {
+    /// Whose answer is held: the first member's that can give one.
+    pub member: usize,
+    /// As in [`Outlook::leads_to`].
     pub leads_to: Vec<(Outcome, Next)>,
 }
 
@@ -65,30 +76,49 @@ pub fn prospects(target: &Target, ask: Ask) -> Prospects {
 }
 
 fn outlook(target: &Target, ask: Ask, member: usize) -> Outlook {
-    let Some(past) = way_to(target, ask, member) else {
-        return Outlook {
-            member,
-            within: None,
-            leads_to: Vec::new(),
-        };
+    let held_by = |past: &[Attempt]| {
+        past.iter()
+            .find(|attempt| is_soft(target, attempt))
+            .map(|attempt| attempt.member)
     };
-    let Step::Try { within, .. } = next_step(target, ask, &past, Duration::ZERO) else {
-        unreachable!("a way to a member ends where it is asked")
-    };
-    let leads_to = outcomes(target, member)
-        .into_iter()
-        .map(|outcome| (outcome, follow(target, ask, past.clone(), member, outcome)))
-        .collect();
+    let plain =
+        way_to(target, ask, member, Way::WithoutSoftAnswers).filter(|past| held_by(past).is_none());
+    let holding = way_to(target, ask, member, Way::WithSoftAnswers).and_then(|past| {
+        Some(Holding {
+            member: held_by(&past)?,
+            leads_to: leads_to(target, ask, &past, member),
+        })
+    });
     Outlook {
         member,
-        within: Some(within),
-        leads_to,
+        within: plain.as_ref().and_then(|past| {
+            match next_step(target, ask, past, Duration::ZERO) {
+                Step::Try { within, .. } => Some(within),
+                Step::Deliver(_) => None,
+            }
+        }),
+        leads_to: plain.map_or_else(Vec::new, |past| leads_to(target, ask, &past, member)),
+        holding,
     }
 }
 
-/// Attempts that lead to `member`. Failures are tried before statuses, so that no soft answer is held on the way if that
-/// can be helped.
-fn way_to(target: &Target, ask: Ask, member: usize) -> Option<Vec<Attempt>> {
+fn leads_to(target: &Target, ask: Ask, past: &[Attempt], member: usize) -> Vec<(Outcome, Next)> {
+    outcomes(target, member)
+        .into_iter()
+        .map(|outcome| (outcome, follow(target, ask, past.to_vec(), member, outcome)))
+        .collect()
+}
+
+/// Which outcomes are preferred on the way to a member.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    WithoutSoftAnswers,
+    WithSoftAnswers,
+}
+
+/// Attempts that lead to `member`, if any do. Which outcome leads on from a member makes no difference to those after it,
+/// except that a soft answer is held.
+fn way_to(target: &Target, ask: Ask, member: usize, way: Way) -> Option<Vec<Attempt>> {
     let mut past = Vec::new();
     loop {
         let Step::Try { member: asked, .. } = next_step(target, ask, &past, Duration::ZERO) else {
@@ -97,7 +127,14 @@ fn way_to(target: &Target, ask: Ask, member: usize) -> Option<Vec<Attempt>> {
         if asked == member {
             return Some(past);
         }
-        past = outcomes(target, asked).into_iter().find_map(|outcome| {
+        let (soft, plain): (Vec<Outcome>, Vec<Outcome>) = outcomes(target, asked)
+            .into_iter()
+            .partition(|outcome| is_soft(target, &attempt(asked, *outcome, Duration::ZERO)));
+        let preferred = match way {
+            Way::WithoutSoftAnswers => [plain, soft],
+            Way::WithSoftAnswers => [soft, plain],
+        };
+        past = preferred.into_iter().flatten().find_map(|outcome| {
             let mut longer = past.clone();
             repeat(target, ask, &mut longer, asked, outcome);
             match next_step(target, ask, &longer, Duration::ZERO) {
@@ -179,40 +216,57 @@ fn outcomes(target: &Target, member: usize) -> Vec<Outcome> {
         .collect()
 }
 
-/// Every attempt uses up what it may: a connection at the last moment and then silence, or no connection where that is
-/// tried again.
+/// How the time until an outcome is spent best, if as much as possible is to be spent.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Leads {
+    /// What ends it costs no more.
+    ToAnEnd,
+    ToOthers,
+    /// What is tried again here can still go on to others afterwards.
+    HereAgain,
+}
+
+/// Every attempt uses up what it may: a connection at the last moment and then silence, or an answer at the last moment,
+/// or no connection where only that is tried again.
 fn worst_case(target: &Target, ask: Ask) -> (Duration, usize) {
     let mut past: Vec<Attempt> = Vec::new();
     let mut elapsed = Duration::ZERO;
+    // What ends here and now may cost more than what goes on to a member that answers at once.
+    let mut longest = (Duration::ZERO, 0);
     while let Step::Try { member, within } = next_step(target, ask, &past, elapsed) {
-        if target.members[member].is_page {
-            past.push(attempt(
-                member,
-                Outcome::Status(StatusCode::SERVICE_UNAVAILABLE),
-                Duration::ZERO,
-            ));
-            continue;
-        }
-        let silence = within.connect.saturating_add(within.response);
-        let silence = within.head.map_or(silence, |head| head.min(silence));
-        let goes_on = |failure, took| {
-            let mut longer = past.clone();
-            longer.push(attempt(member, Outcome::Failed(failure), took));
-            match next_step(target, ask, &longer, elapsed.saturating_add(took)) {
-                Step::Try { member: next, .. } => Some(next == member),
-                Step::Deliver(_) => None,
+        let mut choice: Option<(Leads, Attempt)> = None;
+        for outcome in outcomes(target, member) {
+            let next = attempt(member, outcome, most(within, outcome));
+            past.push(next);
+            let then = next_step(target, ask, &past, elapsed.saturating_add(next.took));
+            longest = longest.max((elapsed.saturating_add(next.took), past.len()));
+            past.pop();
+            let leads = match then {
+                Step::Try { member: again, .. } if again == member => Leads::HereAgain,
+                Step::Try { .. } => Leads::ToOthers,
+                Step::Deliver(_) => Leads::ToAnEnd,
+            };
+            let worth =
+                |(leads, next): &(Leads, Attempt)| (*leads, next.took, !is_soft(target, next));
+            if choice
+                .as_ref()
+                .is_none_or(|best| worth(best) < worth(&(leads, next)))
+            {
+                choice = Some((leads, next));
             }
-        };
-        let by_silence = goes_on(Failure::ResponseTimeout, silence);
-        let by_connecting = goes_on(Failure::ConnectTimeout, within.connect);
-        // What is tried again here costs more than what goes on, and what goes on more than what ends it.
-        let (failure, took) = match (by_silence, by_connecting) {
-            (Some(true), _) => (Failure::ResponseTimeout, silence),
-            (_, Some(true)) | (None, Some(false)) => (Failure::ConnectTimeout, within.connect),
-            (Some(false), _) | (None, None) => (Failure::ResponseTimeout, silence),
-        };
-        past.push(attempt(member, Outcome::Failed(failure), took));
-        elapsed = elapsed.saturating_add(took);
+        }
+        let Some((_, next)) = choice else { break };
+        elapsed = elapsed.saturating_add(next.took);
+        past.push(next);
     }
-    (elapsed, past.len())
+    longest
+}
+
+/// The longest time that an attempt within these limits can take to this outcome.
+fn most(within: Limits, outcome: Outcome) -> Duration {
+    let longest = match outcome {
+        Outcome::Failed(failure) if failure.is_connect() => within.connect,
+        Outcome::Failed(_) | Outcome::Status(_) => within.connect.saturating_add(within.response),
+    };
+    within.head.map_or(longest, |head| longest.min(head))
 }

@@ -9,9 +9,7 @@ use std::time::Duration;
 use clap::{ArgMatches, Args};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version, header};
 use serde_json::json;
-use tideover_config::{
-    Edge, HostHeader, Member, MethodSet, OriginKind, Target, ViewerScheme, load,
-};
+use tideover_config::{Edge, HostHeader, Member, OriginKind, Target, ViewerScheme, load};
 use tideover_rules::admit::admit;
 use tideover_rules::explain::{Next, Outlook, Prospects, Then, prospects};
 use tideover_rules::failover::{Ask, Outcome};
@@ -160,11 +158,7 @@ pub(super) fn explain(options: &Options) -> anyhow::Result<ExitCode> {
             return refused(options, refusal.status().as_u16(), &why);
         }
     };
-    let ask = Ask {
-        may_fall_through: !arrival.has_body
-            && route.behavior.falls_through.contains(arrival.method),
-        may_repeat: !arrival.has_body && MethodSet::READS.contains(arrival.method),
-    };
+    let ask = Ask::of(route.behavior, arrival.method, arrival.has_body);
     let told = Told {
         edge,
         route: &route,
@@ -316,7 +310,7 @@ impl Told<'_> {
             HostHeader::Named(name) => name.to_str().unwrap_or("?").to_owned(),
         };
         let _ = writeln!(text, "     host {host}; {}", timers(member));
-        if outlook.within.is_none() {
+        if outlook.within.is_none() && outlook.holding.is_none() {
             let _ = writeln!(text, "     this request never comes here");
             return;
         }
@@ -324,6 +318,31 @@ impl Told<'_> {
             let _ = writeln!(
                 text,
                 "     {:<34} {}",
+                self.next_words(next),
+                outcomes.join(" ")
+            );
+        }
+        // Only what is different then.
+        let Some(holding) = &outlook.holding else {
+            return;
+        };
+        let different: Vec<(Outcome, Next)> = holding
+            .leads_to
+            .iter()
+            .filter(|outcome| !outlook.leads_to.contains(outcome))
+            .copied()
+            .collect();
+        if !different.is_empty() {
+            let _ = writeln!(
+                text,
+                "     while an answer of {} is held:",
+                self.name(holding.member)
+            );
+        }
+        for (next, outcomes) in grouped(&different) {
+            let _ = writeln!(
+                text,
+                "       {:<32} {}",
                 self.next_words(next),
                 outcomes.join(" ")
             );
@@ -368,8 +387,31 @@ impl Told<'_> {
 
     fn member_json(&self, outlook: &Outlook) -> serde_json::Value {
         let member = &self.target().members[outlook.member];
-        let outcomes: serde_json::Map<String, serde_json::Value> = outlook
-            .leads_to
+        let holding = outlook.holding.as_ref().map(|holding| {
+            json!({
+                "answer_of": self.name(holding.member),
+                "outcomes": self.outcomes_json(&holding.leads_to),
+            })
+        });
+        let timers = member.timers;
+        json!({
+            "origin": self.name(outlook.member),
+            "page": member.is_page,
+            "asked": outlook.within.is_some() || outlook.holding.is_some(),
+            "connection_attempts": timers.connection_attempts.get(),
+            "connection_timeout_ms": millis(timers.connection_timeout),
+            "response_timeout_ms": millis(timers.response_timeout),
+            "response_completion_timeout_ms": timers.response_completion_timeout.map(millis),
+            "outcomes": self.outcomes_json(&outlook.leads_to),
+            "while_held": holding,
+        })
+    }
+
+    fn outcomes_json(
+        &self,
+        leads_to: &[(Outcome, Next)],
+    ) -> serde_json::Map<String, serde_json::Value> {
+        leads_to
             .iter()
             .map(|(outcome, next)| {
                 let then = match next.then {
@@ -382,18 +424,7 @@ impl Told<'_> {
                     json!({ "attempts": next.attempts, "then": then }),
                 )
             })
-            .collect();
-        let timers = member.timers;
-        json!({
-            "origin": self.name(outlook.member),
-            "page": member.is_page,
-            "asked": outlook.within.is_some(),
-            "connection_attempts": timers.connection_attempts.get(),
-            "connection_timeout_ms": millis(timers.connection_timeout),
-            "response_timeout_ms": millis(timers.response_timeout),
-            "response_completion_timeout_ms": timers.response_completion_timeout.map(millis),
-            "outcomes": outcomes,
-        })
+            .collect()
     }
 }
 

@@ -79,15 +79,7 @@ pub(crate) struct Wanted<'a> {
 pub(crate) async fn fetch(view: &View, wanted: Wanted<'_>, body: &mut Once) -> Fetched {
     let target = wanted.route.target;
     let bodyless = matches!(body, Once::Here(body) if body.is_empty());
-    let ask = Ask {
-        may_fall_through: bodyless
-            && wanted
-                .route
-                .behavior
-                .falls_through
-                .contains(wanted.request.method),
-        may_repeat: bodyless && tideover_config::MethodSet::READS.contains(wanted.request.method),
-    };
+    let ask = Ask::of(wanted.route.behavior, wanted.request.method, !bodyless);
     let started = Instant::now();
     let mut attempts: Vec<Attempt> = Vec::with_capacity(1);
     // The soft answer that is held, its body unread, and the latest outcome.

@@ -89,22 +89,6 @@ pub(crate) fn statuses(codes: &[u16]) -> StatusSet {
         .collect()
 }
 
-/// What a CloudFront group with these status codes falls through on: spec tables 2.2 and 2.3.
-pub(crate) fn gated(codes: &[u16]) -> FailoverCriteria {
-    let has = |code| codes.contains(&code);
-    let failures = Failure::ALL.into_iter().filter(|failure| match failure {
-        Failure::Refused | Failure::ConnectTimeout => has(503),
-        Failure::Dns | Failure::Tls | Failure::Reset => has(502) || has(503),
-        Failure::WriteStalled | Failure::ResponseTimeout | Failure::CompletionTimeout => has(504),
-        Failure::Malformed | Failure::HeaderTooBig => has(502),
-    });
-    FailoverCriteria {
-        statuses: statuses(codes),
-        soft: StatusSet::default(),
-        failures: failures.collect(),
-    }
-}
-
 /// What a group of ours falls through on: these statuses, 403 and 404 of them softly, and every failure.
 pub(crate) fn kind(codes: &[u16]) -> FailoverCriteria {
     let soft: Vec<u16> = [403, 404]
@@ -133,33 +117,6 @@ pub(crate) fn page_member(origin: u16) -> Member {
         is_page: true,
         ..member(origin, FailoverCriteria::default(), own_timers())
     }
-}
-
-/// Two members as CloudFront knows them; the second one's outcome is final.
-pub(crate) fn faithful_group(codes: &[u16]) -> Target {
-    let faithful = |origin, criteria| Member {
-        retries_response_timeout: true,
-        ..member(origin, criteria, cloudfront_timers())
-    };
-    group(
-        vec![
-            faithful(0, gated(codes)),
-            faithful(1, FailoverCriteria::default()),
-        ],
-        None,
-    )
-}
-
-/// Three members as in `petclinic.toml`: the VM, the maintenance site, a page.
-pub(crate) fn resilient_group() -> Target {
-    group(
-        vec![
-            member(0, kind(&[500, 502, 503, 504, 403, 404]), own_timers()),
-            member(1, kind(&[500, 502, 503, 504]), own_timers()),
-            page_member(2),
-        ],
-        Some(Duration::from_secs(25)),
-    )
 }
 
 pub(crate) fn group(members: Vec<Member>, deadline: Option<Duration>) -> Target {

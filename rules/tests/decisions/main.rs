@@ -2,9 +2,16 @@
 
 mod cast;
 mod play;
+mod properties {
+    mod chance;
+    mod explain;
+    mod failover;
+}
 mod tables {
     mod admit;
+    mod explain;
     mod failover;
+    mod origin_head;
     mod routing;
     mod told;
 }
