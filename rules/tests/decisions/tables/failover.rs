@@ -70,13 +70,7 @@ mod faithful {
                 failures.push(format!("{failure}: {}, not {status}", status_of(failure)));
             }
             for listed in CHOOSABLE {
-                let told = play(
-                    &pair(&[listed]),
-                    "GET",
-                    "/",
-                    &format!("{failure}/1s+ 200"),
-                )
-                .told;
+                let told = play(&pair(&[listed]), "GET", "/", &format!("{failure}/1s+ 200")).told;
                 let falls = told.ends_with("swa -> 200 of swa");
                 let stays = told.ends_with(&format!("vm -> {failure} of vm (200)"));
                 if (falls, stays) != (gates.contains(&listed), !gates.contains(&listed)) {
