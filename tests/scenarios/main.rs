@@ -11,6 +11,7 @@ mod headers;
 mod last_page;
 mod limits;
 mod messages;
+mod nginx;
 mod policies;
 mod reload;
 mod routing;
