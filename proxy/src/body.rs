@@ -43,6 +43,11 @@ impl Body {
         })
     }
 
+    /// Nothing.
+    pub(crate) fn empty() -> Self {
+        Self::of(Source::Empty)
+    }
+
     /// An origin's, with or without its trailers.
     pub(crate) fn origin(body: OriginBody, trailers: bool) -> Self {
         Self {
