@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -29,6 +30,7 @@ pub(super) async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, stream: TcpStream)
     let clock = view.live.clock;
     let limits = view.live.edge.listen.limits;
     drop(view);
+    bound_unread(&stream, clock.real(limits.body_timeout));
     let mut draining = worker.shared.draining.subscribe();
     let screened = Screened::new(stream);
     let verdict = screened.verdict();
@@ -58,6 +60,18 @@ pub(super) async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, stream: TcpStream)
     }
 }
 
+/// Has the kernel break off a connection whose peer takes nothing for `limit` of what is sent to it. Only the kernel sees
+/// how much is taken: a writer hears of it again once a good part of a large buffer is free, which with a slow viewer
+/// can take longer than any sensible limit.
+fn bound_unread(stream: &TcpStream, limit: Duration) {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    // 0 would mean the system's own limit.
+    let _ = socket2::SockRef::from(stream)
+        .set_tcp_user_timeout(Some(limit.max(Duration::from_millis(1))));
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let _ = (stream, limit);
+}
+
 /// Returns when the edge drains. What the channel lends out is let go of here: held on to, it would lock the channel for
 /// as long as the connection lasts.
 async fn begun(draining: &mut tokio::sync::watch::Receiver<bool>) {
@@ -76,7 +90,7 @@ fn how_it_ended(ended: &Result<(), hyper::Error>) -> ConnectionEnd {
 /// wrong with it. It is always ready, and so must be what it wraps.
 struct Seam {
     story: Story,
-    body_timeout: std::time::Duration,
+    body_timeout: Duration,
     verdict: Arc<Verdict>,
     /// How many hyper has handed on so far.
     requests: Cell<u64>,
