@@ -40,24 +40,32 @@ pub(super) async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, stream: TcpStream)
         verdict: Arc::clone(&verdict),
         requests: Cell::new(0),
     };
-    let connection = http1::Builder::new()
+    let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(clock.real(limits.head_timeout))
         .serve_connection(TokioIo::new(screened), seam);
-    let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
+        ended = &mut connection => ended,
         () = begun(&mut draining) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+            std::pin::Pin::new(&mut connection).graceful_shutdown();
+            (&mut connection).await
         }
     };
+    if peer.must_be_reset.get() {
+        reset(connection.into_parts().io.into_inner().into_inner());
+    }
     let end = how_it_ended(&ended);
     worker.counters.connection_end(end);
     if end == ConnectionEnd::RefusedHead {
         tracing::debug!(peer = %peer.address, fault = ?verdict.faulty(), "a head was refused");
         access_log::refused_head(&worker, &peer);
     }
+}
+
+/// Hangs up in such a way that the viewer cannot take it for the end of what was sent.
+fn reset(stream: TcpStream) {
+    let _ = socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+    drop(stream);
 }
 
 /// Has the kernel break off a connection whose peer takes nothing for `limit` of what is sent to it. Only the kernel sees
