@@ -302,6 +302,9 @@ fn circles_are_seen() {
         (via(&["Via: 2.0 varnish, 1.1 0123abcd.cloudfront.net (CloudFront)"]), true),
         (via(&["Via: 2.0 varnish", OWN]), true),
         (via(&["Via: 1.1 x0123abcd.cloudfront.net (CloudFront)"]), false),
+        (via(&["Via: 1.1 0123abcd.cloudfront.net"]), true),                  // comments may be taken out on the way
+        (via(&["Via: 1.1 0123ABCD.cloudfront.net (CloudFront)"]), true),     // hosts have no letter case
+        (via(&["Via: 1.1 other.example (0123abcd.cloudfront.net)"]), false), // a comment is no name
         (via(&[ONE]), false),
         (via(&[TWO]), false),
         (via(&[TWO, ONE]), true),
