@@ -9,6 +9,7 @@ mod properties {
 }
 mod tables {
     mod admit;
+    mod answer_details;
     mod explain;
     mod failover;
     mod origin_head;
