@@ -194,8 +194,10 @@ proptest! {
                     .filter(|attempt| attempt.member == member)
                     .map(|attempt| attempt.took)
                     .sum();
-                prop_assert_eq!(within.completion, Some(whole - spent));
-                prop_assert!(within.head.is_some_and(|head| head <= whole - spent));
+                let left = whole.checked_sub(spent);
+                prop_assert!(left.is_some(), "{spent:?} of {whole:?}");
+                prop_assert_eq!(within.completion, left);
+                prop_assert!(within.head.is_some() && within.head <= left);
             }
         }
     }

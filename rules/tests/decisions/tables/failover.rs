@@ -265,10 +265,11 @@ mod resilient {
     fn any_number_of_members_is_asked_in_order() {
         let edge = |count: usize| {
             let ids: Vec<String> = (1..=count).map(|n| format!("o{n}")).collect();
-            let origins: String = ids
+            let origins: Vec<String> = ids
                 .iter()
                 .map(|id| format!("[origin.{id}]\nurl = \"http://{id}.example\"\n"))
                 .collect();
+            let origins = origins.concat();
             compiled(
                 Mode::Resilient,
                 &format!(

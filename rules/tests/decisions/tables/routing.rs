@@ -293,9 +293,8 @@ fn circles_are_seen() {
             StatusCode::LOOP_DETECTED,
         )
     };
-    type Case = ((LoopCheck, &'static [&'static str], StatusCode), bool);
     #[rustfmt::skip]
-    let cases: Vec<Case> = vec![
+    let cases = vec![
         (via(&[]), false),
         (via(&["Via: 1.1 varnish"]), false),
         (via(&[OWN]), true),
