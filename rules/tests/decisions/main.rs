@@ -9,10 +9,10 @@ mod properties {
 }
 mod tables {
     mod admit;
-    mod answer_details;
     mod explain;
     mod failover;
     mod origin_head;
+    mod passed_on;
     mod routing;
     mod told;
 }
