@@ -13,6 +13,7 @@ mod tables {
     mod failover;
     mod origin_head;
     mod passed_on;
+    mod petclinic;
     mod routing;
     mod told;
 }
