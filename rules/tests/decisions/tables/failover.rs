@@ -297,6 +297,8 @@ mod resilient {
             ("GET", "/", "404 304", "vm swa -> 304 of swa"),
             ("GET", "/", "403 302", "vm swa -> 302 of swa"),
             ("GET", "/", "404 404", "vm swa -> 404 of vm"),
+            ("GET", "/", "404 399", "vm swa -> 399 of swa"),
+            ("GET", "/", "404 400", "vm swa -> 404 of vm"),
             ("GET", "/", "404 401", "vm swa -> 404 of vm"),
             ("GET", "/", "404 503", "vm swa -> 404 of vm"),             // and never the page
             ("GET", "/", "404 refused+", "vm swa swa -> 404 of vm"),
