@@ -9,9 +9,11 @@ mod properties {
 }
 mod tables {
     mod admit;
+    mod error_page;
     mod explain;
     mod failover;
     mod origin_head;
     mod routing;
     mod told;
+    mod viewer_head;
 }
