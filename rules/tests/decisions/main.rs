@@ -6,6 +6,9 @@ mod properties {
     mod chance;
     mod explain;
     mod failover;
+    mod headers;
+    mod routing;
+    mod told;
 }
 mod tables {
     mod admit;
