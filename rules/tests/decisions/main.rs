@@ -1,4 +1,5 @@
 //! The decisions as tables, one case a row, and as properties of whatever may come.
+#![allow(clippy::type_complexity, reason = "the rows of a table are tuples")]
 
 mod cast;
 mod play;
@@ -6,9 +7,13 @@ mod properties {
     mod chance;
     mod explain;
     mod failover;
+    mod headers;
+    mod routing;
+    mod told;
 }
 mod tables {
     mod admit;
+    mod error_page;
     mod explain;
     mod failover;
     mod origin_head;
@@ -16,4 +21,5 @@ mod tables {
     mod petclinic;
     mod routing;
     mod told;
+    mod viewer_head;
 }

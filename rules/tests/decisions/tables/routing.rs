@@ -336,6 +336,7 @@ fn circles_are_seen() {
 #[test]
 fn lengths_are_bounded() {
     let edge = edge_of(vec![cast::distribution(vec![behavior("*", 0)])]);
+    let huge_header = format!("X-Long: {}", "x".repeat(65_536 - 100 - 10));
     let long_header = format!("X-Long: {}", "x".repeat(32_768 - 100 - 10));
     #[rustfmt::skip]
     let cases = [
@@ -345,6 +346,8 @@ fn lengths_are_bounded() {
         (8_000, Some(192), "", Some(Refusal::UrlTooLong)),       // the question mark counts
         (100, None, long_header.as_str(), None),
         (101, None, long_header.as_str(), Some(Refusal::HeadTooLarge)),
+        (100, None, huge_header.as_str(), Some(Refusal::HeadTooLarge)),
+        (101, None, huge_header.as_str(), Some(Refusal::FieldsTooLarge)),    // not meant well
     ];
     let mut failures = Vec::new();
     for (path_bytes, query_bytes, header, expected) in cases {
