@@ -250,6 +250,16 @@ impl Nginx {
             .expect("it can be waited for");
     }
 
+    /// SIGSTOP to all of it, and SIGCONT: while it is stopped, the kernel accepts connections for it and nobody answers.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn is_stopped(&self, stopped: bool) {
+        let master = self.master.as_ref().expect("it runs");
+        let signal = if stopped { Signal::STOP } else { Signal::CONT };
+        kill_process_group(Pid::from_child(master), signal).expect("it runs");
+    }
+
     /// Ids of its worker processes.
     fn workers(&self) -> Vec<i32> {
         let master = self.master.as_ref().map_or(0, Child::id);

@@ -2,6 +2,7 @@
 
 mod doubled_prefix;
 mod faithful;
+mod hung;
 mod killed;
 mod resilient;
 mod restarted;

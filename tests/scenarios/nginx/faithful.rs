@@ -1,7 +1,7 @@
 //! What the Developer Guide says of origin failover ("Optimize high availability with CloudFront origin failover"), row by
 //! row, over the original's own distribution.
 
-use harness::{Edge, Nginx, OriginBuilder, edge_json, origin, viewer};
+use harness::{Edge, Nginx, OriginBuilder, edge_json, ms, origin, viewer};
 
 use super::*;
 
@@ -16,8 +16,13 @@ async fn both() -> (Nginx, Nginx) {
 
 /// `statuses` in front of real nginx.
 async fn chosen(statuses: &[u16], vm: &Nginx, swa: &Nginx) -> Edge {
+    chosen_with(statuses, &vm.url(), swa).await
+}
+
+/// `statuses` in front of whoever is at this URL, and the maintenance site.
+async fn chosen_with(statuses: &[u16], vm: &str, swa: &Nginx) -> Edge {
     edge_json(&distribution(statuses))
-        .map(VM, &vm.url())
+        .map(VM, vm)
         .map(SWA, &swa.url())
         .time_scale(SCALE)
         .start()
@@ -68,62 +73,108 @@ mod failures_without_a_status {
         primary: fn(OriginBuilder) -> OriginBuilder,
         gates: &'static [u16],
         standalone: u16,
+        /// How often the primary sees one GET: connection attempts are tries too where the response timer ended them.
+        asked: usize,
     }
 
-    const ROWS: [Row; 9] = [
+    const ROWS: &[Row] = &[
         Row {
             what: "connect not completed within the connection timeout, all attempts used",
             primary: OriginBuilder::black_hole,
             gates: &[503],
             standalone: 504,
+            asked: 0,
         },
         Row {
             what: "refused",
             primary: OriginBuilder::refuses,
             gates: &[503],
             standalone: 502,
+            asked: 0,
         },
         Row {
             what: "reset after the request was written, before any byte of an answer",
             primary: OriginBuilder::resets_before_head,
             gates: &[502, 503],
             standalone: 502,
+            asked: 1,
         },
         Row {
             what: "closed after the request was written, before any byte of an answer",
             primary: OriginBuilder::closes_before_head,
             gates: &[502, 503],
             standalone: 502,
+            asked: 1,
+        },
+        Row {
+            what: "closed in the middle of its head",
+            primary: OriginBuilder::cuts_mid_head,
+            gates: &[502, 503],
+            standalone: 502,
+            asked: 1,
         },
         Row {
             what: "TLS: a certificate that nobody signed",
-            primary: |origin| origin.bad_certificate(),
+            primary: OriginBuilder::bad_certificate,
             gates: &[502, 503],
             standalone: 502,
+            asked: 0,
+        },
+        Row {
+            what: "TLS: a certificate for somebody else",
+            primary: OriginBuilder::wrong_name,
+            gates: &[502, 503],
+            standalone: 502,
+            asked: 0,
+        },
+        Row {
+            what: "TLS: a certificate past its time",
+            primary: OriginBuilder::expired_certificate,
+            gates: &[502, 503],
+            standalone: 502,
+            asked: 0,
         },
         Row {
             what: "no first byte within the response timeout, all attempts used",
             primary: OriginBuilder::never_answers,
             gates: &[504],
             standalone: 504,
+            asked: 3,
         },
         Row {
-            what: "a gap within the head longer than the response timeout",
+            what: "a gap within the head longer than the response timeout, all attempts used",
             primary: OriginBuilder::stalls_mid_head,
             gates: &[504],
             standalone: 504,
+            asked: 3,
         },
         Row {
             what: "not HTTP",
             primary: OriginBuilder::not_http,
             gates: &[502],
             standalone: 502,
+            asked: 1,
         },
         Row {
             what: "headers too large",
             primary: |origin| origin.huge_headers(100_000),
             gates: &[502],
             standalone: 502,
+            asked: 1,
+        },
+        Row {
+            what: "interim answers without end",
+            primary: |origin| origin.many_1xx(9),
+            gates: &[502],
+            standalone: 502,
+            asked: 1,
+        },
+        Row {
+            what: "another protocol that nobody asked for",
+            primary: OriginBuilder::switches_protocols,
+            gates: &[502],
+            standalone: 502,
+            asked: 1,
         },
     ];
 
@@ -131,25 +182,101 @@ mod failures_without_a_status {
     async fn each_falls_over_exactly_where_its_gate_is_among_the_chosen_statuses() {
         let swa = swa().start().await;
         for row in ROWS {
-            let primary = (row.primary)(origin("primary")).start().await;
             for chosen in [500, 502, 503, 504] {
+                let primary = (row.primary)(origin("primary")).start().await;
                 let edge = edge_json(&distribution(&[chosen]))
                     .map(VM, &primary.url())
                     .map(SWA, &swa.url())
                     .time_scale(SCALE)
                     .start()
                     .await;
-                let expected = if row.gates.contains(&chosen) {
-                    200
-                } else {
-                    row.standalone
-                };
                 let response = viewer(&edge).get("/").await;
-                assert_eq!(response.status, expected, "{}, {chosen} chosen", row.what);
-                if expected != 200 {
+                let story = format!("{}, {chosen} chosen", row.what);
+                if row.gates.contains(&chosen) {
+                    assert_eq!(
+                        (response.status, &*response.text()),
+                        (200, "from swa"),
+                        "{story}"
+                    );
+                    response.header("x-cache", "Miss from cloudfront");
+                } else {
+                    assert_eq!(response.status, row.standalone, "{story}");
                     response.header("x-cache", "Error from cloudfront");
                 }
+                assert_eq!(primary.requests().len(), row.asked, "{story}");
             }
+        }
+    }
+
+    /// The timers of the distribution are CloudFront's defaults, 3 x 10 s to connect and 3 x 30 s to answer, here a
+    /// hundredth of them.
+    #[tokio::test]
+    async fn every_attempt_is_given_its_time_before_the_secondary_is_asked() {
+        let swa = swa().start().await;
+        for (primary, at_least) in [
+            (origin("primary").black_hole(), ms(300)),
+            (origin("primary").never_answers(), ms(900)),
+        ] {
+            let primary = primary.start().await;
+            let edge = chosen_with(&[503, 504], &primary.url(), &swa).await;
+            viewer(&edge)
+                .get("/")
+                .await
+                .expect(200)
+                .body("from swa")
+                .took_at_least(at_least);
+        }
+    }
+
+    /// Nobody's timer is asked again for a method that is not GET or HEAD, and an OPTIONS that is not cached stays.
+    #[tokio::test]
+    async fn options_is_asked_once_and_its_failure_is_final_where_it_is_not_cached() {
+        let swa = swa().start().await;
+        let silent = origin("silent").never_answers().start().await;
+        let edge = chosen_with(&[502, 503, 504], &silent.url(), &swa).await;
+        viewer(&edge).request("OPTIONS", "/").await.expect(504);
+        silent.saw(["OPTIONS /"]);
+
+        let gone = origin("gone").refuses().start().await;
+        let edge = chosen_with(&[502, 503, 504], &gone.url(), &swa).await;
+        viewer(&edge).request("OPTIONS", "/").await.expect(502);
+        assert_eq!(swa.log(), Vec::<String>::new());
+    }
+
+    /// The kernel knows no way to the broadcast address, and says so without sending anything.
+    #[tokio::test]
+    async fn an_address_that_cannot_be_reached_falls_over_with_503_chosen() {
+        let swa = swa().start().await;
+        for (chosen, expected) in [(503, 200), (502, 502), (500, 502), (504, 502)] {
+            let edge = chosen_with(&[chosen], "http://255.255.255.255:80", &swa).await;
+            viewer(&edge).get("/").await.expect(expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn plain_http_behind_an_https_port_falls_over_with_502_or_503_chosen() {
+        let (vm, swa) = both().await;
+        let not_tls = vm.url().replace("http://", "https://");
+        for (chosen, expected) in [(502, 200), (503, 200), (500, 502), (504, 502)] {
+            let edge = chosen_with(&[chosen], &not_tls, &swa).await;
+            viewer(&edge).get("/").await.expect(expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn tls_without_a_common_version_falls_over_with_502_or_503_chosen() {
+        // nginx with nothing but what no edge speaks any more.
+        let old = nginx(
+            "old",
+            "ssl_protocols TLSv1.1; ssl_ciphers DEFAULT@SECLEVEL=0; location / { return 200 \"from vm\"; }",
+        )
+        .https(Certificate::good("dr-vm-poc.koreacentral.cloudapp.azure.com"))
+        .start()
+        .await;
+        let swa = swa().start().await;
+        for (chosen, expected) in [(502, 200), (503, 200), (500, 502), (504, 502)] {
+            let edge = chosen_with(&[chosen], &old.url(), &swa).await;
+            viewer(&edge).get("/").await.expect(expected);
         }
     }
 
@@ -421,5 +548,76 @@ mod what_the_viewer_gets {
             .await
             .expect(200)
             .body(&format!("{SWA_NAME} on"));
+    }
+
+    /// With custom error responses for these codes; the VM has the pages.
+    fn with_pages(codes: &[u16]) -> String {
+        changed(|config| {
+            let items: Vec<_> = codes
+                .iter()
+                .map(|code| {
+                    serde_json::json!({
+                        "ErrorCode": code, "ResponsePagePath": format!("/pages/{code}"),
+                        "ResponseCode": "200", "ErrorCachingMinTTL": 0,
+                    })
+                })
+                .collect();
+            config["CustomErrorResponses"] =
+                serde_json::json!({ "Quantity": items.len(), "Items": items });
+        })
+    }
+
+    /// The status that a custom error response is for is that of the last origin asked, or the edge's own.
+    #[tokio::test]
+    async fn a_custom_error_response_is_chosen_by_the_final_status() {
+        let answers = answers_what_it_is_asked_for("vm");
+        let (mut vm, mut swa) = (
+            nginx(
+                "vm",
+                &format!(
+                    "{answers} location /pages/ {{ return 200 \"page of $uri\"; }} location / {{ return 503; }}"
+                ),
+            )
+            .start()
+            .await,
+            swa().start().await,
+        );
+        let edge = edge_json(&with_pages(&[400, 502, 503]))
+            .map(VM, &vm.url())
+            .map(SWA, &swa.url())
+            .start()
+            .await;
+
+        // The primary's own, which is no trigger: the secondary is not asked.
+        let response = viewer(&edge).get("/answer/400").await;
+        response.expect(200).body("page of /pages/400");
+        response.header("x-cache", "Error from cloudfront");
+        assert_eq!(swa.log(), Vec::<String>::new());
+        // A trigger, then the secondary's: there is a page for the primary's 503 too, which nobody sees.
+        let response = viewer(&edge).get("/answer/both/400").await;
+        response.expect(200).body("page of /pages/400");
+        let response = viewer(&edge).get("/answer/both/404").await;
+        response.expect(404).body_has("from swa");
+        // A trigger, then nobody.
+        swa.is_killed().await;
+        let response = viewer(&edge).get("/owners").await;
+        response.expect(200).body("page of /pages/502");
+        // The page itself cannot be had: the error is given as it is.
+        vm.is_killed().await;
+        viewer(&edge).get("/owners").await.expect(502);
+    }
+
+    #[tokio::test]
+    async fn the_primarys_redirect_or_304_is_given_and_the_secondary_is_not_asked() {
+        let vm = vm().file("page", "whole").start().await;
+        let swa = swa().start().await;
+        let edge = petclinic_json(&vm, &swa).start().await;
+        viewer(&edge)
+            .get("/answer/302")
+            .await
+            .expect(302)
+            .header_has("location", "/elsewhere");
+        viewer(&edge).get("/answer/304").await.expect(304).body("");
+        assert_eq!(swa.log(), Vec::<String>::new());
     }
 }
