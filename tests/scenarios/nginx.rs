@@ -48,7 +48,7 @@ fn vm() -> NginxBuilder {
     )
 }
 
-/// The maintenance site, over TLS: `from swa` for everything but `/both/404` and so on.
+/// The maintenance site, over TLS: `from swa` for everything but `/answer/both/404` and so on.
 fn swa() -> NginxBuilder {
     let answers = answers_what_it_is_asked_for("swa").replace("/answer/", "/answer/both/");
     nginx(
@@ -58,7 +58,7 @@ fn swa() -> NginxBuilder {
     .https(Certificate::good(SWA_NAME))
 }
 
-/// The original's distribution, falling through on these statuses only, with all its timers a hundredth.
+/// The original's distribution, falling through on these statuses only.
 fn distribution(statuses: &[u16]) -> String {
     changed(|config| {
         config["OriginGroups"]["Items"][0]["FailoverCriteria"]["StatusCodes"] =

@@ -101,19 +101,18 @@ async fn a_write_goes_to_the_vm_once_or_gets_a_clear_error_at_once() {
     viewer(&edge).post("/", "a=b").await.expect(403);
 
     vm.is_killed().await;
-    let mut quickest = None;
-    for _ in 0..10 {
+    let mut took = Vec::new();
+    for _ in 0..11 {
         let response = viewer(&edge).post("/owners/new", "a=b").await;
         response
             .expect(503)
             .header("retry-after", "30")
             .body_has("othing was sent");
-        quickest = quickest.into_iter().chain([response.took]).min();
+        took.push(response.took);
     }
-    assert!(
-        quickest.is_some_and(|quickest| quickest < AT_ONCE),
-        "{quickest:?}"
-    );
+    // The middle one: how long the unluckiest waits says how busy the machine is.
+    took.sort_unstable();
+    assert!(took[took.len() / 2] < AT_ONCE, "{took:?}");
     assert_eq!(swa.log(), Vec::<String>::new());
 }
 
