@@ -1,4 +1,4 @@
-//! Sixteen viewers who read and four who write, over and over, while a scenario does things to the VM's nginx.
+//! Sixteen viewers who read and five who write, over and over, while a scenario does things to the VM's nginx.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,7 +12,8 @@ use tokio::task::JoinSet;
 use super::*;
 
 pub(super) const READERS: usize = 16;
-const WRITERS: usize = 4;
+/// Odd, so that each of them writes with a body and without in turn.
+const WRITERS: usize = 5;
 const PAGE_BYTES: usize = 300_000;
 /// nginx sends a second's worth at once and the rest later: whoever dies then dies in the middle of a body.
 const SLOWLY: &str = "location /slow { limit_rate 200k; alias www/page; }";
@@ -252,11 +253,17 @@ async fn writes(
         if over.load(SeqCst) {
             break;
         }
+        // With and without a body: what has none could be sent again, and must not be.
+        let (method, body) = if id % 2 == 0 {
+            ("POST", "Content-Length: 3\r\n\r\na=b")
+        } else {
+            ("DELETE", "\r\n")
+        };
         line.sends(format!(
-            "POST /owners/{id} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\na=b"
+            "{method} /owners/{id} HTTP/1.1\r\nHost: localhost\r\n{body}"
         ))
         .await;
-        let response = line.receives("POST").await;
+        let response = line.receives(method).await;
         let text = response.text();
         match response.status {
             200 => writes.taken.push(id),
