@@ -57,10 +57,26 @@ mod trigger_statuses {
         }
         assert_eq!(swa.log(), Vec::<String>::new());
     }
+
+    #[tokio::test]
+    async fn interim_answers_never_fall_over() {
+        let primary = origin("primary").many_1xx(3).start().await;
+        let swa = swa().start().await;
+        let edge = edge_json(&distribution(&CHOOSABLE))
+            .map(VM, &primary.url())
+            .map(SWA, &swa.url())
+            .start()
+            .await;
+        viewer(&edge).get("/").await.expect(200).body("at last");
+        assert_eq!(swa.log(), Vec::<String>::new());
+    }
 }
 
 mod failures_without_a_status {
     use super::*;
+
+    /// In front of which the VM stands in the original.
+    const VM_NAME: &str = "dr-vm-poc.koreacentral.cloudapp.azure.com";
 
     /// What the primary does, the statuses of which one must be chosen, and what the viewer gets if none is.
     struct Row {
@@ -70,7 +86,7 @@ mod failures_without_a_status {
         standalone: u16,
     }
 
-    const ROWS: [Row; 9] = [
+    const ROWS: [Row; 12] = [
         Row {
             what: "connect not completed within the connection timeout, all attempts used",
             primary: OriginBuilder::black_hole,
@@ -98,6 +114,24 @@ mod failures_without_a_status {
         Row {
             what: "TLS: a certificate that nobody signed",
             primary: |origin| origin.bad_certificate(),
+            gates: &[502, 503],
+            standalone: 502,
+        },
+        Row {
+            what: "TLS: a certificate for another name",
+            primary: |origin| origin.wrong_name(),
+            gates: &[502, 503],
+            standalone: 502,
+        },
+        Row {
+            what: "TLS: a certificate past its time",
+            primary: |origin| origin.expired_certificate(),
+            gates: &[502, 503],
+            standalone: 502,
+        },
+        Row {
+            what: "closed within the head",
+            primary: OriginBuilder::cuts_mid_head,
             gates: &[502, 503],
             standalone: 502,
         },
@@ -163,6 +197,34 @@ mod failures_without_a_status {
                 .start()
                 .await;
             viewer(&edge).get("/").await.expect(expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn real_nginx_with_which_no_handshake_succeeds_falls_over_with_502_or_503_chosen() {
+        let swa = swa().start().await;
+        // TLS 1.2 with a suite without forward secrecy only: nothing in common.
+        let old = "ssl_protocols TLSv1.2; ssl_ciphers AES128-SHA; location / { return 200; }";
+        let old = nginx("old", old)
+            .https(Certificate::good(VM_NAME))
+            .start()
+            .await;
+        let elsewhere = nginx("elsewhere", "location / { return 200; }")
+            .https(Certificate::good("elsewhere.example"))
+            .start()
+            .await;
+        let plain = vm().start().await;
+        let plain = format!("https://{}", plain.address());
+        for url in [old.url(), elsewhere.url(), plain] {
+            for (chosen, expected) in [(502, 200), (503, 200), (500, 502), (504, 502)] {
+                let edge = edge_json(&distribution(&[chosen]))
+                    .map(VM, &url)
+                    .map(SWA, &swa.url())
+                    .start()
+                    .await;
+                let response = viewer(&edge).get("/").await;
+                assert_eq!(response.status, expected, "{url}, {chosen} chosen");
+            }
         }
     }
 
@@ -263,9 +325,27 @@ mod methods {
     }
 
     #[tokio::test]
+    async fn a_request_to_switch_protocols_falls_over_like_any_get() {
+        let (mut vm, swa) = both().await;
+        let edge = petclinic_json(&vm, &swa).start().await;
+        let asks = || {
+            viewer(&edge)
+                .get("/answer/503")
+                .header("Connection", "Upgrade")
+                .header("Upgrade", "websocket")
+                .header("Sec-WebSocket-Version", "13")
+                .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
+        };
+        asks().await.expect(200).body("from swa");
+        vm.is_killed().await;
+        asks().await.expect(200).body("from swa");
+    }
+
+    #[tokio::test]
     async fn write_methods_are_refused_on_the_group_and_go_to_the_vm_on_their_own_paths() {
         let (mut vm, swa) = both().await;
         let edge = petclinic_json(&vm, &swa).start().await;
+        // CONNECT is refused before any behavior is asked: among the bad input.
         for method in ["POST", "PUT", "PATCH", "DELETE", "TRACE", "PURGE"] {
             viewer(&edge)
                 .request(method, "/")
@@ -421,5 +501,116 @@ mod what_the_viewer_gets {
             .await
             .expect(200)
             .body(&format!("{SWA_NAME} on"));
+    }
+}
+
+/// "Creating a custom error page for specific HTTP status codes": it goes by the status that the viewer would get.
+mod custom_error_responses {
+    use super::*;
+
+    /// A page for each of these statuses, answered with another status, and `/errors/*` at `origin`.
+    fn with_pages(statuses: &[u16], pages: &[(u16, u16)], origin: &str) -> String {
+        changed(|config| {
+            config["OriginGroups"]["Items"][0]["FailoverCriteria"]["StatusCodes"] =
+                serde_json::json!({ "Quantity": statuses.len(), "Items": statuses });
+            let mut behavior = config["CacheBehaviors"]["Items"][0].clone();
+            behavior["PathPattern"] = "/errors/*".into();
+            behavior["TargetOriginId"] = origin.into();
+            config["CacheBehaviors"] = serde_json::json!({ "Quantity": 1, "Items": [behavior] });
+            let pages: Vec<_> = pages
+                .iter()
+                .map(|(status, becomes)| {
+                    serde_json::json!({
+                        "ErrorCode": status, "ResponseCode": becomes.to_string(),
+                        "ResponsePagePath": format!("/errors/{status}.html"), "ErrorCachingMinTTL": 10,
+                    })
+                })
+                .collect();
+            config["CustomErrorResponses"] =
+                serde_json::json!({ "Quantity": pages.len(), "Items": pages });
+        })
+    }
+
+    /// Answers every other path with this status, and has the pages.
+    fn with_the_pages(name: &str, status: u16) -> NginxBuilder {
+        nginx(
+            name,
+            &format!(
+                "location /errors/ {{ return 200 \"$uri of {name}\"; }} location / {{ return {status} raw; }}"
+            ),
+        )
+    }
+
+    async fn plays(config: &str, vm: &Nginx, swa: &Nginx) -> Edge {
+        edge_json(config)
+            .map(VM, &vm.url())
+            .map(SWA, &swa.url())
+            .start()
+            .await
+    }
+
+    #[tokio::test]
+    async fn the_primarys_error_that_is_no_trigger_is_replaced() {
+        let vm = with_the_pages("vm", 400).start().await;
+        let swa = swa().start().await;
+        let edge = plays(&with_pages(&[503], &[(400, 200)], VM), &vm, &swa).await;
+        viewer(&edge)
+            .get("/")
+            .await
+            .expect(200)
+            .body("/errors/400.html of vm")
+            .header("x-cache", "Error from cloudfront");
+        assert_eq!(swa.log(), Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn the_secondarys_error_is_replaced_and_the_primarys_counts_for_nothing() {
+        let vm = with_the_pages("vm", 503).start().await;
+        let swa = with_the_pages("swa", 404)
+            .https(Certificate::good(SWA_NAME))
+            .start()
+            .await;
+        let config = with_pages(&[503], &[(503, 500), (404, 405)], SWA);
+        let edge = plays(&config, &vm, &swa).await;
+        viewer(&edge)
+            .get("/")
+            .await
+            .expect(405)
+            .body("/errors/404.html of swa");
+        // A page for the primary's status alone is never shown.
+        let edge = plays(&with_pages(&[503], &[(503, 500)], SWA), &vm, &swa).await;
+        viewer(&edge).get("/").await.expect(404).body("raw");
+    }
+
+    #[tokio::test]
+    async fn a_secondary_that_fails_counts_by_the_edges_own_status() {
+        let vm = with_the_pages("vm", 503).start().await;
+        let mut swa = swa().start().await;
+        swa.is_killed().await;
+        let config = with_pages(&[503], &[(503, 500), (502, 416)], VM);
+        let edge = plays(&config, &vm, &swa).await;
+        viewer(&edge)
+            .get("/")
+            .await
+            .expect(416)
+            .body("/errors/502.html of vm");
+    }
+
+    #[tokio::test]
+    async fn a_failure_without_its_gate_counts_by_the_edges_own_status() {
+        let mut vm = vm().start().await;
+        vm.is_killed().await;
+        let swa = with_the_pages("swa", 200)
+            .https(Certificate::good(SWA_NAME))
+            .start()
+            .await;
+        let edge = plays(&with_pages(&[500], &[(502, 503)], SWA), &vm, &swa).await;
+        viewer(&edge)
+            .get("/")
+            .await
+            .expect(503)
+            .body("/errors/502.html of swa")
+            .header("x-cache", "Error from cloudfront");
+        assert_eq!(swa.logged(1).await.len(), 1, "the page and nothing else");
     }
 }
