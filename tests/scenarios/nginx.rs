@@ -1,5 +1,6 @@
 //! The original set-up with real nginx: the VM and the maintenance site, killed, restarted and misconfigured.
 
+mod crowd;
 mod doubled_prefix;
 mod faithful;
 mod hung;

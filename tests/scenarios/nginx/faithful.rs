@@ -62,10 +62,26 @@ mod trigger_statuses {
         }
         assert_eq!(swa.log(), Vec::<String>::new());
     }
+
+    #[tokio::test]
+    async fn interim_answers_never_fall_over() {
+        let primary = origin("primary").many_1xx(3).start().await;
+        let swa = swa().start().await;
+        let edge = edge_json(&distribution(&CHOOSABLE))
+            .map(VM, &primary.url())
+            .map(SWA, &swa.url())
+            .start()
+            .await;
+        viewer(&edge).get("/").await.expect(200).body("at last");
+        assert_eq!(swa.log(), Vec::<String>::new());
+    }
 }
 
 mod failures_without_a_status {
     use super::*;
+
+    /// In front of which the VM stands in the original.
+    const VM_NAME: &str = "dr-vm-poc.koreacentral.cloudapp.azure.com";
 
     /// What the primary does, the statuses of which one must be chosen, and what the viewer gets if none is.
     struct Row {
@@ -73,7 +89,7 @@ mod failures_without_a_status {
         primary: fn(OriginBuilder) -> OriginBuilder,
         gates: &'static [u16],
         standalone: u16,
-        /// How often the primary sees one GET: connection attempts are tries too where the response timer ended them.
+        /// How often the primary sees one GET: the response timer's tries are as many as the connection attempts.
         asked: usize,
     }
 
@@ -228,7 +244,7 @@ mod failures_without_a_status {
         }
     }
 
-    /// Nobody's timer is asked again for a method that is not GET or HEAD, and an OPTIONS that is not cached stays.
+    /// Only GET and HEAD are tried again after the response timer, and an OPTIONS that is not cached stays at the primary.
     #[tokio::test]
     async fn options_is_asked_once_and_its_failure_is_final_where_it_is_not_cached() {
         let swa = swa().start().await;
@@ -254,33 +270,6 @@ mod failures_without_a_status {
     }
 
     #[tokio::test]
-    async fn plain_http_behind_an_https_port_falls_over_with_502_or_503_chosen() {
-        let (vm, swa) = both().await;
-        let not_tls = vm.url().replace("http://", "https://");
-        for (chosen, expected) in [(502, 200), (503, 200), (500, 502), (504, 502)] {
-            let edge = chosen_with(&[chosen], &not_tls, &swa).await;
-            viewer(&edge).get("/").await.expect(expected);
-        }
-    }
-
-    #[tokio::test]
-    async fn tls_without_a_common_version_falls_over_with_502_or_503_chosen() {
-        // nginx with nothing but what no edge speaks any more.
-        let old = nginx(
-            "old",
-            "ssl_protocols TLSv1.1; ssl_ciphers DEFAULT@SECLEVEL=0; location / { return 200 \"from vm\"; }",
-        )
-        .https(Certificate::good("dr-vm-poc.koreacentral.cloudapp.azure.com"))
-        .start()
-        .await;
-        let swa = swa().start().await;
-        for (chosen, expected) in [(502, 200), (503, 200), (500, 502), (504, 502)] {
-            let edge = chosen_with(&[chosen], &old.url(), &swa).await;
-            viewer(&edge).get("/").await.expect(expected);
-        }
-    }
-
-    #[tokio::test]
     async fn a_name_that_does_not_resolve_falls_over_with_502_or_503_chosen() {
         let swa = swa().start().await;
         for (chosen, expected) in [(502, 200), (503, 200), (500, 502), (504, 502)] {
@@ -290,6 +279,34 @@ mod failures_without_a_status {
                 .start()
                 .await;
             viewer(&edge).get("/").await.expect(expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn real_nginx_with_which_no_handshake_succeeds_falls_over_with_502_or_503_chosen() {
+        let swa = swa().start().await;
+        // TLS 1.2 with a suite without forward secrecy only: nothing in common.
+        let old = "ssl_protocols TLSv1.2; ssl_ciphers AES128-SHA; location / { return 200; }";
+        let old = nginx("old", old)
+            .https(Certificate::good(VM_NAME))
+            .start()
+            .await;
+        let elsewhere = nginx("elsewhere", "location / { return 200; }")
+            .https(Certificate::good("elsewhere.example"))
+            .start()
+            .await;
+        let plain = vm().start().await;
+        let plain = format!("https://{}", plain.address());
+        for url in [old.url(), elsewhere.url(), plain] {
+            for (chosen, expected) in [(502, 200), (503, 200), (500, 502), (504, 502)] {
+                let edge = edge_json(&distribution(&[chosen]))
+                    .map(VM, &url)
+                    .map(SWA, &swa.url())
+                    .start()
+                    .await;
+                let response = viewer(&edge).get("/").await;
+                assert_eq!(response.status, expected, "{url}, {chosen} chosen");
+            }
         }
     }
 
@@ -390,9 +407,27 @@ mod methods {
     }
 
     #[tokio::test]
+    async fn a_request_to_switch_protocols_falls_over_like_any_get() {
+        let (mut vm, swa) = both().await;
+        let edge = petclinic_json(&vm, &swa).start().await;
+        let asks = || {
+            viewer(&edge)
+                .get("/answer/503")
+                .header("Connection", "Upgrade")
+                .header("Upgrade", "websocket")
+                .header("Sec-WebSocket-Version", "13")
+                .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
+        };
+        asks().await.expect(200).body("from swa");
+        vm.is_killed().await;
+        asks().await.expect(200).body("from swa");
+    }
+
+    #[tokio::test]
     async fn write_methods_are_refused_on_the_group_and_go_to_the_vm_on_their_own_paths() {
         let (mut vm, swa) = both().await;
         let edge = petclinic_json(&vm, &swa).start().await;
+        // CONNECT is refused before any behavior is asked: among the bad input.
         for method in ["POST", "PUT", "PATCH", "DELETE", "TRACE", "PURGE"] {
             viewer(&edge)
                 .request(method, "/")
@@ -549,75 +584,115 @@ mod what_the_viewer_gets {
             .expect(200)
             .body(&format!("{SWA_NAME} on"));
     }
+}
 
-    /// With custom error responses for these codes; the VM has the pages.
-    fn with_pages(codes: &[u16]) -> String {
+/// "Creating a custom error page for specific HTTP status codes": it goes by the status that the viewer would get.
+mod custom_error_responses {
+    use super::*;
+
+    /// A page for each of these statuses, answered with another status, and `/errors/*` at `origin`.
+    fn with_pages(statuses: &[u16], pages: &[(u16, u16)], origin: &str) -> String {
         changed(|config| {
-            let items: Vec<_> = codes
+            config["OriginGroups"]["Items"][0]["FailoverCriteria"]["StatusCodes"] =
+                serde_json::json!({ "Quantity": statuses.len(), "Items": statuses });
+            let mut behavior = config["CacheBehaviors"]["Items"][0].clone();
+            behavior["PathPattern"] = "/errors/*".into();
+            behavior["TargetOriginId"] = origin.into();
+            config["CacheBehaviors"] = serde_json::json!({ "Quantity": 1, "Items": [behavior] });
+            let pages: Vec<_> = pages
                 .iter()
-                .map(|code| {
+                .map(|(status, becomes)| {
                     serde_json::json!({
-                        "ErrorCode": code, "ResponsePagePath": format!("/pages/{code}"),
-                        "ResponseCode": "200", "ErrorCachingMinTTL": 0,
+                        "ErrorCode": status, "ResponseCode": becomes.to_string(),
+                        "ResponsePagePath": format!("/errors/{status}.html"), "ErrorCachingMinTTL": 10,
                     })
                 })
                 .collect();
             config["CustomErrorResponses"] =
-                serde_json::json!({ "Quantity": items.len(), "Items": items });
+                serde_json::json!({ "Quantity": pages.len(), "Items": pages });
         })
     }
 
-    /// The status that a custom error response is for is that of the last origin asked, or the edge's own.
-    #[tokio::test]
-    async fn a_custom_error_response_is_chosen_by_the_final_status() {
-        let answers = answers_what_it_is_asked_for("vm");
-        let (mut vm, mut swa) = (
-            nginx(
-                "vm",
-                &format!(
-                    "{answers} location /pages/ {{ return 200 \"page of $uri\"; }} location / {{ return 503; }}"
-                ),
-            )
-            .start()
-            .await,
-            swa().start().await,
-        );
-        let edge = edge_json(&with_pages(&[400, 502, 503]))
+    /// Answers every other path with this status, and has the pages.
+    fn with_the_pages(name: &str, status: u16) -> NginxBuilder {
+        nginx(
+            name,
+            &format!(
+                "location /errors/ {{ return 200 \"$uri of {name}\"; }} location / {{ return {status} raw; }}"
+            ),
+        )
+    }
+
+    async fn plays(config: &str, vm: &Nginx, swa: &Nginx) -> Edge {
+        edge_json(config)
             .map(VM, &vm.url())
             .map(SWA, &swa.url())
             .start()
-            .await;
-
-        // The primary's own, which is no trigger: the secondary is not asked.
-        let response = viewer(&edge).get("/answer/400").await;
-        response.expect(200).body("page of /pages/400");
-        response.header("x-cache", "Error from cloudfront");
-        assert_eq!(swa.log(), Vec::<String>::new());
-        // A trigger, then the secondary's: there is a page for the primary's 503 too, which nobody sees.
-        let response = viewer(&edge).get("/answer/both/400").await;
-        response.expect(200).body("page of /pages/400");
-        let response = viewer(&edge).get("/answer/both/404").await;
-        response.expect(404).body_has("from swa");
-        // A trigger, then nobody.
-        swa.is_killed().await;
-        let response = viewer(&edge).get("/owners").await;
-        response.expect(200).body("page of /pages/502");
-        // The page itself cannot be had: the error is given as it is.
-        vm.is_killed().await;
-        viewer(&edge).get("/owners").await.expect(502);
+            .await
     }
 
     #[tokio::test]
-    async fn the_primarys_redirect_or_304_is_given_and_the_secondary_is_not_asked() {
-        let vm = vm().file("page", "whole").start().await;
+    async fn the_primarys_error_that_is_no_trigger_is_replaced() {
+        let vm = with_the_pages("vm", 400).start().await;
         let swa = swa().start().await;
-        let edge = petclinic_json(&vm, &swa).start().await;
+        let edge = plays(&with_pages(&[503], &[(400, 200)], VM), &vm, &swa).await;
         viewer(&edge)
-            .get("/answer/302")
+            .get("/")
             .await
-            .expect(302)
-            .header_has("location", "/elsewhere");
-        viewer(&edge).get("/answer/304").await.expect(304).body("");
+            .expect(200)
+            .body("/errors/400.html of vm")
+            .header("x-cache", "Error from cloudfront");
         assert_eq!(swa.log(), Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn the_secondarys_error_is_replaced_and_the_primarys_counts_for_nothing() {
+        let vm = with_the_pages("vm", 503).start().await;
+        let swa = with_the_pages("swa", 404)
+            .https(Certificate::good(SWA_NAME))
+            .start()
+            .await;
+        let config = with_pages(&[503], &[(503, 500), (404, 405)], SWA);
+        let edge = plays(&config, &vm, &swa).await;
+        viewer(&edge)
+            .get("/")
+            .await
+            .expect(405)
+            .body("/errors/404.html of swa");
+        // A page for the primary's status alone is never shown.
+        let edge = plays(&with_pages(&[503], &[(503, 500)], SWA), &vm, &swa).await;
+        viewer(&edge).get("/").await.expect(404).body("raw");
+    }
+
+    #[tokio::test]
+    async fn a_secondary_that_fails_counts_by_the_edges_own_status() {
+        let vm = with_the_pages("vm", 503).start().await;
+        let mut swa = swa().start().await;
+        swa.is_killed().await;
+        let config = with_pages(&[503], &[(503, 500), (502, 416)], VM);
+        let edge = plays(&config, &vm, &swa).await;
+        viewer(&edge)
+            .get("/")
+            .await
+            .expect(416)
+            .body("/errors/502.html of vm");
+    }
+
+    #[tokio::test]
+    async fn a_failure_without_its_gate_counts_by_the_edges_own_status() {
+        let mut vm = vm().start().await;
+        vm.is_killed().await;
+        let swa = with_the_pages("swa", 200)
+            .https(Certificate::good(SWA_NAME))
+            .start()
+            .await;
+        let edge = plays(&with_pages(&[500], &[(502, 503)], SWA), &vm, &swa).await;
+        viewer(&edge)
+            .get("/")
+            .await
+            .expect(503)
+            .body("/errors/502.html of swa")
+            .header("x-cache", "Error from cloudfront");
+        assert_eq!(swa.logged(1).await.len(), 1, "the page and nothing else");
     }
 }
