@@ -119,6 +119,8 @@ impl EdgeBuilder {
             overrides: Overrides {
                 listen: vec!["127.0.0.1:0".to_owned()],
                 status: Some("127.0.0.1:0".to_owned()),
+                // The examples name a port, which two edges at a time cannot have.
+                admin: Some("127.0.0.1:0".to_owned()),
                 // One worker has one pool: what is kept in it is found again.
                 workers: Some(1),
                 ..Overrides::default()
