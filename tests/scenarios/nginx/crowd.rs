@@ -15,8 +15,12 @@ pub(super) const READERS: usize = 16;
 /// Odd, so that each of them writes with a body and without in turn.
 const WRITERS: usize = 5;
 const PAGE_BYTES: usize = 300_000;
-/// nginx sends a second's worth at once and the rest later: whoever dies then dies in the middle of a body.
-const SLOWLY: &str = "location /slow { limit_rate 200k; alias www/page; }";
+/// A page at once; slowly with its length; and slowly in chunks, whose end alone says whether it is whole.
+const PATHS: [&str; 3] = ["/page", "/slow", "/chunked"];
+/// nginx sends a second's worth at once and the rest later: whoever dies then dies in the middle of a body. What may hold
+/// server-side includes has no known length.
+const SLOWLY: &str = "location /slow { limit_rate 200k; alias www/page; } \
+    location /chunked { limit_rate 200k; alias www/page; ssi on; ssi_types *; }";
 
 fn page(tier: &str) -> String {
     tier.repeat(PAGE_BYTES / tier.len())
@@ -82,7 +86,7 @@ impl Crowd {
         .file("page", page("vm"))
         .start()
         .await;
-        let swa = nginx("swa", "location /slow { alias www/page; }")
+        let swa = nginx("swa", "location / { try_files /page =404; }")
             .file("page", page("swa"))
             .https(Certificate::good(SWA_NAME))
             .start()
@@ -208,7 +212,7 @@ async fn reads(
     over: Arc<AtomicBool>,
     told: Arc<watch::Sender<Seen>>,
 ) {
-    let path = ["/page", "/slow"][reader % 2];
+    let path = PATHS[reader % PATHS.len()];
     let pages = [page("vm"), page("swa")];
     let mut line: Option<Line> = None;
     while !over.load(SeqCst) {
@@ -223,6 +227,10 @@ async fn reads(
         open.receives_the_rest(&mut response).await;
         // Not one may fail: what was begun can be cut, and is seen to be.
         response.expect(200);
+        let tier = response.value("tideover-attempts");
+        if path == "/chunked" && tier.starts_with("azure-vm;status=200") {
+            response.header("transfer-encoding", "chunked");
+        }
         let body = &response.body;
         if response.whole {
             let which = pages.iter().position(|page| page.as_bytes() == body);
