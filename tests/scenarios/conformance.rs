@@ -129,7 +129,7 @@ async fn a_refusal_says_why() {
     for (bytes, words) in [
         (
             "GET / HTTP/1.1\nHost: localhost\n\n",
-            "does not end as it must",
+            "a bare LF, CR or NUL",
         ),
         (
             "GET /#a HTTP/1.1\r\nHost: localhost\r\n\r\n",
