@@ -56,7 +56,7 @@ pub enum StartError {
         address: SocketAddr,
     },
     /// The address cannot be listened on.
-    #[error("cannot listen on {address} ({what}): {source}")]
+    #[error("cannot listen on {address} ({what})")]
     Listen {
         /// `http`, `admin` or `status`.
         what: &'static str,
@@ -66,7 +66,7 @@ pub enum StartError {
         source: io::Error,
     },
     /// The access log cannot be opened.
-    #[error("cannot open the access log {}: {source}", path.display())]
+    #[error("cannot open the access log {}", path.display())]
     AccessLog {
         /// As configured.
         path: PathBuf,
@@ -74,11 +74,11 @@ pub enum StartError {
         source: io::Error,
     },
     /// An origin's certificate authority cannot be used.
-    #[error("cannot prepare the origins: {0}")]
-    Origins(io::Error),
+    #[error("cannot prepare the origins")]
+    Origins(#[source] io::Error),
     /// A thread cannot be started.
-    #[error("cannot start a worker: {0}")]
-    Worker(io::Error),
+    #[error("cannot start a worker")]
+    Worker(#[source] io::Error),
 }
 
 /// An edge that serves. Dropping it ends it at once.
