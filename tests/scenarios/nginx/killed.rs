@@ -82,7 +82,7 @@ async fn writes(viewer: Viewer, over: Arc<AtomicBool>, done: watch::Sender<usize
         let text = response.text();
         match response.status {
             200 => written.taken.push(id),
-            503 if text.contains("othing was sent") => written.nothing_sent.push(id),
+            503 if text.contains("nothing was sent") => written.nothing_sent.push(id),
             503 if text.contains("outcome unknown") => written.outcome_unknown.push(id),
             // nginx itself says that it lost its application: never here.
             status => panic!("{status} for a write: {text}"),

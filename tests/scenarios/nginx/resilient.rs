@@ -107,7 +107,7 @@ async fn a_write_goes_to_the_vm_once_or_gets_a_clear_error_at_once() {
         response
             .expect(503)
             .header("retry-after", "30")
-            .body_has("othing was sent");
+            .body_has("nothing was sent");
         quickest = quickest.into_iter().chain([response.took]).min();
     }
     assert!(
