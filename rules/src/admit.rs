@@ -55,20 +55,20 @@ impl Malformed {
         }
     }
 
-    /// What is wrong, in a few words for the log.
+    /// What is wrong, in a few words: a clause that follows "the request is malformed: ".
     pub fn reason(self) -> &'static str {
         match self {
-            Self::MissingHost => "no Host",
-            Self::InvalidHost => "Host is not a host with an optional port",
-            Self::SecondHost => "more than one Host",
-            Self::InvalidTarget => "the target is neither a path nor an http URL",
-            Self::TargetAndHostDiffer => "the target names another host than Host",
+            Self::MissingHost => "no Host header",
+            Self::InvalidHost => "its Host is not a host with an optional port",
+            Self::SecondHost => "more than one Host header",
+            Self::InvalidTarget => "its target is neither a path nor a URL",
+            Self::TargetAndHostDiffer => "its target names another host than its Host",
             Self::TransferEncoding => "a transfer coding other than chunked",
             Self::LengthAndTransferEncoding => "Transfer-Encoding beside Content-Length",
-            Self::ContentLength => "Content-Length is not one plain number",
+            Self::ContentLength => "its Content-Length is not one plain number",
             Self::LineEnding => "a bare LF, CR or NUL",
-            Self::Fragment => "a fragment in the target",
-            Self::Method => "no method",
+            Self::Fragment => "its target has a fragment",
+            Self::Method => "a method that is too long, or a usual one in other letters",
             Self::Expectation => "an expectation other than 100-continue",
         }
     }

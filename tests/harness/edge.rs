@@ -121,8 +121,6 @@ impl EdgeBuilder {
                 // A config may name a port for it, which two scenarios cannot have at once.
                 admin: Some("127.0.0.1:0".to_owned()),
                 status: Some("127.0.0.1:0".to_owned()),
-                // The examples name a port, which two edges at a time cannot have.
-                admin: Some("127.0.0.1:0".to_owned()),
                 // One worker has one pool: what is kept in it is found again.
                 workers: Some(1),
                 ..Overrides::default()

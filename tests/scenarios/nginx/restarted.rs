@@ -41,7 +41,7 @@ async fn an_nginx_that_quits_in_order_is_followed_by_the_next_tier_and_taken_bac
             .post("/owners/new", "a=b")
             .await
             .expect(503)
-            .body_has("othing was sent");
+            .body_has("nothing was sent");
         vm.starts().await;
     }
 }
