@@ -81,7 +81,8 @@ pub enum Refusal {
     MethodNotAllowed,
     /// GET or HEAD with a body, where that is refused: 403.
     GetWithBody,
-    /// Plain HTTP where only HTTPS is served, or a write over HTTP/1.0 that cannot be redirected: 403.
+    /// Plain HTTP where only HTTPS is served, or that cannot be redirected: a write over HTTP/1.0, a request that names no
+    /// host or no path. 403.
     HttpsRequired,
     /// Plain HTTP that is sent to HTTPS: 301 for GET and HEAD, 307 for the rest; same host, path and query.
     RedirectToHttps(StatusCode),
@@ -241,6 +242,12 @@ fn refusal_of(behavior: &Behavior, arrival: &Arrival<'_>) -> Option<Refusal> {
         match behavior.viewer_protocol {
             ViewerProtocol::HttpAndHttps => {}
             ViewerProtocol::HttpsOnly => return Some(Refusal::HttpsRequired),
+            // HTTP/1.0 without `Host`, or `OPTIONS *`: there is no URL to send anybody to.
+            ViewerProtocol::RedirectToHttps
+                if arrival.host.is_empty() || !arrival.path.starts_with('/') =>
+            {
+                return Some(Refusal::HttpsRequired);
+            }
             ViewerProtocol::RedirectToHttps if is_read => {
                 return Some(Refusal::RedirectToHttps(StatusCode::MOVED_PERMANENTLY));
             }
