@@ -240,8 +240,9 @@ fn is_plain_number(value: &HeaderValue) -> bool {
 
 fn check_target(method: &Method, target: &Uri) -> Result<(), Malformed> {
     if *method == Method::CONNECT {
-        // Whatever it names: nobody tunnels through an edge.
-        return Err(Malformed::InvalidTarget);
+        // A tunnel is a method that no behavior allows; only its own form of target is judged here (RFC 9112, 3.2.3).
+        let is_authority = target.scheme().is_none() && target.authority().is_some();
+        return is_authority.then_some(()).ok_or(Malformed::InvalidTarget);
     }
     let is_good = match target.scheme_str() {
         Some("http" | "https") => target.authority().is_some(),

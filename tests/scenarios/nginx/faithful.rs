@@ -427,7 +427,13 @@ mod methods {
     async fn write_methods_are_refused_on_the_group_and_go_to_the_vm_on_their_own_paths() {
         let (mut vm, swa) = both().await;
         let edge = petclinic_json(&vm, &swa).start().await;
-        // CONNECT is refused before any behavior is asked: among the bad input.
+        let mut tunnel = viewer(&edge)
+            .sends("CONNECT www.goupang.shop:443 HTTP/1.1\r\nHost: www.goupang.shop:443\r\n\r\n")
+            .await;
+        tunnel
+            .expect(403)
+            .header("x-cache", "Error from cloudfront");
+        tunnel.closes().await;
         for method in ["POST", "PUT", "PATCH", "DELETE", "TRACE", "PURGE"] {
             viewer(&edge)
                 .request(method, "/")

@@ -69,7 +69,7 @@ fn heads_that_can_be_understood_in_one_way_only_are_admitted() {
         ("GET", "*", V11, &["Host: a.example"], Err(InvalidTarget)),
         ("GET", "//b.example/x", V11, &["Host: a.example"], Ok("a.example")),
         ("GET", "word", V11, &["Host: a.example"], Err(InvalidTarget)),
-        ("CONNECT", "a.example:443", V11, &["Host: a.example:443"], Err(InvalidTarget)),
+        ("CONNECT", "a.example:443", V11, &["Host: a.example:443"], Ok("a.example")),
         ("GET", "http://a.example/x", V11, &["Host: a.example"], Ok("a.example")),
         ("GET", "HTTP://a.example/x", V11, &["Host: a.example"], Ok("a.example")),
         ("GET", "http://a.example", V11, &["Host: a.example"], Ok("a.example")),
