@@ -218,6 +218,8 @@ fn spawn_worker(
             };
             drop(started);
             runtime.block_on(worker::run(shared, counters, commands));
+            // A look-up that hangs in the system's resolver is nobody's any more: it is not waited for.
+            runtime.shutdown_background();
         })?;
     match starts.recv() {
         Ok(error) => Err(error),

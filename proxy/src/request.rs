@@ -157,6 +157,9 @@ async fn with_error_page(
     let Ok(target) = page.path.parse::<PathAndQuery>() else {
         return reply;
     };
+    let mut reply = reply;
+    // Nobody gets it any more, and while it is unread it keeps a connection that the page may have to wait for.
+    std::mem::replace(reply.response.body_mut(), Body::empty()).set_aside();
     let viewer = viewer(line);
     let route = within(&view.live.edge, distribution, &method, target.path());
     let asked = headers::Request {

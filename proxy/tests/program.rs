@@ -7,6 +7,9 @@ use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+#[path = "program/before_nginx.rs"]
+mod before_nginx;
+
 fn tideover() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tideover"));
     // Whoever runs the tests may have settings of their own.

@@ -118,6 +118,8 @@ impl EdgeBuilder {
             origins: Vec::new(),
             overrides: Overrides {
                 listen: vec!["127.0.0.1:0".to_owned()],
+                // A config may name a port for it, which two scenarios cannot have at once.
+                admin: Some("127.0.0.1:0".to_owned()),
                 status: Some("127.0.0.1:0".to_owned()),
                 // One worker has one pool: what is kept in it is found again.
                 workers: Some(1),

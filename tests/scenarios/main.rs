@@ -9,6 +9,7 @@ mod conformance;
 mod failover;
 mod headers;
 mod last_page;
+mod letting_go;
 mod limits;
 mod messages;
 mod nginx;

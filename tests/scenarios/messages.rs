@@ -26,6 +26,27 @@ mod ends_of_messages {
     }
 
     #[tokio::test]
+    async fn a_length_is_judged_where_no_body_comes_too() {
+        for (said, status, passed_on) in
+            [("10, 10", 200, "10"), ("10, 11", 502, ""), ("+10", 502, "")]
+        {
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {said}\r\n\r\n");
+            let primary = origin("primary")
+                .plays([Step::ReadBody, Step::Send(head.into())])
+                .start()
+                .await;
+            let edge = in_front_of(&primary).start().await;
+
+            let response = viewer(&edge).head("/").await;
+
+            response.expect(status);
+            if status == 200 {
+                response.header("content-length", passed_on);
+            }
+        }
+    }
+
+    #[tokio::test]
     async fn answers_without_a_body_end_at_their_head() {
         for status in [204, 304] {
             let primary = origin("primary")

@@ -164,6 +164,28 @@ mod towards_the_viewer {
     }
 
     #[tokio::test]
+    async fn a_cut_body_resets_a_viewer_that_knows_its_end_by_the_connection_only() {
+        for cut in [
+            origin("primary").leaves_out_the_last_chunk(),
+            origin("primary").plays([
+                Step::ReadBody,
+                Step::Send(b"HTTP/1.1 200 OK\r\n\r\n12345".into()),
+                Step::Silence,
+            ]),
+        ] {
+            let primary = cut.start().await;
+            let edge = in_front_of(&primary).time_scale(0.02).start().await;
+            let mut line = viewer(&edge).connects().await;
+
+            line.sends("GET / HTTP/1.0\r\nHost: localhost\r\n\r\n")
+                .await;
+            line.receives_a_head().await.expect(200);
+
+            assert!(!line.is_closed().await, "it looks complete");
+        }
+    }
+
+    #[tokio::test]
     async fn a_body_that_stalls_is_cut_after_the_response_timeout() {
         let primary = origin("primary").stalls_after(5).start().await;
         let edge = in_front_of(&primary).time_scale(0.02).start().await;

@@ -95,10 +95,11 @@ impl Way {
                 source: io::Error::other(error),
             })?;
         // The task closes a dead idle connection by itself; what it ends with is seen by whoever uses the sender.
-        tokio::task::spawn_local(async move {
+        let mover = tokio::task::spawn_local(async move {
             let _ = connection.await;
         });
-        Ok(Connection::new(sender, meter, server_name, slot))
+        let mover = mover.abort_handle();
+        Ok(Connection::new(sender, meter, server_name, mover, slot))
     }
 }
 
