@@ -255,7 +255,7 @@ fn a_served_request_is_in_the_summary_of_a_drained_edge() {
     serving.signal(Signal::INT);
     let (code, _, err) = serving.ends();
     assert_eq!(code, Some(0), "{err}");
-    assert!(err.contains("1 requests"), "{err}");
+    assert!(err.contains("\n1 request, "), "{err}");
 }
 
 #[test]
