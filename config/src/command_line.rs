@@ -2,15 +2,13 @@
 
 use std::path::PathBuf;
 
-use crate::compile::flag;
+use crate::compile::{USUAL_STATUSES, flag};
 use crate::edge::{Mode, Overrides};
 use crate::written::{
     AccessLog, At, Behavior, Distribution, Listen, Member, Notation, Origin, OriginGroup, Place,
     Policies, Written,
 };
 
-/// Statuses that a group falls through on if `--fail-over-on` is not given.
-const STATUSES: [u16; 4] = [500, 502, 503, 504];
 const GROUP: &str = "origins";
 const READS: [&str; 3] = ["GET", "HEAD", "OPTIONS"];
 const WRITES: [&str; 4] = ["POST", "PUT", "PATCH", "DELETE"];
@@ -23,7 +21,7 @@ pub(crate) fn walk(urls: &[String], overrides: &Overrides) -> Written {
         .enumerate()
         .map(|(index, url)| origin(index, url, &place))
         .collect();
-    let statuses = overrides.fail_over_on.as_deref().unwrap_or(&STATUSES);
+    let statuses = overrides.fail_over_on.as_deref().unwrap_or(&USUAL_STATUSES);
     let fail_over_on_place = flag("--fail-over-on");
     let group = OriginGroup {
         id: at(GROUP, &place),

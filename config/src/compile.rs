@@ -21,6 +21,7 @@ use crate::problem::Problem;
 use crate::written::{Notation, Place, Written};
 use defaults::Defaults;
 
+pub(crate) use defaults::USUAL_STATUSES;
 pub(crate) use values::display_span;
 
 /// Compiles `written`. The edge is good if no problem is an error.

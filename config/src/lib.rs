@@ -40,7 +40,7 @@ pub use listener::{AccessLog, InterimLimit, Limits, Listen, LogFormat, LogTo, Vi
 pub use origin::{
     AddressFamily, ConnectionAttempts, Endpoint, FailoverCriteria, Failure, FailureSet, HostHeader,
     Member, Origin, OriginId, OriginKind, OriginScheme, OriginTls, Page, Server, StatusSet, Target,
-    TargetId, Timers, Trust,
+    TargetId, Timers, Trust, is_nearby,
 };
 pub use print::to_toml;
 pub use problem::{Problem, Problems, Severity};

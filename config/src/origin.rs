@@ -1,6 +1,7 @@
 //! Where answers come from: origins, and the ordered groups that a request falls through.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,6 +74,17 @@ pub struct Endpoint {
     pub port: u16,
 }
 
+impl fmt::Display for Endpoint {
+    /// `10.0.0.4:8080`, `[::1]:8080`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
 /// The `Host` header that an origin is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HostHeader {
@@ -129,8 +141,17 @@ pub enum Trust {
         /// What it held.
         pem: Bytes,
     },
-    /// Nobody: `https+insecure://`. Connects to loopback and private addresses only.
+    /// Nobody: `https+insecure://`. Connects to addresses that are [nearby](is_nearby) only.
     Anyone,
+}
+
+/// Whether nobody beyond the operator's own network answers at `address`: loopback, private (RFC 1918), link-local or
+/// unique local; an IPv4 address that is mapped into IPv6 counts as what it is.
+pub fn is_nearby(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
+    }
 }
 
 /// An origin's timers. Source: Developer Guide, "All distribution settings reference": connection attempts,

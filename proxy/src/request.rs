@@ -18,8 +18,8 @@ use crate::access_log::{Ending, Line};
 use crate::body::Body;
 use crate::message::{Once, ViewerBody};
 use crate::origin::{self, Wanted};
+use crate::respond::{self, Reply, Speaker};
 use crate::viewer::Peer;
-use crate::viewer::respond::{self, Reply, Speaker};
 use crate::worker::{View, Worker};
 
 /// Tells the story of each request on one viewer connection. Always ready.

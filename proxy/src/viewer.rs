@@ -2,7 +2,6 @@
 
 mod connection;
 mod listen;
-pub(crate) mod respond;
 mod screen;
 
 use std::cell::Cell;

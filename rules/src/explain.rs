@@ -24,7 +24,8 @@ pub struct Prospects {
 pub struct Outlook {
     /// Position in [`Target::members`].
     pub member: usize,
-    /// The limits of its first attempt when no time was lost before; `None` if this request never comes here.
+    /// The limits of its first attempt when no time was lost before; `None` if this request never comes here. A page may be
+    /// asked only when there is no time left for those before it: then these are its limits.
     pub within: Option<Limits>,
     /// How often it is asked, when this keeps happening, and what follows. Every failure there is, 200, and the statuses
     /// that origins in trouble send. Empty if this request never comes here, or only while an answer is held.
@@ -81,32 +82,44 @@ fn outlook(target: &Target, ask: Ask, member: usize) -> Outlook {
             .find(|attempt| is_soft(target, attempt))
             .map(|attempt| attempt.member)
     };
-    let plain =
-        way_to(target, ask, member, Way::WithoutSoftAnswers).filter(|past| held_by(past).is_none());
-    let holding = way_to(target, ask, member, Way::WithSoftAnswers).and_then(|past| {
+    let plain = way_to(target, ask, member, Way::WithoutSoftAnswers)
+        .filter(|passage| held_by(&passage.past).is_none());
+    let holding = way_to(target, ask, member, Way::WithSoftAnswers).and_then(|passage| {
         Some(Holding {
-            member: held_by(&past)?,
-            leads_to: leads_to(target, ask, &past, member),
+            member: held_by(&passage.past)?,
+            leads_to: leads_to(target, ask, &passage, member),
         })
     });
     Outlook {
         member,
-        within: plain.as_ref().and_then(|past| {
-            match next_step(target, ask, past, Duration::ZERO) {
+        within: plain.as_ref().and_then(|passage| {
+            match next_step(target, ask, &passage.past, passage.elapsed) {
                 Step::Try { within, .. } => Some(within),
                 Step::Deliver(_) => None,
             }
         }),
-        leads_to: plain.map_or_else(Vec::new, |past| leads_to(target, ask, &past, member)),
+        leads_to: plain.map_or_else(Vec::new, |passage| leads_to(target, ask, &passage, member)),
         holding,
     }
 }
 
-fn leads_to(target: &Target, ask: Ask, past: &[Attempt], member: usize) -> Vec<(Outcome, Next)> {
+fn leads_to(target: &Target, ask: Ask, way: &Passage, member: usize) -> Vec<(Outcome, Next)> {
     outcomes(target, member)
         .into_iter()
-        .map(|outcome| (outcome, follow(target, ask, past.to_vec(), member, outcome)))
+        .map(|outcome| {
+            (
+                outcome,
+                follow(target, ask, way.past.clone(), member, outcome),
+            )
+        })
         .collect()
+}
+
+/// Attempts that lead to a member, and how late it is then.
+struct Passage {
+    past: Vec<Attempt>,
+    /// Zero, or the whole deadline.
+    elapsed: Duration,
 }
 
 /// Which outcomes are preferred on the way to a member.
@@ -116,16 +129,19 @@ enum Way {
     WithSoftAnswers,
 }
 
-/// Attempts that lead to `member`, if any do. Which outcome leads on from a member makes no difference to those after it,
-/// except that a soft answer is held.
-fn way_to(target: &Target, ask: Ask, member: usize, way: Way) -> Option<Vec<Attempt>> {
+/// Attempts that lead to `member`, if any do: in no time, or else, for a page, with the deadline used up before others
+/// could be asked. Which outcome leads on from a member makes no difference to those after it, except that a soft answer
+/// is held.
+fn way_to(target: &Target, ask: Ask, member: usize, way: Way) -> Option<Passage> {
     let mut past = Vec::new();
+    let mut late = None;
     loop {
         let Step::Try { member: asked, .. } = next_step(target, ask, &past, Duration::ZERO) else {
-            return None;
+            return late;
         };
         if asked == member {
-            return Some(past);
+            let elapsed = Duration::ZERO;
+            return Some(Passage { past, elapsed });
         }
         let (soft, plain): (Vec<Outcome>, Vec<Outcome>) = outcomes(target, asked)
             .into_iter()
@@ -134,14 +150,26 @@ fn way_to(target: &Target, ask: Ask, member: usize, way: Way) -> Option<Vec<Atte
             Way::WithoutSoftAnswers => [plain, soft],
             Way::WithSoftAnswers => [soft, plain],
         };
-        past = preferred.into_iter().flatten().find_map(|outcome| {
+        let leads_on = preferred.into_iter().flatten().find_map(|outcome| {
             let mut longer = past.clone();
             repeat(target, ask, &mut longer, asked, outcome);
             match next_step(target, ask, &longer, Duration::ZERO) {
                 Step::Try { .. } => Some(longer),
                 Step::Deliver(_) => None,
             }
-        })?;
+        });
+        let Some(longer) = leads_on else {
+            return late;
+        };
+        past = longer;
+        if late.is_none()
+            && let Some(elapsed) = target.deadline
+            && let Step::Try { member: asked, .. } = next_step(target, ask, &past, elapsed)
+            && asked == member
+        {
+            let past = past.clone();
+            late = Some(Passage { past, elapsed });
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -112,6 +113,22 @@ http {{
     }
 }
 
+/// nginx, told to end when whoever asked for it is gone: a scenario that is ended from outside drops nothing.
+fn program() -> Command {
+    let installed = ["/usr/sbin/nginx", "/usr/local/sbin/nginx", "/usr/bin/nginx"]
+        .into_iter()
+        .find(|path| Path::new(path).exists())
+        .unwrap_or("nginx");
+    // Part of Debian's util-linux, which is never missing there. TERM, because a master that is killed leaves its workers.
+    let setpriv = Path::new("/usr/bin/setpriv");
+    if !setpriv.exists() {
+        return Command::new(installed);
+    }
+    let mut command = Command::new(setpriv);
+    command.args(["--pdeathsig", "TERM", "--", installed]);
+    command
+}
+
 /// Bound and not listening: nobody else is given the port, the kernel refuses connections to it, and nginx, which like
 /// this socket allows the address to be used again, may still listen there.
 fn reserve_a_port() -> Socket {
@@ -161,17 +178,13 @@ impl Nginx {
         format!("{scheme}://{}", self.address)
     }
 
-    /// Starts it, again or for the first time; returns when it accepts connections.
+    /// Starts it, again or for the first time; returns when it accepts connections and minds signals.
     ///
     /// # Panics
     /// When it runs already, or does not come up.
     pub async fn starts(&mut self) {
         assert!(self.master.is_none(), "{} runs already", self.name);
-        let program = ["/usr/sbin/nginx", "/usr/local/sbin/nginx", "/usr/bin/nginx"]
-            .into_iter()
-            .find(|path| std::path::Path::new(path).exists())
-            .unwrap_or("nginx");
-        let master = Command::new(program)
+        let master = program()
             .arg("-p")
             .arg(self.folder.path())
             .args(["-c", "nginx.conf", "-e", "error.log"])
@@ -183,7 +196,8 @@ impl Nginx {
             .expect("nginx is installed (tests/run does that)");
         self.master = Some(master);
         patiently("nginx listens", async {
-            while TcpStream::connect(self.address).is_err() {
+            // It listens before it minds signals, and minds them before it has workers.
+            while TcpStream::connect(self.address).is_err() || self.workers().is_empty() {
                 let ended = self
                     .master
                     .as_mut()
@@ -248,6 +262,16 @@ impl Nginx {
             .await
             .expect("waiting does not panic")
             .expect("it can be waited for");
+    }
+
+    /// SIGSTOP to all of it, and SIGCONT: while it is stopped, the kernel accepts connections for it and nobody answers.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn is_stopped(&self, stopped: bool) {
+        let master = self.master.as_ref().expect("it runs");
+        let signal = if stopped { Signal::STOP } else { Signal::CONT };
+        kill_process_group(Pid::from_child(master), signal).expect("it runs");
     }
 
     /// Ids of its worker processes.

@@ -121,6 +121,20 @@ fn the_arrows_between_the_crates_point_one_way() {
 }
 
 #[test]
+fn the_viewers_side_and_the_origins_side_do_not_know_each_other() {
+    for (side, other) in [("viewer", "crate::origin"), ("origin", "crate::viewer")] {
+        let source = house().join("proxy/src");
+        let mut files = vec![source.join(side).with_extension("rs")];
+        rust_files(&source.join(side), &mut files);
+        assert!(files.len() > 3, "the files were not found: {files:?}");
+        for file in files {
+            let text = std::fs::read_to_string(&file).expect("a file can be read");
+            assert!(!text.contains(other), "{} knows {other}", file.display());
+        }
+    }
+}
+
+#[test]
 fn what_is_said_and_what_is_decided_opens_no_socket_and_runs_no_task() {
     for package in ["tideover-config", "tideover-rules"] {
         let names: BTreeSet<String> = tree(package)

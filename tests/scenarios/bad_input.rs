@@ -72,7 +72,7 @@ async fn a_target_is_a_path_or_a_url() {
         (400, "GET /a b HTTP/1.1\r\nHost: a\r\n\r\n"),
         (400, "GET /\x01 HTTP/1.1\r\nHost: a\r\n\r\n"),
         (400, "GET /\x7f HTTP/1.1\r\nHost: a\r\n\r\n"),
-        (400, "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n"),
+        (403, "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n"),
     ])
     .await;
 }

@@ -256,7 +256,8 @@ mod by_failure {
         }
     }
 
-    /// What stands for which failure: spec of the origin group's status codes.
+    /// What stands for which failure: connecting 503, waiting 504 (Developer Guide, "Optimize high availability with
+    /// CloudFront origin failover"); the rest is our reading.
     #[tokio::test]
     async fn a_failure_without_its_status_in_the_list_is_final_in_faithful_mode() {
         // The failure, a list that lacks its gate, and the status that the viewer gets.

@@ -1,7 +1,9 @@
 //! The original set-up with real nginx: the VM and the maintenance site, killed, restarted and misconfigured.
 
+mod crowd;
 mod doubled_prefix;
 mod faithful;
+mod hung;
 mod killed;
 mod resilient;
 mod restarted;
@@ -47,7 +49,7 @@ fn vm() -> NginxBuilder {
     )
 }
 
-/// The maintenance site, over TLS: `from swa` for everything but `/both/404` and so on.
+/// The maintenance site, over TLS: `from swa` for everything but `/answer/both/404` and so on.
 fn swa() -> NginxBuilder {
     let answers = answers_what_it_is_asked_for("swa").replace("/answer/", "/answer/both/");
     nginx(
@@ -57,7 +59,7 @@ fn swa() -> NginxBuilder {
     .https(Certificate::good(SWA_NAME))
 }
 
-/// The original's distribution, falling through on these statuses only, with all its timers a hundredth.
+/// The original's distribution, falling through on these statuses only.
 fn distribution(statuses: &[u16]) -> String {
     changed(|config| {
         config["OriginGroups"]["Items"][0]["FailoverCriteria"]["StatusCodes"] =

@@ -3,25 +3,12 @@
 
 use std::time::Duration;
 
-use harness::{Step, gate, in_front_of, ms, origin, tiers, viewer};
+use harness::{Step, gate, in_front_of, ms, origin, settles, tiers, viewer};
 
 /// Far more than all the buffers between an origin and a viewer hold.
 const HUGE: u64 = 1 << 30;
 /// More than the edge and the kernel's socket buffers may hold of one body, far less than [`HUGE`].
 const BOUND: u64 = 64 << 20;
-
-/// The value once it has not changed for a while.
-async fn settles(value: impl Fn() -> u64) -> u64 {
-    let mut before = value();
-    loop {
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        let now = value();
-        if now == before {
-            return now;
-        }
-        before = now;
-    }
-}
 
 mod towards_the_viewer {
     use super::*;

@@ -6,7 +6,9 @@ use super::named;
 use crate::behavior::Behavior;
 use crate::compile::flag;
 use crate::edge::Edge;
-use crate::origin::{Endpoint, HostHeader, Origin, OriginKind, OriginScheme, Server, Trust};
+use crate::origin::{
+    Endpoint, HostHeader, Origin, OriginKind, OriginScheme, Server, Trust, is_nearby,
+};
 use crate::problem::Problem;
 use crate::written::{self, At, Place, Written};
 
@@ -169,12 +171,8 @@ pub(super) fn loops(
 
 /// A certificate that nobody looks at is for servers nearby: no connection beyond would be made. Names are looked up later.
 pub(super) fn anyone_trusted(server: &Server, said: &written::Origin, problems: &mut Vec<Problem>) {
-    let is_near = |ip: IpAddr| match ip {
-        IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
-        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
-    };
     let mut ends = endpoints(server).filter(|_| server.tls.trust == Trust::Anyone);
-    if let Some(end) = ends.find(|end| end.host.parse().is_ok_and(|ip| !is_near(ip))) {
+    if let Some(end) = ends.find(|end| end.host.parse().is_ok_and(|ip| !is_nearby(ip))) {
         let (place, shown) = address(server, said, end);
         problems.push(place.error(
             format!("is {shown}, and https+insecure:// is for loopback and private addresses only"),
@@ -242,9 +240,6 @@ fn address(server: &Server, said: &written::Origin, end: &Endpoint) -> (Place, S
     }
     match said.url.as_ref().or(said.domain_name.as_ref()) {
         Some(said) if end.host == server.domain_name => at(said),
-        Some(_) | None => (
-            flag(&format!("--map {}", said.id.value)),
-            format!("{}:{}", end.host, end.port),
-        ),
+        Some(_) | None => (flag(&format!("--map {}", said.id.value)), end.to_string()),
     }
 }

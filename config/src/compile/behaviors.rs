@@ -281,7 +281,7 @@ pub(super) fn write_error(
     const A_DAY: std::time::Duration = std::time::Duration::from_hours(24);
     const RETRY_AFTER: std::time::Duration = std::time::Duration::from_secs(30);
     const NOTHING_SENT: &str = "This change was not made: the server that takes it cannot be reached, and nothing was sent to it. It is safe to try again.";
-    const OUTCOME_UNKNOWN: &str = "Outcome unknown: the server that takes this change stopped answering after it was sent, so outcome unknown means that it may or may not have been made. Look before you try again.";
+    const OUTCOME_UNKNOWN: &str = "This change was sent, and the server that takes it stopped answering: outcome unknown. It may or may not have been made. Look before you try again.";
     let silent = said.write_error_nothing_sent.is_none()
         && said.write_error_outcome_unknown.is_none()
         && said.write_error_retry_after.is_none();

@@ -8,6 +8,9 @@ use crate::listener::InterimLimit;
 use crate::origin::{AddressFamily, ConnectionAttempts, Timers};
 use crate::written::{Notation, Written};
 
+/// The statuses of a group that names none: the origin is broken, or overwhelmed.
+pub(crate) const USUAL_STATUSES: [u16; 4] = [500, 502, 503, 504];
+
 /// The defaults of a mode, and which of CloudFront's rules hold in it.
 pub(super) struct Defaults {
     pub(super) mode: Mode,

@@ -162,21 +162,7 @@ pub(super) fn one_status(
     allowed: &[u16],
     problems: &mut Vec<Problem>,
 ) -> Option<StatusCode> {
-    let known = known_status(said, allowed);
-    if known.is_none() {
-        problems.push(said.place.error(
-            format!("is {}", said.value),
-            format!("write one of {}", list(allowed)),
-        ));
-    }
-    known
-}
-
-fn known_status(said: &At<i64>, allowed: &[u16]) -> Option<StatusCode> {
-    u16::try_from(said.value)
-        .ok()
-        .filter(|code| allowed.contains(code))
-        .and_then(|code| StatusCode::from_u16(code).ok())
+    status_out_of(said, allowed, ("is", "one"), problems)
 }
 
 /// A status of a list, out of `allowed`.
@@ -185,11 +171,25 @@ pub(super) fn status(
     allowed: &[u16],
     problems: &mut Vec<Problem>,
 ) -> Option<StatusCode> {
-    let known = known_status(said, allowed);
+    status_out_of(said, allowed, ("has", "one or more"), problems)
+}
+
+/// `words`: what the field does with the value, and how many of `allowed` can be written.
+fn status_out_of(
+    said: &At<i64>,
+    allowed: &[u16],
+    words: (&str, &str),
+    problems: &mut Vec<Problem>,
+) -> Option<StatusCode> {
+    let known = u16::try_from(said.value)
+        .ok()
+        .filter(|code| allowed.contains(code))
+        .and_then(|code| StatusCode::from_u16(code).ok());
     if known.is_none() {
+        let (does, how_many) = words;
         problems.push(said.place.error(
-            format!("has {}", said.value),
-            format!("write one or more of {}", list(allowed)),
+            format!("{does} {}", said.value),
+            format!("write {how_many} of {}", list(allowed)),
         ));
     }
     known

@@ -5,8 +5,8 @@ use http::HeaderValue;
 use super::MASK;
 use super::lines::{Lines, file, key, quoted, span};
 use crate::origin::{
-    AddressFamily, Endpoint, HostHeader, Origin, OriginKind, OriginScheme, OriginTls, Page, Server,
-    Timers, Trust,
+    AddressFamily, HostHeader, Origin, OriginKind, OriginScheme, OriginTls, Page, Server, Timers,
+    Trust,
 };
 
 pub(super) fn origin(origin: &Origin, lines: &mut Lines) {
@@ -93,13 +93,7 @@ fn address(server: &Server, lines: &mut Lines) {
         }
     }
     if is_mapped {
-        let Endpoint { host, port } = &server.http;
-        let host = if host.contains(':') {
-            format!("[{host}]")
-        } else {
-            host.to_string()
-        };
-        lines.field("connect_to", quoted(&format!("{host}:{port}")));
+        lines.field("connect_to", quoted(&server.http.to_string()));
     }
 }
 

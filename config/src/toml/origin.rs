@@ -4,6 +4,7 @@ use ::toml::de::DeValue;
 
 use super::kind::{Kind, wrong_kind};
 use super::table::{self, Table, Value};
+use crate::compile::USUAL_STATUSES;
 use crate::problem::Problem;
 use crate::written::{At, Member, Origin, OriginGroup, PageSource, Place};
 
@@ -133,9 +134,6 @@ fn page(table: &mut Table<'_>, problems: &mut Vec<Problem>) -> Option<At<PageSou
     }
 }
 
-/// The statuses of a group that names none: the origin is broken, or overwhelmed.
-pub(crate) const USUAL_STATUSES: [i64; 4] = [500, 502, 503, 504];
-
 pub(super) fn group(
     id: At<String>,
     mut table: Table<'_>,
@@ -155,8 +153,8 @@ pub(super) fn group(
     let (fail_over_on_place, fail_over_on) =
         table.integers("fail_over_on", problems).unwrap_or_else(|| {
             let place = table.place.inner("fail_over_on");
-            let usual = USUAL_STATUSES.map(|value| At {
-                value,
+            let usual = USUAL_STATUSES.map(|status| At {
+                value: i64::from(status),
                 place: place.clone(),
             });
             (place, usual.into())

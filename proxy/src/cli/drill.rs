@@ -184,7 +184,7 @@ fn rows() -> Vec<Row> {
             503,
             THE_EDGE,
             0,
-            "othing was sent",
+            "nothing was sent",
         ),
         post(
             "the VM stays silent: a write",

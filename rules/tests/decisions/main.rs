@@ -1,4 +1,5 @@
 //! The decisions as tables, one case a row, and as properties of whatever may come.
+#![allow(clippy::type_complexity, reason = "the rows of a table are tuples")]
 
 mod cast;
 mod play;
@@ -6,12 +7,19 @@ mod properties {
     mod chance;
     mod explain;
     mod failover;
+    mod headers;
+    mod routing;
+    mod told;
 }
 mod tables {
     mod admit;
+    mod error_page;
     mod explain;
     mod failover;
     mod origin_head;
+    mod passed_on;
+    mod petclinic;
     mod routing;
     mod told;
+    mod viewer_head;
 }

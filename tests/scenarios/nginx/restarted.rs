@@ -2,6 +2,7 @@
 
 use harness::viewer;
 
+use super::crowd::Crowd;
 use super::*;
 
 #[tokio::test]
@@ -40,7 +41,59 @@ async fn an_nginx_that_quits_in_order_is_followed_by_the_next_tier_and_taken_bac
             .post("/owners/new", "a=b")
             .await
             .expect(503)
-            .body_has("othing was sent");
+            .body_has("nothing was sent");
         vm.starts().await;
     }
+}
+
+#[tokio::test]
+async fn reloads_under_load_lose_no_read_and_double_no_write() {
+    let mut crowd = Crowd::starts().await;
+    for _ in 0..5 {
+        crowd.reads_from_the_vm().await;
+        // The old worker hangs up on what the edge keeps while the edge is about to use it.
+        crowd.vm.reloads().await;
+    }
+    crowd.reads_from_the_vm().await;
+    let (reads, writes) = crowd.ends().await;
+
+    // The port is open throughout: nobody else has to answer, and nothing is cut.
+    for reads in reads {
+        assert_eq!((reads.from_swa, reads.cut), (0, 0), "{reads:?}");
+    }
+    assert!(writes.nothing_sent.is_empty(), "{writes:?}");
+    println!(
+        "writes taken: {}, outcome unknown: {}",
+        writes.taken.len(),
+        writes.outcome_unknown.len()
+    );
+}
+
+#[tokio::test]
+async fn an_nginx_that_quits_under_load_finishes_what_it_began() {
+    let mut crowd = Crowd::starts().await;
+    for _ in 0..3 {
+        crowd.reads_from_the_vm().await;
+        let before = crowd.reads();
+        crowd.vm.quits().await;
+        crowd
+            .goes_round("reads and writes are answered while the VM is away")
+            .await;
+        for (then, now) in before.iter().zip(&crowd.reads()) {
+            assert!(now.from_swa > then.from_swa, "{now:?}");
+        }
+        crowd.vm.starts().await;
+    }
+    crowd.reads_from_the_vm().await;
+    let (reads, writes) = crowd.ends().await;
+
+    for reads in reads {
+        assert_eq!(reads.cut, 0, "{reads:?}");
+    }
+    println!(
+        "writes taken: {}, nothing sent: {}, outcome unknown: {}",
+        writes.taken.len(),
+        writes.nothing_sent.len(),
+        writes.outcome_unknown.len()
+    );
 }

@@ -52,7 +52,7 @@ pub(super) fn voice(
     }
 }
 
-/// A name must be a token of structured fields (RFC 8941), because `Proxy-Status` begins with it.
+/// A name must be a token of structured fields (RFC 9651), because `Proxy-Status` begins with it.
 fn name<'s>(said: &'s Distribution, problems: &mut Vec<Problem>) -> Option<&'s str> {
     let said = said.name.as_ref()?;
     let name = said.value.as_str();

@@ -293,15 +293,17 @@ fn circles_are_seen() {
             StatusCode::LOOP_DETECTED,
         )
     };
-    type Case = ((LoopCheck, &'static [&'static str], StatusCode), bool);
     #[rustfmt::skip]
-    let cases: Vec<Case> = vec![
+    let cases = vec![
         (via(&[]), false),
         (via(&["Via: 1.1 varnish"]), false),
         (via(&[OWN]), true),
         (via(&["Via: 2.0 varnish, 1.1 0123abcd.cloudfront.net (CloudFront)"]), true),
         (via(&["Via: 2.0 varnish", OWN]), true),
         (via(&["Via: 1.1 x0123abcd.cloudfront.net (CloudFront)"]), false),
+        (via(&["Via: 1.1 0123abcd.cloudfront.net"]), true),                  // comments may be taken out on the way
+        (via(&["Via: 1.1 0123ABCD.cloudfront.net (CloudFront)"]), true),     // hosts have no letter case
+        (via(&["Via: 1.1 other.example (0123abcd.cloudfront.net)"]), false), // a comment is no name
         (via(&[ONE]), false),
         (via(&[TWO]), false),
         (via(&[TWO, ONE]), true),
@@ -334,6 +336,7 @@ fn circles_are_seen() {
 #[test]
 fn lengths_are_bounded() {
     let edge = edge_of(vec![cast::distribution(vec![behavior("*", 0)])]);
+    let huge_header = format!("X-Long: {}", "x".repeat(65_536 - 100 - 10));
     let long_header = format!("X-Long: {}", "x".repeat(32_768 - 100 - 10));
     #[rustfmt::skip]
     let cases = [
@@ -343,6 +346,8 @@ fn lengths_are_bounded() {
         (8_000, Some(192), "", Some(Refusal::UrlTooLong)),       // the question mark counts
         (100, None, long_header.as_str(), None),
         (101, None, long_header.as_str(), Some(Refusal::HeadTooLarge)),
+        (100, None, huge_header.as_str(), Some(Refusal::HeadTooLarge)),
+        (101, None, huge_header.as_str(), Some(Refusal::FieldsTooLarge)),    // not meant well
     ];
     let mut failures = Vec::new();
     for (path_bytes, query_bytes, header, expected) in cases {
