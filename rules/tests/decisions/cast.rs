@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 use tideover_config::{
     AcceptEncoding, AccessLog, AddressFamily, AttemptsShown, Behavior, ConnectionAttempts,
-    Distribution, Edge, Endpoint, FailoverCriteria, Failure, FailureSet, GetBody, HeaderSelection,
+    Distribution, Edge, Endpoint, FailoverCriteria, FailureSet, GetBody, HeaderSelection,
     HostHeader, Hosts, Limits, Listen, LogFormat, LogTo, LoopCheck, Member, MethodSet, Mode,
     NameSelection, Origin, OriginId, OriginKind, OriginRequest, OriginScheme, OriginTls, Page,
     Pages, PathPattern, Server, StatusSet, Target, TargetId, Timers, Trust, ViewerProtocol,

@@ -117,17 +117,17 @@ pub(crate) fn play(edge: &Edge, method: &str, path: &str, script: &str) -> Playe
         let line = match repeated {
             Some((at, line)) if at == member => line,
             _ if target.members[member].is_page => "503/0s",
-            _ => match lines.next() {
-                Some(line) => line,
-                None => {
+            _ => {
+                let Some(line) = lines.next() else {
                     told.push("?");
                     return Played {
                         told: told.join(" "),
                         elapsed,
                         limits,
                     };
-                }
-            },
+                };
+                line
+            }
         };
         repeated = line.ends_with('+').then_some((member, line));
         let attempt = attempt(member, line.trim_end_matches('+'), within);

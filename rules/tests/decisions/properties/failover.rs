@@ -194,8 +194,8 @@ proptest! {
                     .filter(|attempt| attempt.member == member)
                     .map(|attempt| attempt.took)
                     .sum();
-                prop_assert_eq!(within.completion, Some(whole - spent));
-                prop_assert!(within.head.is_some_and(|head| head <= whole - spent));
+                prop_assert_eq!(within.completion, Some(whole.saturating_sub(spent)));
+                prop_assert!(within.head.is_some_and(|head| head <= whole.saturating_sub(spent)));
             }
         }
     }

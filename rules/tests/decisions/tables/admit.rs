@@ -1,6 +1,6 @@
 //! Which heads are fit to be forwarded: a head a line, and the host that it asks or what is wrong with it.
 
-use http::{Method as HttpMethod, Uri, Version};
+use http::{Method, Uri, Version};
 use tideover_rules::admit::{Malformed, admit, may_be_trailers};
 
 use crate::cast::{all_hold, headers};
@@ -9,19 +9,36 @@ const V10: Version = Version::HTTP_10;
 const V11: Version = Version::HTTP_11;
 const V2: Version = Version::HTTP_2;
 
+/// Method, target, version, headers -> the host's name, or what is wrong.
+type Case = (
+    &'static str,
+    &'static str,
+    Version,
+    &'static [&'static str],
+    Result<&'static str, Malformed>,
+);
+
+fn refused_otherwise(cases: &[Case]) -> Vec<String> {
+    let mut failures = Vec::new();
+    for (method, target, version, lines, expected) in cases {
+        let method = Method::from_bytes(method.as_bytes()).expect("a method");
+        let uri: Uri = target.parse().expect("a target");
+        let headers = headers(lines);
+        let seen = admit(&method, &uri, *version, &headers).map(|host| host.name);
+        if seen != *expected {
+            failures.push(format!(
+                "{method} {target} {version:?} {lines:?}: {seen:?}, not {expected:?}"
+            ));
+        }
+    }
+    failures
+}
+
 #[test]
-fn heads_that_can_be_understood_in_one_way_only_are_admitted() {
-    use Malformed::*;
-    type Case = (
-        &'static str,
-        &'static str,
-        Version,
-        &'static [&'static str],
-        Result<&'static str, Malformed>,
-    );
+fn hosts_are_a_name_and_maybe_a_port() {
+    use Malformed::{InvalidHost, MissingHost, SecondHost};
     #[rustfmt::skip]
     let cases: &[Case] = &[
-        // Hosts.
         ("GET", "/", V11, &["Host: a.example"], Ok("a.example")),
         ("GET", "/", V11, &["Host: A.Example"], Ok("A.Example")),
         ("GET", "/", V11, &["Host: a.example:8080"], Ok("a.example")),
@@ -61,7 +78,15 @@ fn heads_that_can_be_understood_in_one_way_only_are_admitted() {
         ("GET", "/", V11, &["Host: a=b"], Err(InvalidHost)),
         ("GET", "/", V11, &["Host: a.example?"], Err(InvalidHost)),
         ("GET", "/", V11, &["Host: [fe80::1%25eth0]"], Err(InvalidHost)),
-        // Targets.
+    ];
+    all_hold(&refused_otherwise(cases));
+}
+
+#[test]
+fn targets_name_a_path_and_the_same_host() {
+    use Malformed::{InvalidTarget, MissingHost, TargetAndHostDiffer};
+    #[rustfmt::skip]
+    let cases: &[Case] = &[
         ("OPTIONS", "*", V11, &["Host: a.example"], Ok("a.example")),
         ("GET", "*", V11, &["Host: a.example"], Err(InvalidTarget)),
         ("GET", "//b.example/x", V11, &["Host: a.example"], Ok("a.example")),
@@ -85,6 +110,15 @@ fn heads_that_can_be_understood_in_one_way_only_are_admitted() {
         ("CONNECT", "/", V11, &["Host: a.example"], Err(InvalidTarget)),
         ("CONNECT", "http://a.example/", V11, &["Host: a.example"], Err(InvalidTarget)),
         ("OPTIONS", "http://a.example", V11, &["Host: a.example"], Ok("a.example")),
+    ];
+    all_hold(&refused_otherwise(cases));
+}
+
+#[test]
+fn methods_and_expectations_are_known_or_new() {
+    use Malformed::Expectation;
+    #[rustfmt::skip]
+    let cases: &[Case] = &[
         // Methods: known ones, and any that nobody can take for one of them.
         ("PATCH", "/", V11, &["Host: a.example"], Ok("a.example")),
         ("TRACE", "/", V11, &["Host: a.example"], Ok("a.example")),
@@ -100,7 +134,15 @@ fn heads_that_can_be_understood_in_one_way_only_are_admitted() {
         ("POST", "/", V11, &["Host: a.example", "Expect:"], Ok("a.example")),
         ("POST", "/", V11, &["Host: a.example", "Expect: 200-ok"], Err(Expectation)),
         ("POST", "/", V11, &["Host: a.example", "Expect: 100-continue", "Expect: x"], Err(Expectation)),
-        // Framing.
+    ];
+    all_hold(&refused_otherwise(cases));
+}
+
+#[test]
+fn a_body_is_framed_in_one_way() {
+    use Malformed::{ContentLength, LengthAndTransferEncoding, TransferEncoding};
+    #[rustfmt::skip]
+    let cases: &[Case] = &[
         ("POST", "/", V11, &["Host: a.example", "Content-Length: 5"], Ok("a.example")),
         ("POST", "/", V11, &["Host: a.example", "Content-Length: 0"], Ok("a.example")),
         ("POST", "/", V11, &["Host: a.example", "Content-Length:"], Err(ContentLength)),
@@ -131,19 +173,7 @@ fn heads_that_can_be_understood_in_one_way_only_are_admitted() {
         ("POST", "/", V11, &["Host: a.example", "Transfer-Encoding: chunked", "Content-Length: 5"], Err(LengthAndTransferEncoding)),
         ("POST", "/", V11, &["Host: a.example", "Content-Length: 0", "Transfer-Encoding: chunked"], Err(LengthAndTransferEncoding)),
     ];
-    let mut failures = Vec::new();
-    for (method, target, version, lines, expected) in cases {
-        let method = HttpMethod::from_bytes(method.as_bytes()).expect("a method");
-        let uri: Uri = target.parse().expect("a target");
-        let headers = headers(lines);
-        let seen = admit(&method, &uri, *version, &headers).map(|host| host.name);
-        if seen != *expected {
-            failures.push(format!(
-                "{method} {target} {version:?} {lines:?}: {seen:?}, not {expected:?}"
-            ));
-        }
-    }
-    all_hold(&failures);
+    all_hold(&refused_otherwise(cases));
 }
 
 /// 64 bytes, and one more.
@@ -152,7 +182,11 @@ const LONGER_METHOD: &str = "MMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMM
 
 #[test]
 fn malformed_heads_are_answered_400_but_for_expectations() {
-    use Malformed::*;
+    use Malformed::{
+        ContentLength, Expectation, Fragment, InvalidHost, InvalidTarget,
+        LengthAndTransferEncoding, LineEnding, MissingHost, SecondHost, TargetAndHostDiffer,
+        TransferEncoding,
+    };
     #[rustfmt::skip]
     let rows = [
         (MissingHost, 400), (InvalidHost, 400), (SecondHost, 400), (InvalidTarget, 400), (TargetAndHostDiffer, 400),
@@ -192,7 +226,7 @@ fn trailers_say_nothing_about_the_message() {
 fn a_host_is_passed_on_as_it_was_sent() {
     let headers = headers(&["Host: WWW.Shop.example.:8080"]);
     let uri = Uri::from_static("/");
-    let host = admit(&HttpMethod::GET, &uri, V11, &headers).expect("it is fit");
+    let host = admit(&Method::GET, &uri, V11, &headers).expect("it is fit");
     assert_eq!(
         (host.name, host.sent),
         ("WWW.Shop.example", "WWW.Shop.example.:8080")

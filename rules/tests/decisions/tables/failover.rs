@@ -265,10 +265,9 @@ mod resilient {
     fn any_number_of_members_is_asked_in_order() {
         let edge = |count: usize| {
             let ids: Vec<String> = (1..=count).map(|n| format!("o{n}")).collect();
-            let origins: String = ids
-                .iter()
-                .map(|id| format!("[origin.{id}]\nurl = \"http://{id}.example\"\n"))
-                .collect();
+            let origins = ids.iter().fold(String::new(), |origins, id| {
+                origins + &format!("[origin.{id}]\nurl = \"http://{id}.example\"\n")
+            });
             compiled(
                 Mode::Resilient,
                 &format!(

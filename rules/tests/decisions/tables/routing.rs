@@ -282,6 +282,8 @@ const OWN: &str = "Via: 1.1 0123abcd.cloudfront.net (CloudFront)";
 const ONE: &str = "Via: 2.0 a.cloudfront.net (CloudFront)";
 const TWO: &str = "Via: 2.0 a.cloudfront.net (CloudFront), 1.1 b.cloudfront.net (CloudFront)";
 
+type Circle = ((LoopCheck, &'static [&'static str], StatusCode), bool);
+
 #[test]
 fn circles_are_seen() {
     let via = |lines: &'static [&'static str]| (LoopCheck::Via, lines, StatusCode::FORBIDDEN);
@@ -293,9 +295,8 @@ fn circles_are_seen() {
             StatusCode::LOOP_DETECTED,
         )
     };
-    type Case = ((LoopCheck, &'static [&'static str], StatusCode), bool);
     #[rustfmt::skip]
-    let cases: Vec<Case> = vec![
+    let cases: Vec<Circle> = vec![
         (via(&[]), false),
         (via(&["Via: 1.1 varnish"]), false),
         (via(&[OWN]), true),
