@@ -54,7 +54,7 @@ pub struct Next {
 /// Where a request goes from a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Then {
-    /// Another member is asked.
+    /// Another member is asked, if there is time left.
     Ask(usize),
     /// The viewer gets this member's outcome.
     Deliver,
@@ -76,52 +76,51 @@ pub fn prospects(target: &Target, ask: Ask) -> Prospects {
 }
 
 fn outlook(target: &Target, ask: Ask, member: usize) -> Outlook {
-    let held_by = |past: &[Attempt]| {
-        past.iter()
-            .find(|attempt| is_soft(target, attempt))
-            .map(|attempt| attempt.member)
-    };
-    let plain =
-        way_to(target, ask, member, Way::WithoutSoftAnswers).filter(|past| held_by(past).is_none());
-    let holding = way_to(target, ask, member, Way::WithSoftAnswers).and_then(|past| {
+    let plain = way_to(target, ask, member, Way::WithoutSoftAnswers);
+    let holding = way_to(target, ask, member, Way::WithSoftAnswers).and_then(|way| {
+        let held = way.past.iter().find(|attempt| is_soft(target, attempt))?;
         Some(Holding {
-            member: held_by(&past)?,
-            leads_to: leads_to(target, ask, &past, member),
+            member: held.member,
+            leads_to: way.leads_to(target, ask, member),
         })
     });
+    let within = |way: &Past| match way.next(target, ask) {
+        Step::Try { within, .. } => Some(within),
+        Step::Deliver(_) => None,
+    };
     Outlook {
         member,
-        within: plain.as_ref().and_then(|past| {
-            match next_step(target, ask, past, Duration::ZERO) {
-                Step::Try { within, .. } => Some(within),
-                Step::Deliver(_) => None,
-            }
-        }),
-        leads_to: plain.map_or_else(Vec::new, |past| leads_to(target, ask, &past, member)),
+        within: plain.as_ref().and_then(within),
+        leads_to: plain.map_or_else(Vec::new, |way| way.leads_to(target, ask, member)),
         holding,
     }
 }
 
-fn leads_to(target: &Target, ask: Ask, past: &[Attempt], member: usize) -> Vec<(Outcome, Next)> {
-    outcomes(target, member)
-        .into_iter()
-        .map(|outcome| (outcome, follow(target, ask, past.to_vec(), member, outcome)))
-        .collect()
-}
-
-/// Which outcomes are preferred on the way to a member.
+/// Which outcomes lead to a member.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
+    /// No answer is held.
     WithoutSoftAnswers,
+    /// One is held if that can be.
     WithSoftAnswers,
 }
 
-/// Attempts that lead to `member`, if any do. Which outcome leads on from a member makes no difference to those after it,
-/// except that a soft answer is held.
-fn way_to(target: &Target, ask: Ask, member: usize, way: Way) -> Option<Vec<Attempt>> {
-    let mut past = Vec::new();
+/// How a request may come to `member`, if it may. Which outcome leads on from a member makes no difference to those after
+/// it, except that a soft answer is held; and a page may be asked because the time is up.
+fn way_to(target: &Target, ask: Ask, member: usize, way: Way) -> Option<Past> {
+    let out_of_time = || {
+        target
+            .deadline
+            .and_then(|deadline| way_taking(target, ask, member, way, deadline))
+    };
+    way_taking(target, ask, member, way, Duration::ZERO).or_else(out_of_time)
+}
+
+/// The same, with this much time spent on the first member.
+fn way_taking(target: &Target, ask: Ask, member: usize, way: Way, spent: Duration) -> Option<Past> {
+    let mut past = Past::default();
     loop {
-        let Step::Try { member: asked, .. } = next_step(target, ask, &past, Duration::ZERO) else {
+        let Step::Try { member: asked, .. } = past.next(target, ask) else {
             return None;
         };
         if asked == member {
@@ -130,51 +129,66 @@ fn way_to(target: &Target, ask: Ask, member: usize, way: Way) -> Option<Vec<Atte
         let (soft, plain): (Vec<Outcome>, Vec<Outcome>) = outcomes(target, asked)
             .into_iter()
             .partition(|outcome| is_soft(target, &attempt(asked, *outcome, Duration::ZERO)));
-        let preferred = match way {
-            Way::WithoutSoftAnswers => [plain, soft],
-            Way::WithSoftAnswers => [soft, plain],
+        let outcomes = match way {
+            Way::WithoutSoftAnswers => plain,
+            Way::WithSoftAnswers => [soft, plain].concat(),
         };
-        past = preferred.into_iter().flatten().find_map(|outcome| {
-            let mut longer = past.clone();
-            repeat(target, ask, &mut longer, asked, outcome);
-            match next_step(target, ask, &longer, Duration::ZERO) {
-                Step::Try { .. } => Some(longer),
-                Step::Deliver(_) => None,
-            }
+        past = outcomes.into_iter().find_map(|outcome| {
+            let mut longer = Past {
+                elapsed: spent,
+                ..past.clone()
+            };
+            longer.repeat(target, ask, asked, outcome);
+            matches!(longer.next(target, ask), Step::Try { .. }).then_some(longer)
         })?;
     }
 }
 
-/// Adds attempts at `member` with this outcome until the rule goes elsewhere.
-fn repeat(target: &Target, ask: Ask, past: &mut Vec<Attempt>, member: usize, outcome: Outcome) {
-    loop {
-        past.push(attempt(member, outcome, Duration::ZERO));
-        match next_step(target, ask, past, Duration::ZERO) {
-            Step::Try { member: again, .. } if again == member => {}
-            Step::Try { .. } | Step::Deliver(_) => return,
-        }
-    }
+/// What the rule is told of a request so far.
+#[derive(Clone, Default)]
+struct Past {
+    past: Vec<Attempt>,
+    elapsed: Duration,
 }
 
-fn follow(
-    target: &Target,
-    ask: Ask,
-    mut past: Vec<Attempt>,
-    member: usize,
-    outcome: Outcome,
-) -> Next {
-    let before = past.len();
-    repeat(target, ask, &mut past, member, outcome);
-    let then = match next_step(target, ask, &past, Duration::ZERO) {
-        Step::Try { member, .. } => Then::Ask(member),
-        Step::Deliver(index) => match past.get(index) {
-            Some(held) if held.member != member => Then::DeliverHeld(held.member),
-            Some(_) | None => Then::Deliver,
-        },
-    };
-    Next {
-        attempts: past.len() - before,
-        then,
+impl Past {
+    fn next(&self, target: &Target, ask: Ask) -> Step {
+        next_step(target, ask, &self.past, self.elapsed)
+    }
+
+    /// Adds attempts at `member` with this outcome until the rule goes elsewhere.
+    fn repeat(&mut self, target: &Target, ask: Ask, member: usize, outcome: Outcome) {
+        loop {
+            self.past.push(attempt(member, outcome, Duration::ZERO));
+            match self.next(target, ask) {
+                Step::Try { member: again, .. } if again == member => {}
+                Step::Try { .. } | Step::Deliver(_) => return,
+            }
+        }
+    }
+
+    /// Where each outcome at `member` leads from here.
+    fn leads_to(&self, target: &Target, ask: Ask, member: usize) -> Vec<(Outcome, Next)> {
+        outcomes(target, member)
+            .into_iter()
+            .map(|outcome| (outcome, self.follow(target, ask, member, outcome)))
+            .collect()
+    }
+
+    fn follow(&self, target: &Target, ask: Ask, member: usize, outcome: Outcome) -> Next {
+        let mut longer = self.clone();
+        longer.repeat(target, ask, member, outcome);
+        let then = match longer.next(target, ask) {
+            Step::Try { member, .. } => Then::Ask(member),
+            Step::Deliver(index) => match longer.past.get(index) {
+                Some(held) if held.member != member => Then::DeliverHeld(held.member),
+                Some(_) | None => Then::Deliver,
+            },
+        };
+        Next {
+            attempts: longer.past.len() - self.past.len(),
+            then,
+        }
     }
 }
 
@@ -210,7 +224,7 @@ fn outcomes(target: &Target, member: usize) -> Vec<Outcome> {
     statuses.sort_unstable();
     statuses.dedup();
     let failed = Failure::ALL.into_iter().map(Outcome::Failed);
-    // From the worst down, so that a way through the members is one of failures.
+    // From the worst down.
     failed
         .chain(statuses.into_iter().rev().map(Outcome::Status))
         .collect()

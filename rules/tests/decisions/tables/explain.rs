@@ -117,6 +117,20 @@ fn each_outcome_leads_somewhere() {
         ("GET", 1, "503", "1 deliver"),
     ];
     failures.extend(leads_to(&by_status, &rows));
+    // Nothing leads on from the second one, but the time may be up before it is asked.
+    let a_wall = tiers(
+        r#""vm", { origin = "swa", fail_over_on = [] }, "last""#,
+        &[503],
+        "on_failure = \"status\"",
+    );
+    #[rustfmt::skip]
+    let rows = [
+        ("GET", 0, "503", "1 ask 1"),
+        ("GET", 1, "503", "1 deliver"),
+        ("GET", 2, "503", "1 deliver"),
+        ("POST", 2, "503", "never"),
+    ];
+    failures.extend(leads_to(&a_wall, &rows));
     all_hold(&failures);
 }
 

@@ -472,6 +472,10 @@ fn what_a_cors_request_is_answered() {
         allow_credentials: true,
         ..list.clone()
     };
+    let broad = Cors {
+        allow_headers: Some(HeaderValue::from_static("a*")),
+        ..list.clone()
+    };
     let overriding = Cors {
         origin_override: true,
         ..list.clone()
@@ -485,8 +489,10 @@ fn what_a_cors_request_is_answered() {
             &["allow-origin: *", "expose-headers: x-shown"]),
         ("credentials", &with_credentials, (&Method::GET, &[FROM_A]), &[],
             &["allow-credentials: true", "allow-origin: https://a.example", "expose-headers: x-shown"]),
-        ("a preflight; a wildcard means what was asked for, but not Authorization", &list, (&Method::OPTIONS, preflight), &[],
+        ("a preflight; a wildcard means what was asked for", &list, (&Method::OPTIONS, preflight), &[],
             &["allow-headers: x-one, X-AMZ-Date", "allow-methods: GET, PUT", "allow-origin: https://a.example", "max-age: 600"]),
+        ("not even where the wildcard fits its name", &broad, (&Method::OPTIONS, preflight), &[],
+            &["allow-methods: GET, PUT", "allow-origin: https://a.example", "max-age: 600"]),
         ("OPTIONS alone is no preflight", &list, (&Method::OPTIONS, &[FROM_A]), &[],
             &["allow-origin: https://a.example", "expose-headers: x-shown"]),
         ("not allowed", &list, (&Method::GET, &["Origin: https://b.example"]), &[], &[]),
