@@ -219,10 +219,6 @@ pub fn wildcard_matches(pattern: &[u8], text: &[u8]) -> bool {
 
 /// What of the viewer's request an origin is sent: the union of cache policy and origin request policy, or legacy
 /// `ForwardedValues`. Source: Developer Guide, "Control origin requests with a policy".
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is one header that is sent or not, independent of the others"
-)]
 #[derive(Clone, Debug, PartialEq)]
 pub struct OriginRequest {
     /// Which viewer headers are passed on, apart from those that the edge makes or removes itself.

@@ -2,15 +2,13 @@
 
 use std::path::PathBuf;
 
-use crate::compile::flag;
+use crate::compile::{USUAL_STATUSES, flag};
 use crate::edge::{Mode, Overrides};
 use crate::written::{
     AccessLog, At, Behavior, Distribution, Listen, Member, Notation, Origin, OriginGroup, Place,
     Policies, Written,
 };
 
-/// Statuses that a group falls through on if `--fail-over-on` is not given.
-const STATUSES: [u16; 4] = [500, 502, 503, 504];
 const GROUP: &str = "origins";
 const READS: [&str; 3] = ["GET", "HEAD", "OPTIONS"];
 const WRITES: [&str; 4] = ["POST", "PUT", "PATCH", "DELETE"];
@@ -23,7 +21,7 @@ pub(crate) fn walk(urls: &[String], overrides: &Overrides) -> Written {
         .enumerate()
         .map(|(index, url)| origin(index, url, &place))
         .collect();
-    let statuses = overrides.fail_over_on.as_deref().unwrap_or(&STATUSES);
+    let statuses = overrides.fail_over_on.as_deref().unwrap_or(&USUAL_STATUSES);
     let fail_over_on_place = flag("--fail-over-on");
     let group = OriginGroup {
         id: at(GROUP, &place),
@@ -48,7 +46,9 @@ pub(crate) fn walk(urls: &[String], overrides: &Overrides) -> Written {
         deadline: None,
         selection_criteria: None,
     };
-    let distribution = distribution(&origins, overrides, &place);
+    // CloudFront's groups have two members; an origin by itself needs none.
+    let is_alone = origins.len() == 1 && overrides.mode == Some(Mode::Faithful);
+    let distribution = distribution(&origins, is_alone, overrides, &place);
     Written {
         notation: Notation::CommandLine,
         place: Place::new(&place.file, 0, ""),
@@ -56,13 +56,17 @@ pub(crate) fn walk(urls: &[String], overrides: &Overrides) -> Written {
         mode: None,
         listen: Listen::default(),
         access_log: AccessLog::default(),
-        groups: if origins.is_empty() {
+        groups: if origins.is_empty() || is_alone {
             Vec::new()
         } else {
             vec![group]
         },
+        distributions: if origins.is_empty() {
+            Vec::new()
+        } else {
+            vec![distribution]
+        },
         origins,
-        distributions: vec![distribution],
         policies: Policies::default(),
     }
 }
@@ -81,9 +85,20 @@ fn origin(index: usize, url: &str, place: &Place) -> Origin {
     }
 }
 
-fn distribution(origins: &[Origin], overrides: &Overrides, place: &Place) -> Distribution {
+fn distribution(
+    origins: &[Origin],
+    is_alone: bool,
+    overrides: &Overrides,
+    place: &Place,
+) -> Distribution {
     let target = |name: &str| Some(at(name, place));
-    let default_behavior = behavior(place, target(GROUP), &READS, None);
+    let default_behavior = match origins {
+        [only] if is_alone => {
+            let all = [&READS[..], &WRITES[..]].concat();
+            behavior(place, target(&only.id.value), &all, None)
+        }
+        _ => behavior(place, target(GROUP), &READS, None),
+    };
     let writes = origins
         .first()
         // CloudFront cannot send writes elsewhere than reads, so in its mode there are none.
@@ -124,6 +139,8 @@ fn behavior(
         target,
         allowed_methods: Some(list(allowed)),
         allowed_methods_place: Some(place.clone()),
+        // In either mode OPTIONS falls through.
+        cached_methods: matched.is_none().then(|| list(&READS)),
         ..Behavior::at(place.clone())
     }
 }

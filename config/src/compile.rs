@@ -21,6 +21,7 @@ use crate::problem::Problem;
 use crate::written::{Notation, Place, Written};
 use defaults::Defaults;
 
+pub(crate) use defaults::USUAL_STATUSES;
 pub(crate) use values::display_span;
 
 /// Compiles `written`. The edge is good if no problem is an error.
@@ -100,6 +101,17 @@ fn time_scale(overrides: &Overrides, problems: &mut Vec<Problem>) -> f64 {
             1.0
         }
     }
+}
+
+/// CloudFront's own quotas can be raised, and what exceeds one does no harm here. In its own notation they are told with
+/// the shape of the file.
+fn over_quota(place: &Place, count: usize, most: usize, of: &str) -> Option<Problem> {
+    (count > most).then(|| {
+        place.warning(
+            format!("is one of {count} {of}"),
+            format!("CloudFront takes {most} at most, unless AWS has raised a quota"),
+        )
+    })
 }
 
 /// The place of a command line flag.

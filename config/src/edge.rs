@@ -25,7 +25,7 @@ pub struct Edge {
     pub mode: Mode,
     /// Why it is that mode, in words that follow "mode faithful: ".
     pub mode_reason: String,
-    /// Every timer is this much shorter in real time; elapsed times are shown as if it were 1. Tests only.
+    /// What every timer is multiplied by, above 0 and up to 1000; elapsed times are shown as if it were 1. Tests only.
     pub time_scale: f64,
 }
 
@@ -44,9 +44,9 @@ impl Edge {
 /// A set of defaults. Nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// CloudFront's.
+    /// What CloudFront does.
     Faithful,
-    /// Kinder in a disaster.
+    /// What keeps serving where CloudFront would not.
     Resilient,
 }
 
@@ -93,7 +93,7 @@ impl Hosts {
 pub struct Overrides {
     /// `--mode`.
     pub mode: Option<Mode>,
-    /// `--listen`, `--admin`, `--status`, as written.
+    /// `--listen`, as written; replaces those of the file.
     pub listen: Vec<String>,
     /// `--admin`.
     pub admin: Option<String>,

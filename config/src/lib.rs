@@ -40,12 +40,12 @@ pub use listener::{AccessLog, InterimLimit, Limits, Listen, LogFormat, LogTo, Vi
 pub use origin::{
     AddressFamily, ConnectionAttempts, Endpoint, FailoverCriteria, Failure, FailureSet, HostHeader,
     Member, Origin, OriginId, OriginKind, OriginScheme, OriginTls, Page, Server, StatusSet, Target,
-    TargetId, Timers, Trust,
+    TargetId, Timers, Trust, is_nearby,
 };
 pub use print::to_toml;
 pub use problem::{Problem, Problems, Severity};
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use written::{Notation, Written};
 
@@ -59,19 +59,7 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, Problems> {
     };
     match text {
         Ok(text) => load_text(path, &text, overrides),
-        Err(error) => Err(Problems(vec![Problem {
-            severity: Severity::Error,
-            file: path.to_owned(),
-            line: 0,
-            field: "this file".to_owned(),
-            found: format!("cannot be read: {error}"),
-            // Windows PowerShell writes UTF-16 by `>`.
-            instead: if error.kind() == std::io::ErrorKind::InvalidData {
-                "save it as UTF-8; in PowerShell: … | Out-File -Encoding utf8 FILE".to_owned()
-            } else {
-                String::new()
-            },
-        }])),
+        Err(error) => Err(Problems(vec![Problem::unreadable(path, &error)])),
     }
 }
 
@@ -101,6 +89,25 @@ pub fn from_origins(urls: &[String], overrides: &Overrides) -> Result<Loaded, Pr
     finish(Some(written), overrides, Vec::new())
 }
 
+/// Takes out of `found` what `told` says already: that a value is missing which is there and could not be read. A table
+/// stands before what is in it, so of several places with the same name it is the last one before the value. In
+/// CloudFront's notation a field names one value, so whatever else is said of it is said of the same value.
+fn hide_what_is_told(told: &[Problem], notation: Notation, found: &mut Vec<Problem>) {
+    for told in told.iter().filter(|told| told.severity == Severity::Error) {
+        let is_there = |found: &Problem| found.file == told.file && found.field == told.field;
+        if notation == Notation::CloudFront {
+            found.retain(|found| !is_there(found));
+            continue;
+        }
+        let follows =
+            |found: &Problem| is_there(found) && found.line <= told.line && found.is_of_absence();
+        let lines = found.iter().filter(|found| follows(found));
+        if let Some(line) = lines.map(|found| found.line).max() {
+            found.retain(|found| !(follows(found) && found.line == line));
+        }
+    }
+}
+
 /// From the written model to an edge, or to every problem there is.
 fn finish(
     written: Option<Written>,
@@ -119,17 +126,8 @@ fn finish(
                 .iter_mut()
                 .for_each(cloudfront::name_as_cloudfront_does);
         }
-        // What is wrong with how a value is written hides what is wrong with what it says, or that it is missing.
-        let told: Vec<(PathBuf, String)> = problems
-            .iter()
-            .filter(|problem| problem.severity == Severity::Error)
-            .map(|problem| (problem.file.clone(), problem.field.clone()))
-            .collect();
-        problems.extend(found.into_iter().filter(|problem| {
-            !told
-                .iter()
-                .any(|(file, field)| *file == problem.file && *field == problem.field)
-        }));
+        hide_what_is_told(&problems, written.notation, &mut found);
+        problems.extend(found);
         edge
     });
     problems.sort_by(|a, b| {
@@ -141,6 +139,8 @@ fn finish(
         // A behavior of CloudFront spells out every field, so what is said of one is said of most.
         problems = problem::told_once(problems);
     }
+    // A flag is looked at once for each distribution or origin that it bears on.
+    problems.dedup();
     match edge {
         Some(edge)
             if problems

@@ -10,15 +10,15 @@ use std::time::Duration;
 pub struct Listen {
     /// Plain HTTP for viewers.
     pub http: Vec<SocketAddr>,
-    /// Health, metrics and (later) switches; `None`: no such listener.
+    /// Health and metrics, for the operator; `None`: no such listener. On loopback if only a port was given.
     pub admin: Option<SocketAddr>,
-    /// Health and metrics, read-only; `None`: no such listener.
+    /// Health and metrics, for whoever can reach it; `None`: no such listener.
     pub status: Option<SocketAddr>,
     /// Answers like `/healthz` on the traffic port, for any Host.
     pub health_path: Option<Arc<str>>,
     /// What a plain listener counts as.
     pub viewer_scheme: ViewerScheme,
-    /// What a viewer may send.
+    /// What a viewer and an origin may send.
     pub limits: Limits,
     /// Threads that serve viewers; `None`: one per available core.
     pub workers: Option<usize>,
@@ -43,7 +43,8 @@ impl ViewerScheme {
     }
 }
 
-/// What a viewer may send. Source of the defaults: Developer Guide, "Quotas".
+/// What a viewer and an origin may send. Source of the defaults for the URL and the head: Developer Guide, "Quotas"; the
+/// others are ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Path and query; more is 413.

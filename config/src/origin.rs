@@ -1,6 +1,7 @@
 //! Where answers come from: origins, and the ordered groups that a request falls through.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,7 +52,8 @@ pub struct Server {
     pub https: Endpoint,
     /// Prefixed to every request path: empty, or `/like/this` without a final slash.
     pub path: Arc<str>,
-    /// Sent with every request, in place of a viewer's header of the same name.
+    /// Sent with every request, in place of a viewer's header of the same name. A value is marked as sensitive if it came
+    /// from the environment, or if its name speaks of a secret: such a one is not printed.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// How certificates are judged.
     pub tls: OriginTls,
@@ -70,6 +72,17 @@ pub struct Endpoint {
     pub host: Arc<str>,
     /// TCP port.
     pub port: u16,
+}
+
+impl fmt::Display for Endpoint {
+    /// `10.0.0.4:8080`, `[::1]:8080`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
 }
 
 /// The `Host` header that an origin is sent.
@@ -128,8 +141,17 @@ pub enum Trust {
         /// What it held.
         pem: Bytes,
     },
-    /// Nobody: `https+insecure://`. Connects to loopback and private addresses only.
+    /// Nobody: `https+insecure://`. Connects to addresses that are [nearby](is_nearby) only.
     Anyone,
+}
+
+/// Whether nobody beyond the operator's own network answers at `address`: loopback, private (RFC 1918), link-local or
+/// unique local; an IPv4 address that is mapped into IPv6 counts as what it is.
+pub fn is_nearby(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
+    }
 }
 
 /// An origin's timers. Source: Developer Guide, "All distribution settings reference": connection attempts,

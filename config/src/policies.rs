@@ -38,6 +38,30 @@ pub(crate) fn response_headers_policy(
         .or_else(|| managed::response_headers_policies().find(is_it))
 }
 
+/// The names of cache policies.
+pub(crate) fn cache_policy_names(own: &Policies) -> Vec<String> {
+    let own = own.cache.iter().map(|policy| policy.name.clone());
+    own.chain(managed::cache_policies().map(|policy| policy.name))
+        .collect()
+}
+
+/// The names of origin request policies.
+pub(crate) fn origin_request_policy_names(own: &Policies) -> Vec<String> {
+    let own = own.origin_request.iter().map(|policy| policy.name.clone());
+    own.chain(managed::origin_request_policies().map(|policy| policy.name))
+        .collect()
+}
+
+/// The names of response headers policies.
+pub(crate) fn response_headers_policy_names(own: &Policies) -> Vec<String> {
+    let own = own
+        .response_headers
+        .iter()
+        .map(|policy| policy.name.clone());
+    own.chain(managed::response_headers_policies().map(|policy| policy.name))
+        .collect()
+}
+
 /// The API writes `Managed-` before the names that the documents and the console show.
 fn is_called(named: &str, id: &str, name: &str) -> bool {
     let bare = |name| str::strip_prefix(name, "Managed-").unwrap_or(name);

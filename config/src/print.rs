@@ -7,19 +7,24 @@ mod origin;
 
 use crate::behavior::WriteError;
 use crate::distribution::{AttemptsShown, CustomErrorResponse, Distribution, Voice};
-use crate::edge::{Edge, Mode};
+use crate::edge::Edge;
 use crate::listener::{AccessLog, Listen, LogFormat, LogTo};
-use crate::origin::{FailureSet, Member, Target};
+use crate::origin::{FailureSet, Member, OriginKind, Target};
 use lines::{Lines, file, key, list, quoted, span};
 
 /// What stands in place of a secret.
-const MASK: &str = "********";
+pub(crate) const MASK: &str = "********";
 
 /// `edge` as a `tideover.toml` that compiles to the same edge. Secrets are masked: the token of `attempts`, and values of
-/// origin headers whose name speaks of a key, a secret, a token, a password or `Authorization`. What only flags can say
-/// (`--time-scale`, `--default-distribution`) stands in a comment.
+/// origin headers that came from the environment, or whose name speaks of a key, a secret, a token, a password and the like.
+/// That they are, and what only flags can say (`--time-scale`, `--default-distribution`), stands in comments on top.
 pub fn to_toml(edge: &Edge) -> String {
     let mut lines = Lines::default();
+    if has_secrets(edge) {
+        lines.comment(&format!(
+            "{MASK} stands for a secret: fill it in, or write \"${{NAME}}\" to take it from the environment"
+        ));
+    }
     for flag in flags(edge) {
         lines.comment(&flag);
     }
@@ -38,6 +43,17 @@ pub fn to_toml(edge: &Edge) -> String {
         self::distribution(distribution, edge, &mut lines);
     }
     lines.finish()
+}
+
+fn has_secrets(edge: &Edge) -> bool {
+    let in_headers = edge.origins.iter().any(|origin| match &origin.kind {
+        OriginKind::Server(server) => server.headers.iter().any(|(_, value)| value.is_sensitive()),
+        OriginKind::Page(_) => false,
+    });
+    let mut distributions = edge.distributions.iter();
+    in_headers
+        || distributions
+            .any(|distribution| matches!(distribution.voice.attempts, AttemptsShown::Token(_)))
 }
 
 /// What was said on the command line and cannot be said in a file.
@@ -109,9 +125,16 @@ fn group(target: &Target, edge: &Edge, lines: &mut Lines) {
     });
     lines.field("members", list(members));
     let servers = || target.members.iter().filter(|member| !member.is_page);
-    // Members have statuses of their own; the group's are only there to not be the usual ones.
-    lines.some("fail_over_on", servers().next().map(codes));
     let always = servers().all(|member| member.criteria.failures == FailureSet::all());
+    // Every server has statuses of its own here, so those of the group say nothing; but where they gate failures there
+    // must be some.
+    let of_group = if always {
+        servers().next().map(codes)
+    } else {
+        let has_some = |member: &&Member| !member.criteria.statuses.is_empty();
+        Some(servers().find(has_some).map_or("[503]".to_owned(), codes))
+    };
+    lines.some("fail_over_on", of_group);
     lines.field(
         "on_failure",
         quoted(if always { "always" } else { "status" }),
@@ -142,7 +165,7 @@ fn distribution(distribution: &Distribution, edge: &Edge, lines: &mut Lines) {
             .as_deref()
             .map(|path| quoted(path.trim_start_matches('/'))),
     );
-    voice(&distribution.voice, edge.mode, lines);
+    voice(&distribution.voice, lines);
     if let Some(behavior) = distribution.behaviors.first() {
         write_error(&behavior.write_error, lines);
     }
@@ -161,13 +184,12 @@ fn distribution(distribution: &Distribution, edge: &Edge, lines: &mut Lines) {
     }
 }
 
-fn voice(voice: &Voice, mode: Mode, lines: &mut Lines) {
-    let own = match mode {
-        Mode::Faithful => "cloudfront",
-        Mode::Resilient => "tideover",
-    };
-    // A name of the operator's own is the name in `Via`, too; CloudFront's is not.
-    lines.some("name", (*voice.name != *own).then(|| quoted(&voice.name)));
+fn voice(voice: &Voice, lines: &mut Lines) {
+    // A name that can be written is the name in `Via`, too; CloudFront's is not.
+    lines.some(
+        "name",
+        (voice.name == voice.via).then(|| quoted(&voice.name)),
+    );
     let attempts = match &voice.attempts {
         AttemptsShown::Public => "public",
         AttemptsShown::Token(_) => "token",

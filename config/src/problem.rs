@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 /// One thing to say about a config: where, what was found, what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +33,36 @@ pub enum Severity {
     NotEnforced,
     /// The config does not load.
     Error,
+}
+
+impl Problem {
+    /// The problem of a file that could not be read at all.
+    pub(crate) fn unreadable(file: &Path, error: &io::Error) -> Self {
+        let instead = if error.kind() == io::ErrorKind::InvalidData {
+            // Windows PowerShell writes UTF-16 by `>`.
+            "save it as UTF-8; in PowerShell: … | Out-File -Encoding utf8 FILE"
+        } else if error.kind() == io::ErrorKind::PermissionDenied {
+            "let the user that this program runs as read it"
+        } else {
+            "name a file that exists; - is standard input"
+        };
+        Self {
+            severity: Severity::Error,
+            file: file.to_owned(),
+            line: 0,
+            field: "this file".to_owned(),
+            found: format!("cannot be read: {error}"),
+            instead: instead.to_owned(),
+        }
+    }
+
+    /// True if it says that something is not there: so it does where the value is there and could not be read, which has
+    /// a problem of its own then.
+    pub(crate) fn is_of_absence(&self) -> bool {
+        ["is missing", "is empty", "lacks "]
+            .iter()
+            .any(|words| self.found.starts_with(words))
+    }
 }
 
 impl fmt::Display for Problem {

@@ -23,9 +23,7 @@ fn edits(from: &str, to: &str) -> usize {
     for (i, row) in rows.iter_mut().enumerate() {
         row[0] = i;
     }
-    for (j, edits) in rows[0].iter_mut().enumerate() {
-        *edits = j;
-    }
+    rows[0] = (0..=to.len()).collect();
     for i in 1..=from.len() {
         for j in 1..=to.len() {
             let swapped = i > 1 && j > 1 && from[i - 1] == to[j - 2] && from[i - 2] == to[j - 1];

@@ -3,7 +3,9 @@
 
 mod distribution;
 mod forwarding;
+mod kind;
 mod origin;
+mod syntax;
 mod table;
 pub(crate) mod variables;
 
@@ -16,17 +18,15 @@ use crate::problem::Problem;
 use crate::written::{AccessLog, Listen, Notation, Place, Policies, Written};
 use table::{Source, Table};
 
-/// Walks `text`. `None` if it is not TOML at all; other problems leave out the value that has them.
+/// Walks `text`. `None` if it is not TOML; other problems leave out the value that has them.
 pub(crate) fn walk(text: &str, file: &Path, problems: &mut Vec<Problem>) -> Option<Written> {
     let source = Source::new(Arc::new(file.to_owned()), text);
     let whole = Place::new(&source.file, 0, "");
-    let document = match DeTable::parse(text) {
-        Ok(document) => document,
-        Err(error) => {
-            problems.push(syntax(&source, &error));
-            return None;
-        }
-    };
+    let (document, broken) = DeTable::parse_recoverable(text);
+    if !broken.is_empty() {
+        problems.extend(syntax::problems(&source, text, &broken));
+        return None;
+    }
 
     let mut top = Table::new(&source, document.get_ref(), whole.clone());
     let mode = top.string("mode", problems);
@@ -46,12 +46,10 @@ pub(crate) fn walk(text: &str, file: &Path, problems: &mut Vec<Problem>) -> Opti
         .into_iter()
         .map(|(id, table)| origin::group(id, table, problems))
         .collect();
-    for (id, table) in top.named_tables("failover_record", problems) {
-        problems.push(not_built_yet(&id.place, "choose a target by health"));
+    for (id, record) in top.not_built_yet_tables("failover_record", problems) {
+        problems.push(origin::record(&id, &record));
         // Whoever names the record is not to blame.
         origins.push(origin::stand_in(id));
-        // Everything in it stays unread and unreported.
-        drop(table);
     }
     let distributions = top
         .named_tables("distribution", problems)
@@ -79,20 +77,6 @@ pub(crate) fn folder(file: &Path) -> PathBuf {
     file.parent().map(Path::to_owned).unwrap_or_default()
 }
 
-fn syntax(source: &Source, error: &::toml::de::Error) -> Problem {
-    let line = error.span().map_or(0, |span| source.line(span.start));
-    let said = error.message().replace('\n', ", ");
-    Place::new(&source.file, line, "this").error(format!("is not TOML: {said}"), "")
-}
-
-/// The problem of a field whose meaning is settled, but that nothing obeys yet.
-fn not_built_yet(place: &Place, what: &str) -> Problem {
-    place.error(
-        format!("is not built yet: this version cannot {what}"),
-        "leave it out",
-    )
-}
-
 fn listen(mut table: Table<'_>, problems: &mut Vec<Problem>) -> Listen {
     let listen = Listen {
         http: table.string_or_strings("http", problems),
@@ -106,6 +90,10 @@ fn listen(mut table: Table<'_>, problems: &mut Vec<Problem>) -> Listen {
         head_timeout: table.span("head_timeout", problems),
         body_timeout: table.span("body_timeout", problems),
     };
+    for name in ["https", "tls"] {
+        let instead = "leave it out, and let what stands in front of the edge speak TLS";
+        table.not_built_yet(name, "listen for TLS", instead, problems);
+    }
     table.finish(problems);
     listen
 }

@@ -111,6 +111,24 @@ pub(crate) struct Written {
     pub policies: Policies,
 }
 
+impl Written {
+    /// What to write instead, where that depends on the notation; flags are spoken of as `tideover.toml` is.
+    pub(crate) fn words(&self, toml: &'static str, cloudfront: &'static str) -> &'static str {
+        match self.notation {
+            Notation::Toml | Notation::CommandLine => toml,
+            Notation::CloudFront => cloudfront,
+        }
+    }
+
+    /// How the other mode is chosen.
+    pub(crate) fn resilient(&self) -> &'static str {
+        match self.notation {
+            Notation::Toml => "write mode = \"resilient\"",
+            Notation::CloudFront | Notation::CommandLine => "give --mode resilient",
+        }
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Listen {
     pub http: Vec<At<String>>,
@@ -139,10 +157,6 @@ pub(crate) enum Span {
     Seconds(i64),
 }
 
-#[expect(
-    clippy::struct_field_names,
-    reason = "OriginPath is the field's own word"
-)]
 #[derive(Clone, Debug)]
 pub(crate) struct Origin {
     pub id: At<String>,
@@ -156,7 +170,8 @@ pub(crate) struct Origin {
     pub https_port: Option<At<i64>>,
     pub protocol_policy: Option<At<String>>,
     pub is_s3: bool,
-    pub origin_path: Option<At<String>>,
+    /// `OriginPath`; TOML: `path`.
+    pub path: Option<At<String>>,
     /// TOML: `"origin"`, `"viewer"` or a name.
     pub host: Option<At<String>>,
     /// Name and value, in order.
@@ -191,7 +206,7 @@ impl Origin {
             https_port: None,
             protocol_policy: None,
             is_s3: false,
-            origin_path: None,
+            path: None,
             host: None,
             headers: Vec::new(),
             connection_attempts: None,

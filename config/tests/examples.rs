@@ -1,5 +1,6 @@
 //! The configs that people are shown must load as they stand, and mean what their comments say.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,6 +15,10 @@ fn fixture(name: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../tests/fixtures")
         .join(name)
+}
+
+fn address(text: &str) -> SocketAddr {
+    text.parse().expect("the test has an address here")
 }
 
 fn codes(target: &Target, member: usize) -> Vec<u16> {
@@ -38,14 +43,8 @@ fn petclinic_falls_through_three_tiers_and_sends_writes_to_the_vm() {
     let edge = loaded.edge;
 
     assert_eq!(edge.mode, Mode::Resilient);
-    assert_eq!(
-        edge.listen.http,
-        ["127.0.0.1:8000".parse().expect("an address")]
-    );
-    assert_eq!(
-        edge.listen.admin,
-        Some("127.0.0.1:9901".parse().expect("an address"))
-    );
+    assert_eq!(edge.listen.http, [address("127.0.0.1:8000")]);
+    assert_eq!(edge.listen.admin, Some(address("127.0.0.1:9901")));
     assert_eq!(edge.listen.viewer_scheme, ViewerScheme::Https);
     assert_eq!(edge.access_log.to, LogTo::Off);
 
@@ -133,10 +132,7 @@ fn origins_from_flags_are_one_group_and_writes_go_to_the_first() {
     let edge = loaded.edge;
 
     assert_eq!(edge.mode, Mode::Resilient);
-    assert_eq!(
-        edge.listen.http,
-        ["127.0.0.1:8000".parse().expect("an address")]
-    );
+    assert_eq!(edge.listen.http, [address("127.0.0.1:8000")]);
     assert_eq!(edge.listen.admin, None);
     assert_eq!(edge.targets.len(), 2);
     assert_eq!(codes(&edge.targets[0], 0), [500, 502, 503, 504]);
@@ -155,4 +151,53 @@ fn origins_from_flags_are_one_group_and_writes_go_to_the_first() {
     assert_eq!(&*edge.target(writes.target).name, "origin-1");
     assert_eq!(&*edge.target(reads.target).name, "origins");
     assert_eq!(edge.hosts.any, Some(0));
+}
+
+#[test]
+fn three_tiers_name_what_is_not_built_yet_and_load_without_it() {
+    let text = std::fs::read_to_string(fixture("examples/three-tier.toml")).expect("it is there");
+    let load = |text: &str| {
+        let path = fixture("examples/three-tier.toml");
+        tideover_config::load_text(&path, text, &Overrides::default())
+    };
+    let problems = load(&text).expect_err("health checks are not built yet").0;
+    let named: Vec<(u32, &str)> = problems
+        .iter()
+        .map(|problem| (problem.line, problem.field.as_str()))
+        .collect();
+    assert_eq!(
+        named,
+        [
+            (10, "origin.aws.health_check"),
+            (14, "origin.azure-vm.health_check"),
+            (18, "origin.azure-swa.health_check"),
+            (25, "failover_record.app"),
+        ]
+    );
+    for problem in &problems {
+        assert!(problem.found.starts_with("is not built yet"), "{problem}");
+    }
+
+    // As the remedies say.
+    let without: Vec<&str> = text
+        .lines()
+        .filter(|line| {
+            ![
+                "health_check",
+                "[failover_record",
+                "primary",
+                "secondary",
+                "fail_over =",
+                "fail_back",
+            ]
+            .iter()
+            .any(|start| line.starts_with(start))
+        })
+        .collect();
+    let mended = without
+        .join("\n")
+        .replace("members = [\"app\",", "members = [\"aws\", \"azure-vm\",")
+        .replace("target = \"app\"", "target = \"aws\"");
+    let edge = load(&mended).expect("what is mended loads").edge;
+    assert_eq!(edge.targets[0].members.len(), 4);
 }

@@ -1,5 +1,6 @@
-//! Every `NAME.toml` in `tests/fixtures/toml`, and every `NAME.json` in `tests/fixtures/cloudfront` and whatever else
-//! people take for a distribution there, gives exactly the report in `NAME.report` beside it.
+//! Every `NAME.toml` in `tests/fixtures/toml`, every `NAME.json` in `tests/fixtures/cloudfront` and whatever else people take
+//! for a distribution there, and the distributions of `tests/fixtures/checks`, in which an operator should look for something,
+//! give exactly the report in `NAME.report` beside them.
 //! `UPDATE_FIXTURES=1 cargo test -p tideover-config --test reports` writes the reports anew; read the difference.
 
 use std::fmt::Write as _;
@@ -9,7 +10,7 @@ use tideover_config::{Overrides, load_text};
 
 fn configs() -> Vec<PathBuf> {
     let folders = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures");
-    let mut configs: Vec<PathBuf> = ["toml", "cloudfront", "distributions"]
+    let mut configs: Vec<PathBuf> = ["toml", "cloudfront", "distributions", "checks"]
         .iter()
         .flat_map(|folder| std::fs::read_dir(folders.join(folder)).expect("the fixtures are there"))
         .map(|entry| entry.expect("an entry").path())

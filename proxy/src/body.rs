@@ -43,6 +43,11 @@ impl Body {
         })
     }
 
+    /// Nothing.
+    pub(crate) fn empty() -> Self {
+        Self::of(Source::Empty)
+    }
+
     /// An origin's, with or without its trailers.
     pub(crate) fn origin(body: OriginBody, trailers: bool) -> Self {
         Self {
@@ -121,6 +126,13 @@ impl http_body::Body for Body {
                             error = &error as &dyn std::error::Error,
                             "an answer was cut"
                         );
+                        let ends_with_connection = body.size_hint().exact().is_none();
+                        if let Some(line) = &this.line
+                            && line.request.version <= http::Version::HTTP_10
+                            && ends_with_connection
+                        {
+                            line.peer.must_be_reset.set(true);
+                        }
                         this.ended(Ending::CutByOrigin);
                         return Poll::Ready(Some(Err(error.into())));
                     }

@@ -3,8 +3,9 @@
 //! What a request means is decided in `tideover-rules`; this crate does it: it moves bytes, keeps connections and time.
 //! It does not read config files and never asks in which mode it runs.
 //!
-//! Read [`request`] first: one request from head to tail. Then, in the order a request walks: `viewer` (accepts, answers),
-//! `origin` (connections, attempts, the loop that obeys the failover rule), `body` (where a request ends), `access_log`.
+//! Read [`request`] first: one request from head to tail. Then, in the order a request walks: `viewer` (accepts, reads
+//! heads), `origin` (connections, attempts, the loop that obeys the failover rule), `respond` (every outcome -> an answer),
+//! `body` (where a request ends), `access_log`.
 //! `worker` says who owns what, `live` what is alive beside the config.
 
 mod access_log;
@@ -17,6 +18,7 @@ mod metrics;
 mod origin;
 mod request;
 mod request_id;
+mod respond;
 mod status;
 mod viewer;
 mod worker;
@@ -54,7 +56,7 @@ pub enum StartError {
         address: SocketAddr,
     },
     /// The address cannot be listened on.
-    #[error("cannot listen on {address} ({what}): {source}")]
+    #[error("cannot listen on {address} ({what})")]
     Listen {
         /// `http`, `admin` or `status`.
         what: &'static str,
@@ -64,7 +66,7 @@ pub enum StartError {
         source: io::Error,
     },
     /// The access log cannot be opened.
-    #[error("cannot open the access log {}: {source}", path.display())]
+    #[error("cannot open the access log {}", path.display())]
     AccessLog {
         /// As configured.
         path: PathBuf,
@@ -72,11 +74,11 @@ pub enum StartError {
         source: io::Error,
     },
     /// An origin's certificate authority cannot be used.
-    #[error("cannot prepare the origins: {0}")]
-    Origins(io::Error),
+    #[error("cannot prepare the origins")]
+    Origins(#[source] io::Error),
     /// A thread cannot be started.
-    #[error("cannot start a worker: {0}")]
-    Worker(io::Error),
+    #[error("cannot start a worker")]
+    Worker(#[source] io::Error),
 }
 
 /// An edge that serves. Dropping it ends it at once.
@@ -216,6 +218,8 @@ fn spawn_worker(
             };
             drop(started);
             runtime.block_on(worker::run(shared, counters, commands));
+            // A look-up that hangs in the system's resolver is nobody's any more: it is not waited for.
+            runtime.shutdown_background();
         })?;
     match starts.recv() {
         Ok(error) => Err(error),

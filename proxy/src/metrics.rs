@@ -179,98 +179,86 @@ impl EdgeCounters {
     /// All numbers in Prometheus' text format.
     pub(crate) fn prometheus(&self) -> String {
         let mut text = String::new();
-        let mut one = |name: &str, kind: &str, help: &str, value: u64| {
-            let _ = write!(
-                text,
-                "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n"
-            );
-        };
-        one(
-            "tideover_requests_total",
-            "counter",
-            "Requests whose last byte was sent or lost.",
-            self.sum(|c| &c.requests),
-        );
-        one(
-            "tideover_edge_errors_total",
-            "counter",
-            "Answers of 400 and above that the edge made itself.",
-            self.sum(|c| &c.edge_errors),
-        );
-        one(
-            "tideover_viewer_gone_total",
-            "counter",
-            "Requests whose viewer left before an answer.",
-            self.sum(|c| &c.viewer_gone),
-        );
-        one(
-            "tideover_refused_heads_total",
-            "counter",
-            "Heads that were refused before routing.",
-            self.sum(|c| &c.refused_heads),
-        );
-        one(
-            "tideover_fell_through_total",
-            "counter",
-            "Requests answered by a member other than the first.",
-            self.sum(|c| &c.fell_through),
-        );
-        one(
-            "tideover_sent_bytes_total",
-            "counter",
-            "Body bytes sent to viewers.",
-            self.sum(|c| &c.bytes_sent),
-        );
-        one(
-            "tideover_access_log_lines_lost_total",
-            "counter",
-            "Access log lines dropped because the writer was behind or the file took none.",
-            self.log_lines_lost(),
-        );
-        one(
-            "tideover_panics_total",
-            "counter",
-            "Connections ended by a bug in the edge.",
-            self.sum(|c| &c.panics),
-        );
+        for (name, help, pick) in COUNTED {
+            family(&mut text, name, "counter", help);
+            let _ = writeln!(text, "{name} {}", self.sum(pick));
+        }
+        let name = "tideover_access_log_lines_lost_total";
+        let help = "Access log lines dropped because the writer was behind or the file took none.";
+        family(&mut text, name, "counter", help);
+        let _ = writeln!(text, "{name} {}", self.log_lines_lost());
+
+        let name = "tideover_viewer_connections";
+        family(&mut text, name, "gauge", "Viewer connections open now.");
         let open = self
             .sum(|c| &c.connections)
             .saturating_sub(self.sum(|c| &c.connections_ended));
-        one(
-            "tideover_viewer_connections",
-            "gauge",
-            "Viewer connections open now.",
-            open,
-        );
-        let _ = write!(
-            text,
-            "# HELP tideover_responses_total Answers by status class.\n# TYPE tideover_responses_total counter\n"
-        );
+        let _ = writeln!(text, "{name} {open}");
+
+        let name = "tideover_responses_total";
+        family(&mut text, name, "counter", "Answers by status class.");
         for (index, class) in ["1xx", "2xx", "3xx", "4xx", "5xx"].into_iter().enumerate() {
-            let _ = writeln!(
-                text,
-                "tideover_responses_total{{class=\"{class}\"}} {}",
-                self.sum(|c| &c.classes[index])
-            );
+            let count = self.sum(|c| &c.classes[index]);
+            let _ = writeln!(text, "{name}{{class=\"{class}\"}} {count}");
         }
-        let _ = write!(
-            text,
-            "# HELP tideover_attempts_total Tries at origins by outcome.\n# TYPE tideover_attempts_total counter\n"
-        );
-        let _ = writeln!(
-            text,
-            "tideover_attempts_total{{outcome=\"answered\"}} {}",
-            self.sum(|c| &c.attempts_answered)
-        );
+
+        let name = "tideover_attempts_total";
+        family(&mut text, name, "counter", "Tries at origins by outcome.");
+        let answered = self.sum(|c| &c.attempts_answered);
+        let _ = writeln!(text, "{name}{{outcome=\"answered\"}} {answered}");
         for failure in Failure::ALL {
             let count = self.sum(|c| &c.attempts_failed[failure as usize]);
-            let _ = writeln!(
-                text,
-                "tideover_attempts_total{{outcome=\"{failure}\"}} {count}"
-            );
+            let _ = writeln!(text, "{name}{{outcome=\"{failure}\"}} {count}");
         }
         text
     }
+}
+
+/// Name, meaning and place of a counter.
+type Counted = (&'static str, &'static str, fn(&Counters) -> &Count);
+
+/// Every counter that is one number per worker.
+const COUNTED: [Counted; 7] = [
+    (
+        "tideover_requests_total",
+        "Requests whose last byte was sent or lost.",
+        |c| &c.requests,
+    ),
+    (
+        "tideover_edge_errors_total",
+        "Answers of 400 and above that the edge made itself.",
+        |c| &c.edge_errors,
+    ),
+    (
+        "tideover_viewer_gone_total",
+        "Requests whose viewer left before an answer.",
+        |c| &c.viewer_gone,
+    ),
+    (
+        "tideover_refused_heads_total",
+        "Heads that were refused before routing.",
+        |c| &c.refused_heads,
+    ),
+    (
+        "tideover_fell_through_total",
+        "Requests answered by a member other than the first.",
+        |c| &c.fell_through,
+    ),
+    (
+        "tideover_sent_bytes_total",
+        "Body bytes sent to viewers.",
+        |c| &c.bytes_sent,
+    ),
+    (
+        "tideover_panics_total",
+        "Connections ended by a bug in the edge.",
+        |c| &c.panics,
+    ),
+];
+
+/// The two lines in front of a metric.
+fn family(text: &mut String, name: &str, kind: &str, help: &str) {
+    let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
 }
 
 /// What a run of the edge came to.
@@ -306,14 +294,25 @@ impl fmt::Display for Summary {
             .unwrap_or(0);
         write!(
             f,
-            "{} requests, {} errors made by the edge, time the edge added p50 {:?} p99 {:?}, busiest of {} workers {share} %",
-            self.requests, self.edge_errors, self.added_p50, self.added_p99, self.workers,
+            "{}, {} made by the edge, time the edge added p50 {:?} p99 {:?}, busiest of {} {share} %",
+            number_of(self.requests, "request"),
+            number_of(self.edge_errors, "error"),
+            self.added_p50,
+            self.added_p99,
+            number_of(self.workers as u64, "worker"),
         )?;
         if self.log_lines_lost > 0 {
-            write!(f, ", {} access log lines lost", self.log_lines_lost)?;
+            let lines = number_of(self.log_lines_lost, "access log line");
+            write!(f, ", {lines} lost")?;
         }
         Ok(())
     }
+}
+
+/// `1 request`, `2 requests`.
+fn number_of(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
 }
 
 /// Spans in buckets that grow by a quarter of a power of two, from 1 µs up.

@@ -51,13 +51,19 @@ impl Origins {
     /// Ways to the origins of `live`. Connections to endpoints that stay as they were in `before` are taken over.
     pub(crate) fn new(live: &Live, before: &Self) -> Self {
         let limits = live.edge.listen.limits;
-        let reach = |endpoint: &LiveEndpoint, settings: PoolSettings| {
-            let same = before
-                .reaches
+        // Two origins at one endpoint have a pool each: what one took over is not the other's too, or they would share
+        // one bound, and a request that holds an answer of the first could wait for itself at the second.
+        let mut left: Vec<&Reach> = before
+            .reaches
+            .iter()
+            .flat_map(|(http, https)| http.iter().chain(https))
+            .collect();
+        let mut reach = |endpoint: &LiveEndpoint, settings: PoolSettings| {
+            let same = left
                 .iter()
-                .flat_map(|(http, https)| http.iter().chain(https))
-                .find(|reach| reach.key == endpoint.key && reach.settings == settings);
-            same.cloned().unwrap_or_else(|| Reach {
+                .position(|reach| reach.key == endpoint.key && reach.settings == settings)
+                .map(|index| left.remove(index).clone());
+            same.unwrap_or_else(|| Reach {
                 key: endpoint.key.clone(),
                 settings,
                 way: Rc::new(Way {
@@ -82,9 +88,9 @@ impl Origins {
                         most: server.max_connections,
                         keepalive: live.clock.real(server.timers.keepalive_timeout),
                     };
-                    let reach = |endpoint: &LiveEndpoint| reach(endpoint, settings);
+                    let mut reach = |endpoint: &LiveEndpoint| reach(endpoint, settings);
                     (
-                        alive.http.as_ref().map(reach),
+                        alive.http.as_ref().map(&mut reach),
                         alive.https.as_ref().map(reach),
                     )
                 }

@@ -18,8 +18,8 @@ use crate::access_log::{Ending, Line};
 use crate::body::Body;
 use crate::message::{Once, ViewerBody};
 use crate::origin::{self, Wanted};
+use crate::respond::{self, Reply, Speaker};
 use crate::viewer::Peer;
-use crate::viewer::respond::{self, Reply, Speaker};
 use crate::worker::{View, Worker};
 
 /// Tells the story of each request on one viewer connection. Always ready.
@@ -157,6 +157,9 @@ async fn with_error_page(
     let Ok(target) = page.path.parse::<PathAndQuery>() else {
         return reply;
     };
+    let mut reply = reply;
+    // Nobody gets it any more, and while it is unread it keeps a connection that the page may have to wait for.
+    std::mem::replace(reply.response.body_mut(), Body::empty()).set_aside();
     let viewer = viewer(line);
     let route = within(&view.live.edge, distribution, &method, target.path());
     let asked = headers::Request {

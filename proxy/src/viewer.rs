@@ -2,9 +2,9 @@
 
 mod connection;
 mod listen;
-pub(crate) mod respond;
 mod screen;
 
+use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
@@ -25,6 +25,8 @@ pub(crate) struct Peer {
     /// `address` as text.
     pub(crate) address_text: HeaderValue,
     pub(crate) scheme: ViewerScheme,
+    /// An answer was cut that is to end with the connection: only a reset tells it from a whole one.
+    pub(crate) must_be_reset: Cell<bool>,
 }
 
 impl Peer {
@@ -38,6 +40,7 @@ impl Peer {
             port: address.port(),
             address_text,
             scheme,
+            must_be_reset: Cell::new(false),
         }
     }
 }

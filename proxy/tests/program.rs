@@ -7,6 +7,9 @@ use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+#[path = "program/before_nginx.rs"]
+mod before_nginx;
+
 fn tideover() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tideover"));
     // Whoever runs the tests may have settings of their own.
@@ -252,7 +255,7 @@ fn a_served_request_is_in_the_summary_of_a_drained_edge() {
     serving.signal(Signal::INT);
     let (code, _, err) = serving.ends();
     assert_eq!(code, Some(0), "{err}");
-    assert!(err.contains("1 requests"), "{err}");
+    assert!(err.contains("\n1 request, "), "{err}");
 }
 
 #[test]

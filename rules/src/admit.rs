@@ -55,20 +55,20 @@ impl Malformed {
         }
     }
 
-    /// What is wrong, in a few words for the log.
+    /// What is wrong, in a few words: a clause that follows "the request is malformed: ".
     pub fn reason(self) -> &'static str {
         match self {
-            Self::MissingHost => "no Host",
-            Self::InvalidHost => "Host is not a host with an optional port",
-            Self::SecondHost => "more than one Host",
-            Self::InvalidTarget => "the target is neither a path nor an http URL",
-            Self::TargetAndHostDiffer => "the target names another host than Host",
+            Self::MissingHost => "no Host header",
+            Self::InvalidHost => "its Host is not a host with an optional port",
+            Self::SecondHost => "more than one Host header",
+            Self::InvalidTarget => "its target is neither a path nor a URL",
+            Self::TargetAndHostDiffer => "its target names another host than its Host",
             Self::TransferEncoding => "a transfer coding other than chunked",
             Self::LengthAndTransferEncoding => "Transfer-Encoding beside Content-Length",
-            Self::ContentLength => "Content-Length is not one plain number",
+            Self::ContentLength => "its Content-Length is not one plain number",
             Self::LineEnding => "a bare LF, CR or NUL",
-            Self::Fragment => "a fragment in the target",
-            Self::Method => "no method",
+            Self::Fragment => "its target has a fragment",
+            Self::Method => "a method that is too long, or a usual one in other letters",
             Self::Expectation => "an expectation other than 100-continue",
         }
     }
@@ -240,8 +240,9 @@ fn is_plain_number(value: &HeaderValue) -> bool {
 
 fn check_target(method: &Method, target: &Uri) -> Result<(), Malformed> {
     if *method == Method::CONNECT {
-        // Whatever it names: nobody tunnels through an edge.
-        return Err(Malformed::InvalidTarget);
+        // A tunnel is a method that no behavior allows; only its own form of target is judged here (RFC 9112, 3.2.3).
+        let is_authority = target.scheme().is_none() && target.authority().is_some();
+        return is_authority.then_some(()).ok_or(Malformed::InvalidTarget);
     }
     let is_good = match target.scheme_str() {
         Some("http" | "https") => target.authority().is_some(),

@@ -24,7 +24,8 @@ pub struct Prospects {
 pub struct Outlook {
     /// Position in [`Target::members`].
     pub member: usize,
-    /// The limits of its first attempt when no time was lost before; `None` if this request never comes here.
+    /// The limits of its first attempt when no time was lost before; `None` if this request never comes here. A page may be
+    /// asked only when there is no time left for those before it: then these are its limits.
     pub within: Option<Limits>,
     /// How often it is asked, when this keeps happening, and what follows. Every failure there is, 200, and the statuses
     /// that origins in trouble send. Empty if this request never comes here, or only while an answer is held.
@@ -54,7 +55,7 @@ pub struct Next {
 /// Where a request goes from a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Then {
-    /// Another member is asked, if there is time left.
+    /// Another member is asked.
     Ask(usize),
     /// The viewer gets this member's outcome.
     Deliver,
@@ -76,119 +77,132 @@ pub fn prospects(target: &Target, ask: Ask) -> Prospects {
 }
 
 fn outlook(target: &Target, ask: Ask, member: usize) -> Outlook {
-    let plain = way_to(target, ask, member, Way::WithoutSoftAnswers);
-    let holding = way_to(target, ask, member, Way::WithSoftAnswers).and_then(|way| {
-        let held = way.past.iter().find(|attempt| is_soft(target, attempt))?;
+    let held_by = |past: &[Attempt]| {
+        past.iter()
+            .find(|attempt| is_soft(target, attempt))
+            .map(|attempt| attempt.member)
+    };
+    let plain = way_to(target, ask, member, Way::WithoutSoftAnswers)
+        .filter(|passage| held_by(&passage.past).is_none());
+    let holding = way_to(target, ask, member, Way::WithSoftAnswers).and_then(|passage| {
         Some(Holding {
-            member: held.member,
-            leads_to: way.leads_to(target, ask, member),
+            member: held_by(&passage.past)?,
+            leads_to: leads_to(target, ask, &passage, member),
         })
     });
-    let within = |way: &Past| match way.next(target, ask) {
-        Step::Try { within, .. } => Some(within),
-        Step::Deliver(_) => None,
-    };
     Outlook {
         member,
-        within: plain.as_ref().and_then(within),
-        leads_to: plain.map_or_else(Vec::new, |way| way.leads_to(target, ask, member)),
+        within: plain.as_ref().and_then(|passage| {
+            match next_step(target, ask, &passage.past, passage.elapsed) {
+                Step::Try { within, .. } => Some(within),
+                Step::Deliver(_) => None,
+            }
+        }),
+        leads_to: plain.map_or_else(Vec::new, |passage| leads_to(target, ask, &passage, member)),
         holding,
     }
 }
 
-/// Which outcomes lead to a member.
+fn leads_to(target: &Target, ask: Ask, way: &Passage, member: usize) -> Vec<(Outcome, Next)> {
+    outcomes(target, member)
+        .into_iter()
+        .map(|outcome| {
+            (
+                outcome,
+                follow(target, ask, way.past.clone(), member, outcome),
+            )
+        })
+        .collect()
+}
+
+/// Attempts that lead to a member, and how late it is then.
+struct Passage {
+    past: Vec<Attempt>,
+    /// Zero, or the whole deadline.
+    elapsed: Duration,
+}
+
+/// Which outcomes are preferred on the way to a member.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
-    /// No answer is held.
     WithoutSoftAnswers,
-    /// One is held if that can be.
     WithSoftAnswers,
 }
 
-/// How a request may come to `member`, if it may. Which outcome leads on from a member makes no difference to those after
-/// it, except that a soft answer is held; and a page may be asked because the time is up.
-fn way_to(target: &Target, ask: Ask, member: usize, way: Way) -> Option<Past> {
-    let out_of_time = || {
-        target
-            .deadline
-            .and_then(|deadline| way_taking(target, ask, member, way, deadline))
-    };
-    way_taking(target, ask, member, way, Duration::ZERO).or_else(out_of_time)
-}
-
-/// The same, with this much time spent on the first member.
-fn way_taking(target: &Target, ask: Ask, member: usize, way: Way, spent: Duration) -> Option<Past> {
-    let mut past = Past::default();
+/// Attempts that lead to `member`, if any do: in no time, or else, for a page, with the deadline used up before others
+/// could be asked. Which outcome leads on from a member makes no difference to those after it, except that a soft answer
+/// is held.
+fn way_to(target: &Target, ask: Ask, member: usize, way: Way) -> Option<Passage> {
+    let mut past = Vec::new();
+    let mut late = None;
     loop {
-        let Step::Try { member: asked, .. } = past.next(target, ask) else {
-            return None;
+        let Step::Try { member: asked, .. } = next_step(target, ask, &past, Duration::ZERO) else {
+            return late;
         };
         if asked == member {
-            return Some(past);
+            let elapsed = Duration::ZERO;
+            return Some(Passage { past, elapsed });
         }
         let (soft, plain): (Vec<Outcome>, Vec<Outcome>) = outcomes(target, asked)
             .into_iter()
             .partition(|outcome| is_soft(target, &attempt(asked, *outcome, Duration::ZERO)));
-        let outcomes = match way {
-            Way::WithoutSoftAnswers => plain,
-            Way::WithSoftAnswers => [soft, plain].concat(),
+        let preferred = match way {
+            Way::WithoutSoftAnswers => [plain, soft],
+            Way::WithSoftAnswers => [soft, plain],
         };
-        past = outcomes.into_iter().find_map(|outcome| {
-            let mut longer = Past {
-                elapsed: spent,
-                ..past.clone()
-            };
-            longer.repeat(target, ask, asked, outcome);
-            matches!(longer.next(target, ask), Step::Try { .. }).then_some(longer)
-        })?;
-    }
-}
-
-/// What the rule is told of a request so far.
-#[derive(Clone, Default)]
-struct Past {
-    past: Vec<Attempt>,
-    elapsed: Duration,
-}
-
-impl Past {
-    fn next(&self, target: &Target, ask: Ask) -> Step {
-        next_step(target, ask, &self.past, self.elapsed)
-    }
-
-    /// Adds attempts at `member` with this outcome until the rule goes elsewhere.
-    fn repeat(&mut self, target: &Target, ask: Ask, member: usize, outcome: Outcome) {
-        loop {
-            self.past.push(attempt(member, outcome, Duration::ZERO));
-            match self.next(target, ask) {
-                Step::Try { member: again, .. } if again == member => {}
-                Step::Try { .. } | Step::Deliver(_) => return,
+        let leads_on = preferred.into_iter().flatten().find_map(|outcome| {
+            let mut longer = past.clone();
+            repeat(target, ask, &mut longer, asked, outcome);
+            match next_step(target, ask, &longer, Duration::ZERO) {
+                Step::Try { .. } => Some(longer),
+                Step::Deliver(_) => None,
             }
-        }
-    }
-
-    /// Where each outcome at `member` leads from here.
-    fn leads_to(&self, target: &Target, ask: Ask, member: usize) -> Vec<(Outcome, Next)> {
-        outcomes(target, member)
-            .into_iter()
-            .map(|outcome| (outcome, self.follow(target, ask, member, outcome)))
-            .collect()
-    }
-
-    fn follow(&self, target: &Target, ask: Ask, member: usize, outcome: Outcome) -> Next {
-        let mut longer = self.clone();
-        longer.repeat(target, ask, member, outcome);
-        let then = match longer.next(target, ask) {
-            Step::Try { member, .. } => Then::Ask(member),
-            Step::Deliver(index) => match longer.past.get(index) {
-                Some(held) if held.member != member => Then::DeliverHeld(held.member),
-                Some(_) | None => Then::Deliver,
-            },
+        });
+        let Some(longer) = leads_on else {
+            return late;
         };
-        Next {
-            attempts: longer.past.len() - self.past.len(),
-            then,
+        past = longer;
+        if late.is_none()
+            && let Some(elapsed) = target.deadline
+            && let Step::Try { member: asked, .. } = next_step(target, ask, &past, elapsed)
+            && asked == member
+        {
+            let past = past.clone();
+            late = Some(Passage { past, elapsed });
         }
+    }
+}
+
+/// Adds attempts at `member` with this outcome until the rule goes elsewhere.
+fn repeat(target: &Target, ask: Ask, past: &mut Vec<Attempt>, member: usize, outcome: Outcome) {
+    loop {
+        past.push(attempt(member, outcome, Duration::ZERO));
+        match next_step(target, ask, past, Duration::ZERO) {
+            Step::Try { member: again, .. } if again == member => {}
+            Step::Try { .. } | Step::Deliver(_) => return,
+        }
+    }
+}
+
+fn follow(
+    target: &Target,
+    ask: Ask,
+    mut past: Vec<Attempt>,
+    member: usize,
+    outcome: Outcome,
+) -> Next {
+    let before = past.len();
+    repeat(target, ask, &mut past, member, outcome);
+    let then = match next_step(target, ask, &past, Duration::ZERO) {
+        Step::Try { member, .. } => Then::Ask(member),
+        Step::Deliver(index) => match past.get(index) {
+            Some(held) if held.member != member => Then::DeliverHeld(held.member),
+            Some(_) | None => Then::Deliver,
+        },
+    };
+    Next {
+        attempts: past.len() - before,
+        then,
     }
 }
 
@@ -224,7 +238,7 @@ fn outcomes(target: &Target, member: usize) -> Vec<Outcome> {
     statuses.sort_unstable();
     statuses.dedup();
     let failed = Failure::ALL.into_iter().map(Outcome::Failed);
-    // From the worst down.
+    // From the worst down, so that a way through the members is one of failures.
     failed
         .chain(statuses.into_iter().rev().map(Outcome::Status))
         .collect()

@@ -1,5 +1,18 @@
 //! The failover decision: what to do after the attempts so far.
 //!
+//! In plain words:
+//!
+//! 1. The members of the target are asked in their order, one at a time.
+//! 2. If no connection came about, nothing was sent, and the same member is asked again while it has connection attempts
+//!    left: for any request. If its answer did not come in time, it is asked again only for a GET or HEAD without a body,
+//!    and only where the member says so.
+//! 3. If the outcome is among the member's criteria, the next member is asked: only for a request without a body whose
+//!    method may fall through. A write goes to one member, once.
+//! 4. Any other outcome is the viewer's, and so is the last one when nobody is left.
+//! 5. A soft status (a 403 or 404, say) is held while later members are asked. The viewer gets it, the first one of them,
+//!    unless a later answer is below 400; and no page is asked while one is held.
+//! 6. When the deadline is used up, nobody is asked any more but a page.
+//!
 //! To change when a request falls through, change [`next_step`]; to change on what, change the criteria that `config`
 //! compiles. The loop that obeys is `proxy/src/origin/fetch.rs` and decides nothing.
 

@@ -309,12 +309,16 @@ fn apply(
     if policy.removed.contains(&SERVER) {
         headers.insert(SERVER, distribution.voice.server.clone());
     }
+    // Before the policy speaks: its own headers are no word of the origin's on CORS.
+    let has_cors = cors::is_answered(headers);
     for (name, value, replaces) in &policy.set {
         if *replaces || !headers.contains_key(name) {
             headers.insert(name.clone(), value.clone());
         }
     }
-    if let Some(cors) = &policy.cors {
+    if let Some(cors) = &policy.cors
+        && (cors.origin_override || !has_cors)
+    {
         cors::answer(cors, request, headers);
     }
 }

@@ -81,7 +81,8 @@ pub enum Refusal {
     MethodNotAllowed,
     /// GET or HEAD with a body, where that is refused: 403.
     GetWithBody,
-    /// Plain HTTP where only HTTPS is served, or a write over HTTP/1.0 that cannot be redirected: 403.
+    /// Plain HTTP where only HTTPS is served, or that cannot be redirected: a write over HTTP/1.0, a request that names no
+    /// host or no path. 403.
     HttpsRequired,
     /// Plain HTTP that is sent to HTTPS: 301 for GET and HEAD, 307 for the rest; same host, path and query.
     RedirectToHttps(StatusCode),
@@ -241,6 +242,12 @@ fn refusal_of(behavior: &Behavior, arrival: &Arrival<'_>) -> Option<Refusal> {
         match behavior.viewer_protocol {
             ViewerProtocol::HttpAndHttps => {}
             ViewerProtocol::HttpsOnly => return Some(Refusal::HttpsRequired),
+            // HTTP/1.0 without `Host`, or `OPTIONS *`: there is no URL to send anybody to.
+            ViewerProtocol::RedirectToHttps
+                if arrival.host.is_empty() || !arrival.path.starts_with('/') =>
+            {
+                return Some(Refusal::HttpsRequired);
+            }
             ViewerProtocol::RedirectToHttps if is_read => {
                 return Some(Refusal::RedirectToHttps(StatusCode::MOVED_PERMANENTLY));
             }
@@ -285,11 +292,11 @@ fn went_in_a_circle(distribution: &Distribution, headers: &HeaderMap) -> Option<
     match &distribution.loops {
         LoopCheck::Via => {
             let mut others = 0;
-            let own = distribution.voice.via.as_bytes();
+            let own = without_comment(distribution.voice.via.as_bytes());
             let is_own_or_too_many = elements(headers, &VIA).any(|element| {
                 let by = received_by(element);
-                others += usize::from(is_a_distribution(by));
-                by == own || others > MOST_DISTRIBUTIONS_IN_VIA
+                others += usize::from(by.ends_with(b".cloudfront.net"));
+                by.eq_ignore_ascii_case(own) || others > MOST_DISTRIBUTIONS_IN_VIA
             });
             is_own_or_too_many.then_some(Refusal::Loop(StatusCode::FORBIDDEN))
         }
@@ -311,22 +318,21 @@ fn elements<'h>(headers: &'h HeaderMap, name: &HeaderName) -> impl Iterator<Item
         .map(<[u8]>::trim_ascii)
 }
 
-/// What follows the version in an element of `Via`, comment included.
+/// Who an element of `Via` names, after the version. A comment says nothing: anybody on the way may take it out (RFC 9110,
+/// section 7.6.3).
 fn received_by(element: &[u8]) -> &[u8] {
     let version = element
         .iter()
         .take_while(|byte| !byte.is_ascii_whitespace());
-    element
-        .get(version.count()..)
-        .unwrap_or_default()
-        .trim_ascii_start()
+    let named = element.get(version.count()..).unwrap_or_default();
+    without_comment(named.trim_ascii_start())
 }
 
-fn is_a_distribution(received_by: &[u8]) -> bool {
+fn without_comment(received_by: &[u8]) -> &[u8] {
     received_by
         .split(u8::is_ascii_whitespace)
         .next()
-        .is_some_and(|host| host.ends_with(b".cloudfront.net"))
+        .unwrap_or_default()
 }
 
 fn exact(hosts: &Hosts, host: &str) -> Option<u16> {

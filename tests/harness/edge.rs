@@ -28,6 +28,9 @@ pub fn edge_json(json: &str) -> EdgeBuilder {
 
 /// An edge with one group of these members, in this order, that falls through on these statuses. Reads go to the group,
 /// writes to its first member.
+///
+/// # Panics
+/// When there is no member.
 pub fn tiers<const N: usize, const M: usize>(
     members: [&Origin; N],
     fail_over_on: [u16; M],
@@ -115,6 +118,8 @@ impl EdgeBuilder {
             origins: Vec::new(),
             overrides: Overrides {
                 listen: vec!["127.0.0.1:0".to_owned()],
+                // A config may name a port for it, which two scenarios cannot have at once.
+                admin: Some("127.0.0.1:0".to_owned()),
                 status: Some("127.0.0.1:0".to_owned()),
                 // One worker has one pool: what is kept in it is found again.
                 workers: Some(1),
@@ -299,14 +304,17 @@ impl Edge {
             .text()
     }
 
-    /// The value of one metric, by its name with labels as `/metrics` writes them; 0 when it is not there.
+    /// The value of one metric, by its name with labels as `/metrics` writes them.
+    ///
+    /// # Panics
+    /// When there is none of that name: a misspelt one would be 0 for ever.
     pub async fn metric(&self, name: &str) -> f64 {
         let all = self.metrics().await;
         all.lines()
             .filter_map(|line| line.rsplit_once(' '))
             .find(|(own, _)| *own == name)
             .and_then(|(_, value)| value.parse().ok())
-            .unwrap_or(0.0)
+            .unwrap_or_else(|| panic!("no metric {name} in\n{all}"))
     }
 
     /// Waits until a metric has this value.

@@ -39,9 +39,20 @@ impl Gate {
 /// # Panics
 /// When it takes longer than [`PATIENCE`]; `what` says what was waited for.
 pub async fn patiently<F: Future>(what: &str, future: F) -> F::Output {
-    match tokio::time::timeout(PATIENCE, future).await {
-        Ok(value) => value,
-        Err(_) => panic!("waited in vain: {what}"),
+    let in_time = tokio::time::timeout(PATIENCE, future).await;
+    in_time.unwrap_or_else(|_| panic!("waited in vain: {what}"))
+}
+
+/// The value once it has not changed for 300 ms: for bytes that flow until nobody takes them, which ends with no event.
+pub async fn settles(value: impl Fn() -> u64) -> u64 {
+    let mut before = value();
+    loop {
+        tokio::time::sleep(ms(300)).await;
+        let now = value();
+        if now == before {
+            return now;
+        }
+        before = now;
     }
 }
 

@@ -5,7 +5,8 @@
 //! - [`edge()`] takes a config as its operator would write it and runs the edge in this process; [`tiers`], [`pair`] and
 //!   [`in_front_of`] are the configs that most scenarios need.
 //! - [`viewer()`] and [`viewer_of`] are a client that can send any bytes and sees what really came back.
-//! - [`gate()`] makes order without sleeping; [`patiently`] bounds every wait.
+//! - [`gate()`] makes order without sleeping; [`patiently`] bounds every wait; [`settles`] is for what ends
+//!   without an event.
 //! - [`certificates`] holds an authority of our own.
 //!
 //! It knows nothing of how the edge is built: only its library's front door and its config files.
@@ -14,6 +15,7 @@ pub mod certificates;
 mod edge;
 mod folder;
 mod gate;
+mod nginx;
 mod origin;
 mod response;
 mod viewer;
@@ -21,7 +23,8 @@ mod wire;
 
 pub use edge::{Edge, EdgeBuilder, edge, edge_json, in_front_of, lines_of, pair, tiers, viewer};
 pub use folder::Folder;
-pub use gate::{Gate, PATIENCE, gate, ms, patiently};
+pub use gate::{Gate, PATIENCE, gate, ms, patiently, settles};
+pub use nginx::{AT_ONCE, Nginx, NginxBuilder, nginx};
 pub use origin::{Answer, Origin, OriginBuilder, Script, Seen, Step, answer, origin};
 pub use response::Response;
 pub use viewer::{Line, Request, Viewer, viewer_of};

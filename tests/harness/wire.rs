@@ -159,7 +159,9 @@ impl<S: AsyncRead + Unpin> Reader<S> {
             let count = usize::try_from(left)
                 .unwrap_or(usize::MAX)
                 .min(self.buffer.len());
-            into.extend(self.buffer.drain(..count));
+            // As a slice: byte by byte, an unoptimised reader would be what a loop under load measures.
+            into.extend_from_slice(&self.buffer[..count]);
+            self.buffer.drain(..count);
             left -= count as u64;
         }
         Ok(true)

@@ -9,6 +9,9 @@ use harness::{
     ms, origin, patiently, tiers, viewer,
 };
 
+/// Turns a good origin into a bad one.
+type MakesBad = fn(OriginBuilder) -> OriginBuilder;
+
 /// The names of the fields as the log's own second line has them.
 fn field_names(edge: &Edge) -> Vec<String> {
     let text = std::fs::read_to_string(edge.log_file()).expect("there is a log");
@@ -176,7 +179,7 @@ mod cloudfronts_format {
 
     #[tokio::test]
     async fn each_failure_of_an_origin_has_its_word() {
-        let cases: [(_, fn(OriginBuilder) -> OriginBuilder); 9] = [
+        let cases: [(_, MakesBad); 9] = [
             ("OriginConnectError", OriginBuilder::refuses),
             ("OriginConnectError", OriginBuilder::black_hole),
             ("OriginConnectError", OriginBuilder::bad_certificate),
@@ -441,14 +444,14 @@ mod json {
         let mut line = viewer(&edge).connects().await;
 
         line.sends(
-            b"GET /\xc3\xa9?\xc3\xa9 HTTP/1.1\r\nHost: a\r\nUser-Agent: \xff\t\x80\"\r\nReferer: \\\r\n\r\n",
+            b"GET /%C3%A9?\\x HTTP/1.1\r\nHost: a\r\nUser-Agent: \xff\t\x80\"\r\nReferer: \\\r\n\r\n",
         )
         .await;
         line.receives("GET").await.expect(200);
 
         let line = edge.log_json(1).await.remove(0);
         assert_eq!(line["referer"], "\\", "{line}");
-        assert_eq!(line["path"], "/\u{e9}", "{line}");
+        assert_eq!(line["path"], "/%C3%A9", "{line}");
     }
 }
 

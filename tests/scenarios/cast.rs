@@ -2,9 +2,8 @@
 
 use std::io::ErrorKind;
 use std::net::TcpStream;
-use std::time::Duration;
 
-use harness::{Origin, Response, Viewer, answer, gate, ms, origin, viewer_of};
+use harness::{Origin, Response, Viewer, answer, gate, ms, origin, settles, viewer_of};
 
 fn viewer(origin: &Origin) -> Viewer {
     viewer_of(origin.address())
@@ -358,17 +357,4 @@ async fn what_an_origin_can_send_ends_where_nobody_reads() {
 
     assert!(sent < 1 << 30, "{sent} bytes were taken");
     eager.until_it_was_left().await;
-}
-
-/// The value once it has not changed for a while.
-async fn settles(value: impl Fn() -> u64) -> u64 {
-    let mut before = value();
-    loop {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        let now = value();
-        if now == before {
-            return now;
-        }
-        before = now;
-    }
 }

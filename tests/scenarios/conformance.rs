@@ -129,7 +129,7 @@ async fn a_refusal_says_why() {
     for (bytes, words) in [
         (
             "GET / HTTP/1.1\nHost: localhost\n\n",
-            "does not end as it must",
+            "a bare LF, CR or NUL",
         ),
         (
             "GET /#a HTTP/1.1\r\nHost: localhost\r\n\r\n",
@@ -137,7 +137,7 @@ async fn a_refusal_says_why() {
         ),
         (
             "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-            "both a length and a transfer coding",
+            "Transfer-Encoding beside Content-Length",
         ),
         (
             "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
@@ -145,7 +145,7 @@ async fn a_refusal_says_why() {
         ),
         (
             "POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
-            "coding is not understood",
+            "a transfer coding other than chunked",
         ),
         ("GET / HTTP/1.1\r\n\r\n", "no Host header"),
         (

@@ -2,10 +2,10 @@
 
 use harness::{EdgeBuilder, Origin, Response, Seen, answer, edge, in_front_of, origin, viewer};
 
-/// The managed policy AllViewerExceptHostHeader.
+/// The managed policy `AllViewerExceptHostHeader`.
 const ALL_VIEWER_EXCEPT_HOST: &str =
     r#"origin_request_policy = "b689b0a8-53d0-40ab-baf2-68738e2966ac""#;
-/// The managed policy CachingDisabled: an origin request policy stands only beside a cache policy.
+/// The managed policy `CachingDisabled`: an origin request policy stands only beside a cache policy.
 const CACHING_DISABLED: &str = r#"cache_policy = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad""#;
 
 /// What the origin saw of a request with these headers.
@@ -161,7 +161,7 @@ mod to_the_origin_in_resilient_mode {
             ("Upgrade", "h2c"),
             ("HTTP2-Settings", "AAMAAABkAAQAAP__"),
             ("TE", "gzip"),
-            ("Expect", "something"),
+            ("Expect", "100-continue"),
         ];
 
         let request = seen(in_front_of(&primary), &primary, "GET", &said).await;

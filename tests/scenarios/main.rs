@@ -2,12 +2,18 @@
 
 mod access_log;
 mod answers;
+mod architecture;
 mod bad_input;
 mod cast;
 mod conformance;
 mod failover;
 mod headers;
+mod last_page;
+mod letting_go;
 mod limits;
+mod messages;
+mod nginx;
+mod policies;
 mod reload;
 mod routing;
 mod streaming;

@@ -456,6 +456,23 @@ mod viewer_protocols {
     }
 
     #[tokio::test]
+    async fn nobody_is_redirected_to_where_nothing_is() {
+        let (edge, red) = over("http", "redirect-to-https").await;
+
+        for without_url in [
+            "GET /path HTTP/1.0\r\n\r\n",
+            "OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        ] {
+            viewer(&edge)
+                .sends(without_url)
+                .await
+                .expect(403)
+                .no_header("location");
+        }
+        red.saw_nothing();
+    }
+
+    #[tokio::test]
     async fn https_only_refuses_plain_http() {
         let (edge, red) = over("http", "https-only").await;
 

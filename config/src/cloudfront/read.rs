@@ -148,7 +148,7 @@ fn origin(spot: &Spot<'_>) -> Option<Origin> {
             (None, None) => None,
         },
         is_s3: s3.is_some(),
-        origin_path: spot.text("OriginPath"),
+        path: spot.text("OriginPath"),
         host: None,
         headers: spot
             .list("CustomHeaders")

@@ -152,7 +152,8 @@ impl<'a> Spot<'a> {
     /// What its variables make of this text; `None` if it has none or is no text.
     pub(crate) fn filled(&self) -> Result<Option<String>, Unfilled> {
         let text = self.node.text().unwrap_or_default();
-        variables::fill(text, |name| std::env::var(name).ok())
+        let filled = variables::fill(text, |name| std::env::var(name).ok())?;
+        Ok((filled.text != text).then_some(filled.text))
     }
 
     fn as_number(&self) -> Option<At<i64>> {

@@ -146,13 +146,13 @@ impl Methods {
                 .map_or_else(|| said.place.inner(name), |first| first.place.clone())
         };
         let for_methods_place = place(said.for_methods.as_ref(), "for_methods");
-        if let Some(methods) = matched {
+        if matched.is_some() {
             if is_default {
                 problems.push(for_methods_place.error(
                     "belongs to a behavior of the list: the default behavior takes every method",
                     "leave it out",
                 ));
-            } else if methods.is_empty() {
+            } else if said.for_methods.as_ref().is_some_and(Vec::is_empty) {
                 problems.push(
                     for_methods_place
                         .error("is empty", "write one or more methods, or leave it out"),
@@ -160,7 +160,7 @@ impl Methods {
             } else if defaults.is_faithful() {
                 problems.push(for_methods_place.error(
                     "is part of the match, which CloudFront cannot do",
-                    "leave it out, or use mode resilient",
+                    format!("leave it out, or {}", written.resilient()),
                 ));
             }
         }
@@ -281,7 +281,7 @@ pub(super) fn write_error(
     const A_DAY: std::time::Duration = std::time::Duration::from_hours(24);
     const RETRY_AFTER: std::time::Duration = std::time::Duration::from_secs(30);
     const NOTHING_SENT: &str = "This change was not made: the server that takes it cannot be reached, and nothing was sent to it. It is safe to try again.";
-    const OUTCOME_UNKNOWN: &str = "Outcome unknown: the server that takes this change stopped answering after it was sent, so outcome unknown means that it may or may not have been made. Look before you try again.";
+    const OUTCOME_UNKNOWN: &str = "This change was sent, and the server that takes it stopped answering: outcome unknown. It may or may not have been made. Look before you try again.";
     let silent = said.write_error_nothing_sent.is_none()
         && said.write_error_outcome_unknown.is_none()
         && said.write_error_retry_after.is_none();

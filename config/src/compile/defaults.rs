@@ -6,6 +6,10 @@ use crate::behavior::{GetBody, MethodSet};
 use crate::edge::Mode;
 use crate::listener::InterimLimit;
 use crate::origin::{AddressFamily, ConnectionAttempts, Timers};
+use crate::written::{Notation, Written};
+
+/// The statuses of a group that names none: the origin is broken, or overwhelmed.
+pub(crate) const USUAL_STATUSES: [u16; 4] = [500, 502, 503, 504];
 
 /// The defaults of a mode, and which of CloudFront's rules hold in it.
 pub(super) struct Defaults {
@@ -95,6 +99,11 @@ impl Defaults {
             response_completion_timeout: None,
             keepalive_timeout: self.keepalive_timeout,
         }
+    }
+
+    /// Whether more than CloudFront's quotas deserves a word that was not said yet.
+    pub(super) fn has_quotas(&self, written: &Written) -> bool {
+        self.is_faithful() && written.notation != Notation::CloudFront
     }
 
     pub(super) fn is_faithful(&self) -> bool {

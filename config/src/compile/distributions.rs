@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::defaults::Defaults;
 use super::targets::Targets;
-use super::{behaviors, url};
+use super::{behaviors, over_quota, url};
 use crate::behavior::{Behavior, WriteError};
 use crate::distribution::Distribution;
 use crate::edge::Overrides;
@@ -16,8 +16,8 @@ use crate::problem::Problem;
 use crate::written::{self, Notation, Written};
 
 /// Source: Developer Guide, "Quotas".
-const MOST_BEHAVIORS_FAITHFUL: usize = 75;
-const MOST_ALIASES_FAITHFUL: usize = 100;
+const QUOTA_OF_BEHAVIORS: usize = 75;
+const QUOTA_OF_ALIASES: usize = 100;
 const MOST_BEHAVIORS: usize = 10_000;
 const MOST_DISTRIBUTIONS: usize = 10_000;
 
@@ -29,7 +29,8 @@ pub(super) fn distributions(
     targets: &mut Targets<'_>,
     problems: &mut Vec<Problem>,
 ) -> Vec<Distribution> {
-    if written.distributions.is_empty() {
+    // Without an origin there is none on the command line either, and that is told.
+    if written.distributions.is_empty() && written.notation != Notation::CommandLine {
         problems.push(written.place.error(
             "this config has no distribution",
             "write [distribution.NAME] with [distribution.NAME.default_behavior]",
@@ -79,23 +80,27 @@ fn behaviors(
     write_error: &WriteError,
     problems: &mut Vec<Problem>,
 ) -> Vec<Behavior> {
-    // What stands in CloudFront's own file was within the quota of its account.
-    let most = if defaults.is_faithful() && !is_cloudfronts(written) {
-        MOST_BEHAVIORS_FAITHFUL
-    } else {
-        MOST_BEHAVIORS
-    };
-    // The default behavior counts as one.
-    if let Some(behavior) = said.behaviors.get(most - 1) {
+    if let Some(behavior) = said.behaviors.get(MOST_BEHAVIORS) {
         problems.push(behavior.place.error(
-            format!("is behavior number {most}, and the default behavior comes after it"),
-            format!("write {most} at most, the default behavior included"),
+            format!("is behavior number {}", MOST_BEHAVIORS + 1),
+            format!("write {MOST_BEHAVIORS} at most"),
         ));
+    }
+    // The default behavior counts as one.
+    if defaults.has_quotas(written)
+        && let Some(behavior) = said.behaviors.get(QUOTA_OF_BEHAVIORS - 1)
+    {
+        let count = said.behaviors.len() + 1;
+        let over = over_quota(&behavior.place, count, QUOTA_OF_BEHAVIORS, "behaviors");
+        problems.extend(over);
     }
     if said.default_behavior.is_none() {
         problems.push(said.place.inner("default_behavior").error(
             "is missing",
-            "write who answers what no other behavior takes",
+            format!(
+                "write [{}.default_behavior] with the target that answers what no other behavior takes",
+                said.place.field
+            ),
         ));
     }
     let listed = said.behaviors.iter().map(|behavior| (behavior, false));
@@ -139,14 +144,11 @@ fn aliases(
     defaults: &Defaults,
     problems: &mut Vec<Problem>,
 ) -> Vec<Arc<str>> {
-    if defaults.is_faithful()
-        && !is_cloudfronts(written)
-        && let Some(alias) = said.aliases.get(MOST_ALIASES_FAITHFUL)
+    if defaults.has_quotas(written)
+        && let Some(alias) = said.aliases.get(QUOTA_OF_ALIASES)
     {
-        problems.push(alias.place.error(
-            format!("has {} names", said.aliases.len()),
-            format!("write {MOST_ALIASES_FAITHFUL} at most"),
-        ));
+        let count = said.aliases.len();
+        problems.extend(over_quota(&alias.place, count, QUOTA_OF_ALIASES, "names"));
     }
     let mut aliases: Vec<Arc<str>> = Vec::new();
     for alias in &said.aliases {

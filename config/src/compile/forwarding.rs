@@ -12,6 +12,7 @@ use crate::behavior::{
 };
 use crate::policies;
 use crate::problem::Problem;
+use crate::spelling::nearest;
 use crate::written::{
     At, Behavior, CachePolicy, ForwardedValues, OriginRequestPolicy, Place, Written,
 };
@@ -180,7 +181,12 @@ fn cache_policy(said: &At<String>, written: &Written, problems: &mut Vec<Problem
     if let Some(policy) = policies::cache_policy(&written.policies, &said.value) {
         return policy;
     }
-    problems.push(unknown(said, "cache", "CachingDisabled is used"));
+    problems.push(unknown(
+        said,
+        "cache",
+        &policies::cache_policy_names(&written.policies),
+        "CachingDisabled is used",
+    ));
     policies::caching_disabled()
 }
 
@@ -195,6 +201,7 @@ fn origin_request_policy(
     problems.push(unknown(
         said,
         "origin request",
+        &policies::origin_request_policy_names(&written.policies),
         "AllViewerExceptHostHeader is used",
     ));
     policies::all_viewer_except_host_header()
@@ -211,12 +218,14 @@ fn response_headers_policy(
     problems.push(unknown(
         said,
         "response headers",
+        &policies::response_headers_policy_names(&written.policies),
         "no header is added or removed",
     ));
     None
 }
 
-fn unknown(said: &At<String>, kind: &str, instead: &str) -> Problem {
+fn unknown(said: &At<String>, kind: &str, known: &[String], until_then: &str) -> Problem {
+    let meant = nearest(&said.value, known.iter().map(String::as_str));
     let is_id = said.value.len() == 36
         && said
             .value
@@ -227,12 +236,16 @@ fn unknown(said: &At<String>, kind: &str, instead: &str) -> Problem {
     } else {
         "ID"
     };
-    said.place.warning(
-        format!("is {}, a policy that is not known here", said.shown()),
-        format!(
-            "give it with --policy FILE, the output of `aws cloudfront get-{}-policy --id {id}`; until then {instead}",
+    let instead = match meant {
+        Some(meant) => format!("perhaps {meant:?} is meant"),
+        None => format!(
+            "give it with --policy FILE, the output of `aws cloudfront get-{}-policy --id {id}`",
             kind.replace(' ', "-")
         ),
+    };
+    said.place.warning(
+        format!("is {}, a policy that is not known here", said.shown()),
+        format!("{instead}; until then {until_then}"),
     )
 }
 

@@ -46,7 +46,7 @@ pub(super) fn hosts(
             if holder != index {
                 let other = &distributions[usize::from(holder)].id;
                 problems.push(place.error(
-                    format!("has \"{name}\", which distribution {other:?} answers to"),
+                    format!("has \"{name}\", which distribution {other:?} answers to already"),
                     "write each name in one distribution",
                 ));
             }
@@ -54,13 +54,15 @@ pub(super) fn hosts(
         if distribution.aliases.is_empty() && said.aliases.is_empty() {
             match hosts.any {
                 None => hosts.any = Some(index),
+                // The flag says which of the two it is.
+                Some(_) if overrides.default_distribution.is_some() => {}
                 Some(holder) => {
                     let other = &distributions[usize::from(holder)].id;
                     problems.push(said.place.inner("aliases").error(
                         format!(
                             "is missing, and distribution {other:?} has none either: both would answer to every host"
                         ),
-                        "write the names that this one answers to",
+                        "write the names that this one answers to, or give --default-distribution",
                     ));
                 }
             }

@@ -13,6 +13,9 @@ use crate::written::{At, Written};
 const DEFAULT_ADDRESS: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8000);
 
+/// Where a listener is that names a port only.
+const EVERYBODY: Ipv4Addr = Ipv4Addr::UNSPECIFIED;
+
 pub(super) fn listen(
     written: &Written,
     overrides: &Overrides,
@@ -29,19 +32,31 @@ pub(super) fn listen(
     let mut taken = Vec::new();
     let mut http: Vec<SocketAddr> = wanted
         .iter()
-        .filter_map(|at| address(at, &mut taken, problems))
+        .filter_map(|at| address(at, EVERYBODY, &mut taken, problems))
         .collect();
     if wanted.is_empty() {
         taken.push(DEFAULT_ADDRESS);
         http.push(DEFAULT_ADDRESS);
     }
-    let mut one = |name: &str, flag: Option<&String>, said: Option<&At<String>>| {
+    let mut one = |name: &str, without_host, flag: Option<&String>, said: Option<&At<String>>| {
         let flag = flag.map(|value| from_flag(name, value));
         let at = flag.as_ref().or(said)?;
-        address(at, &mut taken, problems)
+        address(at, without_host, &mut taken, problems)
     };
-    let admin = one("--admin", overrides.admin.as_ref(), said.admin.as_ref());
-    let status = one("--status", overrides.status.as_ref(), said.status.as_ref());
+    // Who may change the edge is on this machine, unless an address says otherwise.
+    let local = Ipv4Addr::LOCALHOST;
+    let admin = one(
+        "--admin",
+        local,
+        overrides.admin.as_ref(),
+        said.admin.as_ref(),
+    );
+    let status = one(
+        "--status",
+        EVERYBODY,
+        overrides.status.as_ref(),
+        said.status.as_ref(),
+    );
 
     Listen {
         viewer_scheme: viewer_scheme(written, overrides, &http, problems),
@@ -64,9 +79,10 @@ fn from_flag(name: &str, value: &str) -> At<String> {
     }
 }
 
-/// `127.0.0.1:8000`, `[::1]:8000`, `localhost:8000`, or `:8000` for every IPv4 address.
+/// `127.0.0.1:8000`, `[::1]:8000`, `localhost:8000`, `*:8000` for every IPv4 address, or `:8000` for `without_host`.
 fn address(
     said: &At<String>,
+    without_host: Ipv4Addr,
     taken: &mut Vec<SocketAddr>,
     problems: &mut Vec<Problem>,
 ) -> Option<SocketAddr> {
@@ -75,7 +91,8 @@ fn address(
         let (host, port) = text.rsplit_once(':')?;
         let ip = match host {
             "localhost" => Ipv4Addr::LOCALHOST,
-            "" | "*" => Ipv4Addr::UNSPECIFIED,
+            "*" => Ipv4Addr::UNSPECIFIED,
+            "" => without_host,
             _ => return None,
         };
         Some(SocketAddr::from((ip, port.parse().ok()?)))

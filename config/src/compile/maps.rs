@@ -41,7 +41,12 @@ pub(super) fn apply(overrides: &Overrides, origins: &mut [Origin], problems: &mu
             value: name.clone(),
             place: flag(&format!("--map-host {who}")),
         };
-        if let Some(host) = named_host(&said, name, problems) {
+        if let Some(host) = named_host(
+            &said,
+            name,
+            "write a host name, perhaps with a port",
+            problems,
+        ) {
             for server in named(who, &said, origins, problems) {
                 server.host = HostHeader::Named(host.clone());
             }
@@ -84,7 +89,7 @@ fn named<'o>(
             format!("names no origin that is a server: {who:?}"),
             format!(
                 "write the id or domain name of an origin, or a glob of either{}",
-                values::perhaps(who, known.iter().map(String::as_str))
+                values::perhaps_or_any(who, known.iter().map(String::as_str))
             ),
         ));
     }

@@ -6,7 +6,8 @@ mod server;
 pub(super) use server::{named_host, not_an_url, trust};
 
 use super::defaults::Defaults;
-use super::values::{missing, number, perhaps, size, span, word};
+use super::over_quota;
+use super::values::{check_mask, missing, number, perhaps, size, span, word};
 use crate::origin::{Origin, OriginKind};
 use crate::problem::Problem;
 use crate::written::{self, Notation, Written};
@@ -14,7 +15,7 @@ use crate::written::{self, Notation, Written};
 /// More than anybody needs, and every index fits.
 const MOST_ORIGINS: usize = 10_000;
 /// Source: Developer Guide, "Quotas", origins per distribution.
-const MOST_ORIGINS_FAITHFUL: usize = 100;
+const QUOTA: usize = 100;
 
 pub(super) fn origins(
     written: &Written,
@@ -25,30 +26,38 @@ pub(super) fn origins(
         problems.push(
             written
                 .place
-                .error("this config has no origin", "write at least one"),
+                .error("this config has no origin", no_origin(written)),
         );
     }
-    // What stands in CloudFront's own file was within the quota of its account.
-    let most = if defaults.is_faithful() && written.notation != Notation::CloudFront {
-        MOST_ORIGINS_FAITHFUL
-    } else {
-        MOST_ORIGINS
-    };
-    if let Some(origin) = written.origins.get(most) {
+    if let Some(origin) = written.origins.get(MOST_ORIGINS) {
         problems.push(origin.id.place.error(
-            format!("is origin number {}", most + 1),
-            format!("write {most} at most"),
+            format!("is origin number {}", MOST_ORIGINS + 1),
+            format!("write {MOST_ORIGINS} at most"),
         ));
+    }
+    if defaults.has_quotas(written)
+        && let Some(origin) = written.origins.get(QUOTA)
+    {
+        let count = written.origins.len();
+        problems.extend(over_quota(&origin.id.place, count, QUOTA, "origins"));
     }
     written
         .origins
         .iter()
-        .take(most)
+        .take(MOST_ORIGINS)
         .map(|origin| Origin {
             id: origin.id.value.as_str().into(),
             kind: kind(origin, written, defaults, problems),
         })
         .collect()
+}
+
+fn no_origin(written: &Written) -> &'static str {
+    match written.notation {
+        Notation::Toml => "write [origin.NAME] with url = \"https://app.example.com\"",
+        Notation::CloudFront => "write at least one in Origins",
+        Notation::CommandLine => "give at least one --origin URL",
+    }
 }
 
 fn kind(

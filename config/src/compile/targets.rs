@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::defaults::{Defaults, OnFailure};
-use super::values;
+use super::{over_quota, values};
 use crate::origin::{
     FailoverCriteria, Failure, FailureSet, Member, Origin, OriginId, OriginKind, StatusSet, Target,
     TargetId,
@@ -18,7 +18,7 @@ const STATUSES: [u16; 9] = [400, 403, 404, 416, 429, 500, 502, 503, 504];
 /// More than anybody needs, and every index fits.
 const MOST_GROUPS: usize = 10_000;
 /// Source: Developer Guide, "Quotas", origin groups per distribution.
-const MOST_GROUPS_FAITHFUL: usize = 10;
+const QUOTA: usize = 10;
 
 /// The targets so far, and the names by which behaviors find them.
 pub(super) struct Targets<'w> {
@@ -28,6 +28,8 @@ pub(super) struct Targets<'w> {
     origins: HashMap<&'w str, OriginId>,
     groups: HashMap<&'w str, TargetId>,
     single: HashMap<OriginId, TargetId>,
+    /// All ids are of one name space: a CloudFront file of several distributions has one for each.
+    is_one_space: bool,
 }
 
 impl<'w> Targets<'w> {
@@ -45,6 +47,8 @@ impl<'w> Targets<'w> {
             origins: HashMap::new(),
             groups: HashMap::new(),
             single: HashMap::new(),
+            is_one_space: written.notation != Notation::CloudFront
+                || written.distributions.len() < 2,
         };
         for (index, origin) in written.origins.iter().enumerate().take(compiled.len()) {
             let id = OriginId(u16::try_from(index).expect("origins are limited to fewer"));
@@ -52,19 +56,19 @@ impl<'w> Targets<'w> {
                 problems.push(taken(&origin.id));
             }
         }
-        // What stands in CloudFront's own file was within the quota of its account.
-        let most = if defaults.is_faithful() && written.notation != Notation::CloudFront {
-            MOST_GROUPS_FAITHFUL
-        } else {
-            MOST_GROUPS
-        };
-        if let Some(group) = written.groups.get(most) {
+        if let Some(group) = written.groups.get(MOST_GROUPS) {
             problems.push(group.id.place.error(
-                format!("is group number {}", most + 1),
-                format!("write {most} at most"),
+                format!("is group number {}", MOST_GROUPS + 1),
+                format!("write {MOST_GROUPS} at most"),
             ));
         }
-        for group in written.groups.iter().take(most) {
+        if defaults.has_quotas(written)
+            && let Some(group) = written.groups.get(QUOTA)
+        {
+            let count = written.groups.len();
+            problems.extend(over_quota(&group.id.place, count, QUOTA, "groups"));
+        }
+        for group in written.groups.iter().take(MOST_GROUPS) {
             let id = TargetId(u16::try_from(targets.list.len()).expect("groups are limited"));
             let is_new = !targets.origins.contains_key(group.id.value.as_str())
                 && targets.groups.insert(&group.id.value, id).is_none();
@@ -114,7 +118,7 @@ impl<'w> Targets<'w> {
                 .map(|said| statuses(said, problems));
             members.push(criteria.member(id, statuses, defaults, compiled));
         }
-        check_count(group, defaults, problems);
+        check_count(group, written, defaults, problems);
         check_selection(group, problems);
         Target {
             name: group.id.value.as_str().into(),
@@ -145,7 +149,7 @@ impl<'w> Targets<'w> {
                 format!("has {}", said.shown()),
                 format!(
                     "write the id of an origin{}",
-                    values::perhaps(name, self.origins.keys().copied())
+                    self.known(name, self.origins.keys().copied())
                 ),
             )
         });
@@ -168,7 +172,7 @@ impl<'w> Targets<'w> {
                 format!("is {}", said.shown()),
                 format!(
                     "write the id of an origin or group{}",
-                    values::perhaps(name, known)
+                    self.known(name, known)
                 ),
             ));
             return None;
@@ -183,14 +187,26 @@ impl<'w> Targets<'w> {
                 soft: Vec::new(),
                 on_failure: None,
             };
+            let member = alone.member(origin, None, self.defaults, self.compiled);
+            // There is no later member that the time would be kept for: an origin of its own may take all of its own time.
+            let longest = member.worst_case();
             self.list.push(Target {
                 name: name.into(),
                 is_group: false,
-                members: vec![alone.member(origin, None, self.defaults, self.compiled)],
-                deadline: self.defaults.deadline,
+                members: vec![member],
+                deadline: self.defaults.deadline.map(|usual| usual.max(longest)),
             });
         }
         Some(id)
+    }
+
+    /// What may be meant by `name`.
+    fn known<'c>(&self, name: &str, known: impl Iterator<Item = &'c str>) -> String {
+        if self.is_one_space {
+            values::perhaps_or_any(name, known)
+        } else {
+            values::perhaps(name, known)
+        }
     }
 
     pub(super) fn finish(self) -> Vec<Target> {
@@ -198,7 +214,12 @@ impl<'w> Targets<'w> {
     }
 }
 
-fn check_count(group: &written::OriginGroup, defaults: &Defaults, problems: &mut Vec<Problem>) {
+fn check_count(
+    group: &written::OriginGroup,
+    written: &Written,
+    defaults: &Defaults,
+    problems: &mut Vec<Problem>,
+) {
     let count = group.members.len();
     if count == 0 {
         problems.push(group.members_place.error(
@@ -208,7 +229,10 @@ fn check_count(group: &written::OriginGroup, defaults: &Defaults, problems: &mut
     } else if defaults.is_faithful() && count != 2 {
         problems.push(group.members_place.error(
             format!("has {count}"),
-            "write exactly two, as CloudFront demands; any number works in mode resilient",
+            format!(
+                "write exactly two, as CloudFront demands; or {}, where any number works",
+                written.resilient()
+            ),
         ));
     }
 }

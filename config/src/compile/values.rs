@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+use crate::print::MASK;
 use crate::problem::Problem;
 use crate::spelling::nearest;
 use crate::written::{At, Place, Span};
@@ -34,6 +35,18 @@ pub(super) fn word<T: Copy>(
 /// `, perhaps "api"`, or nothing where no known word is near.
 pub(super) fn perhaps<'c>(word: &str, known: impl IntoIterator<Item = &'c str>) -> String {
     nearest(word, known).map_or_else(String::new, |meant| format!(", perhaps {meant:?}"))
+}
+
+/// Like [`perhaps`]; where no known word is near, the known ones themselves, if they are few.
+pub(super) fn perhaps_or_any<'c>(word: &str, known: impl IntoIterator<Item = &'c str>) -> String {
+    const FEW: usize = 8;
+    let mut known: Vec<&str> = known.into_iter().collect();
+    known.sort_unstable();
+    if nearest(word, known.iter().copied()).is_some() || known.is_empty() || known.len() > FEW {
+        return perhaps(word, known);
+    }
+    let known: Vec<String> = known.iter().map(|known| format!("{known:?}")).collect();
+    format!(": {}", known.join(", "))
 }
 
 /// A span of time within `bounds`.
@@ -67,8 +80,8 @@ pub(super) fn span(
                 ),
                 Span::Text(_) => format!(
                     "write a time from {} to {}",
-                    display_span(*bounds.start()),
-                    display_span(*bounds.end())
+                    display_bound(*bounds.start()),
+                    display_bound(*bounds.end())
                 ),
             };
             problems.push(said.place.error(format!("is {shown}"), between));
@@ -100,12 +113,21 @@ fn parse_span(text: &str) -> Option<Duration> {
     number.checked_mul(milliseconds).map(Duration::from_millis)
 }
 
-/// A span in the largest unit that tells it exactly: `2m` is `120s`, because seconds are what people compare.
+/// A span in seconds where they tell it exactly (seconds are what people compare), else in milliseconds.
 pub(crate) fn display_span(span: Duration) -> String {
     if span.subsec_millis() == 0 {
         format!("{}s", span.as_secs())
     } else {
         format!("{}ms", span.as_millis())
+    }
+}
+
+/// A span in the largest unit that tells it exactly.
+fn display_bound(span: Duration) -> String {
+    match span.as_secs() {
+        seconds if seconds > 0 && seconds % 3_600 == 0 => format!("{}h", seconds / 3_600),
+        seconds if seconds > 0 && seconds % 60 == 0 => format!("{}m", seconds / 60),
+        _ => display_span(span),
     }
 }
 
@@ -135,9 +157,28 @@ pub(super) fn size(
 }
 
 /// A status out of `allowed`.
+pub(super) fn one_status(
+    said: &At<i64>,
+    allowed: &[u16],
+    problems: &mut Vec<Problem>,
+) -> Option<StatusCode> {
+    status_out_of(said, allowed, ("is", "one"), problems)
+}
+
+/// A status of a list, out of `allowed`.
 pub(super) fn status(
     said: &At<i64>,
     allowed: &[u16],
+    problems: &mut Vec<Problem>,
+) -> Option<StatusCode> {
+    status_out_of(said, allowed, ("has", "one or more"), problems)
+}
+
+/// `words`: what the field does with the value, and how many of `allowed` can be written.
+fn status_out_of(
+    said: &At<i64>,
+    allowed: &[u16],
+    words: (&str, &str),
     problems: &mut Vec<Problem>,
 ) -> Option<StatusCode> {
     let known = u16::try_from(said.value)
@@ -145,9 +186,10 @@ pub(super) fn status(
         .filter(|code| allowed.contains(code))
         .and_then(|code| StatusCode::from_u16(code).ok());
     if known.is_none() {
+        let (does, how_many) = words;
         problems.push(said.place.error(
-            format!("has {}", said.value),
-            format!("write one or more of {}", list(allowed)),
+            format!("{does} {}", said.value),
+            format!("write {how_many} of {}", list(allowed)),
         ));
     }
     known
@@ -160,6 +202,16 @@ pub(super) fn list<T: ToString>(items: &[T]) -> String {
         .map(ToString::to_string)
         .collect::<Vec<_>>()
         .join(", ")
+}
+
+/// A printed config that is run as it stands would send its masks.
+pub(super) fn check_mask(said: &At<String>, problems: &mut Vec<Problem>) {
+    if said.value == MASK {
+        problems.push(said.place.warning(
+            "is a mask of `check --print`, which stands for a secret",
+            "write the secret, or \"${NAME}\" to take it from the environment",
+        ));
+    }
 }
 
 /// A value that must be there and is not.

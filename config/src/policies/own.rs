@@ -5,7 +5,6 @@
 //! Source: API shapes `CachePolicy`, `OriginRequestPolicy`, `ResponseHeadersPolicy` and their `…Config`.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use http::HeaderName;
 
@@ -28,10 +27,7 @@ pub(crate) fn read(files: &[PathBuf], problems: &mut Vec<Problem>) -> Policies {
     for file in files {
         match std::fs::read_to_string(file) {
             Ok(text) => read_text(&text, file, &mut policies, problems),
-            Err(error) => problems.push(
-                Place::new(&Arc::new(file.clone()), 0, "this file")
-                    .error(format!("cannot be read: {error}"), ""),
-            ),
+            Err(error) => problems.push(Problem::unreadable(file, &error)),
         }
     }
     policies

@@ -1,12 +1,12 @@
 //! `[origin.ID]`.
 
-use http::{HeaderName, HeaderValue};
+use http::HeaderValue;
 
 use super::MASK;
 use super::lines::{Lines, file, key, quoted, span};
 use crate::origin::{
-    AddressFamily, Endpoint, HostHeader, Origin, OriginKind, OriginScheme, OriginTls, Page, Server,
-    Timers, Trust,
+    AddressFamily, HostHeader, Origin, OriginKind, OriginScheme, OriginTls, Page, Server, Timers,
+    Trust,
 };
 
 pub(super) fn origin(origin: &Origin, lines: &mut Lines) {
@@ -50,7 +50,7 @@ fn server(server: &Server, lines: &mut Lines) {
     );
     tls(&server.tls, lines);
     for (name, value) in &server.headers {
-        let value = if is_secret(name) {
+        let value = if value.is_sensitive() {
             quoted(MASK)
         } else {
             text(value)
@@ -61,19 +61,6 @@ fn server(server: &Server, lines: &mut Lines) {
 
 fn text(value: &HeaderValue) -> String {
     quoted(&String::from_utf8_lossy(value.as_bytes()))
-}
-
-/// Names that speak of what others must not see.
-fn is_secret(name: &HeaderName) -> bool {
-    const WORDS: [&str; 6] = [
-        "authorization",
-        "cookie",
-        "key",
-        "password",
-        "secret",
-        "token",
-    ];
-    WORDS.iter().any(|word| name.as_str().contains(word))
 }
 
 /// `url` where it says all, else the domain name with its ports and policy, as CloudFront has it.
@@ -106,13 +93,7 @@ fn address(server: &Server, lines: &mut Lines) {
         }
     }
     if is_mapped {
-        let Endpoint { host, port } = &server.http;
-        let host = if host.contains(':') {
-            format!("[{host}]")
-        } else {
-            host.to_string()
-        };
-        lines.field("connect_to", quoted(&format!("{host}:{port}")));
+        lines.field("connect_to", quoted(&server.http.to_string()));
     }
 }
 

@@ -117,14 +117,18 @@ fn in_a_way<'t>(
     let Some(mut inner) = table.table_in(place.clone(), value, problems) else {
         return Selection::All;
     };
-    let mut found = None;
-    for way in ways {
-        if let Some((_, names)) = inner.strings(way, problems) {
-            found = Some(Selection::Table(way, names));
-        }
+    let mut found: Vec<_> = ways
+        .iter()
+        .filter_map(|way| Some((*way, inner.strings(way, problems)?.1)))
+        .collect();
+    if found.len() > 1 {
+        let place = &inner.place;
+        problems.push(place.error(format!("has {}", ways.join(" and ")), "write one of them"));
     }
     inner.finish(problems);
-    found.unwrap_or(Selection::All)
+    found
+        .pop()
+        .map_or(Selection::All, |(way, names)| Selection::Table(way, names))
 }
 
 fn headers(table: &mut Table<'_>, problems: &mut Vec<Problem>) -> HeaderSelection {
@@ -265,7 +269,12 @@ fn required(
     problems: &mut Vec<Problem>,
 ) -> Option<At<String>> {
     if table.place_of(name).is_none() {
-        problems.push(table.place.inner(name).error("is missing", "write it"));
+        problems.push(
+            table
+                .place
+                .inner(name)
+                .error("is missing", "write name and value of the header"),
+        );
     }
     table.string(name, problems)
 }

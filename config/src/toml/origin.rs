@@ -2,8 +2,9 @@
 
 use ::toml::de::DeValue;
 
-use super::not_built_yet;
+use super::kind::{Kind, wrong_kind};
 use super::table::{self, Table, Value};
+use crate::compile::USUAL_STATUSES;
 use crate::problem::Problem;
 use crate::written::{At, Member, Origin, OriginGroup, PageSource, Place};
 
@@ -18,7 +19,7 @@ pub(super) fn origin(id: At<String>, mut table: Table<'_>, problems: &mut Vec<Pr
         https_port: table.integer("https_port", problems),
         protocol_policy: table.string("protocol_policy", problems),
         is_s3: false,
-        origin_path: table.string("path", problems),
+        path: table.string("path", problems),
         host: table.string("host", problems),
         headers: headers(&mut table, problems),
         connection_attempts: table.integer("connection_attempts", problems),
@@ -35,11 +36,28 @@ pub(super) fn origin(id: At<String>, mut table: Table<'_>, problems: &mut Vec<Pr
         status: table.integer("status", problems),
         retry_after: table.span("retry_after", problems),
     };
-    if let Some((place, _)) = table.value("health_check") {
-        problems.push(not_built_yet(&place, "check an origin's health"));
-    }
+    table.not_built_yet(
+        "health_check",
+        "check an origin's health",
+        "leave it out: a group asks the next origin when one fails a request",
+        problems,
+    );
     table.finish(problems);
     origin
+}
+
+/// The problem of a `[failover_record.ID]`, which is not built yet.
+pub(super) fn record(id: &At<String>, record: &Table<'_>) -> Problem {
+    let name = |field| record.peek(field).unwrap_or(field);
+    id.place.error(
+        "is not built yet: this version cannot choose a target by health",
+        format!(
+            "delete it; where {:?} is named, write {:?} and {:?} among the members of a group, and one of the two as the target of writes",
+            id.value,
+            name("primary"),
+            name("secondary")
+        ),
+    )
 }
 
 /// An origin that says only where it is, and that nobody will ever reach.
@@ -106,39 +124,37 @@ fn page(table: &mut Table<'_>, problems: &mut Vec<Problem>) -> Option<At<PageSou
         | DeValue::Datetime(_)
         | DeValue::Array(_)
         | DeValue::Table(_) => {
-            problems.push(table::wrong_kind(
+            problems.push(wrong_kind(
                 &place,
                 value,
-                "the name of an HTML file, or true for the built-in page",
+                Kind::Other("the name of an HTML file, or true for the built-in page"),
             ));
             None
         }
     }
 }
 
-/// The statuses of a group that names none: the origin is broken, or overwhelmed.
-pub(crate) const USUAL_STATUSES: [i64; 4] = [500, 502, 503, 504];
-
 pub(super) fn group(
     id: At<String>,
     mut table: Table<'_>,
     problems: &mut Vec<Problem>,
 ) -> OriginGroup {
-    let (members_place, members) = match table.list("members", problems) {
-        Some((place, items)) => {
-            let members = items
-                .into_iter()
-                .filter_map(|(place, item)| member(&table, place, item, problems))
-                .collect();
-            (place, members)
-        }
-        None => (table.place.inner("members"), Vec::new()),
-    };
+    let (members_place, members) =
+        match table.list("members", Kind::List("ids of origins"), problems) {
+            Some((place, items)) => {
+                let members = items
+                    .into_iter()
+                    .filter_map(|(place, item)| member(&table, place, item, problems))
+                    .collect();
+                (place, members)
+            }
+            None => (table.place.inner("members"), Vec::new()),
+        };
     let (fail_over_on_place, fail_over_on) =
         table.integers("fail_over_on", problems).unwrap_or_else(|| {
             let place = table.place.inner("fail_over_on");
-            let usual = USUAL_STATUSES.map(|value| At {
-                value,
+            let usual = USUAL_STATUSES.map(|status| At {
+                value: i64::from(status),
                 place: place.clone(),
             });
             (place, usual.into())
@@ -194,10 +210,10 @@ fn member<'t>(
         | DeValue::Boolean(_)
         | DeValue::Datetime(_)
         | DeValue::Array(_) => {
-            problems.push(table::wrong_kind(
+            problems.push(wrong_kind(
                 &place,
                 value,
-                "the id of an origin, or { origin = \"...\", fail_over_on = [...] }",
+                Kind::Other("the id of an origin, or { origin = \"...\", fail_over_on = [...] }"),
             ));
             None
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ::toml::Spanned;
 use ::toml::de::{DeTable, DeValue};
 
+use super::kind::{self, Kind, wrong_kind};
 use super::variables::{self, Unfilled};
 use crate::problem::Problem;
 use crate::spelling::nearest;
@@ -134,7 +135,7 @@ impl<'t> Table<'t> {
                 place,
             });
         }
-        problems.push(wrong_kind(&place, value, "true or false"));
+        problems.push(wrong_kind(&place, value, Kind::Flag));
         None
     }
 
@@ -146,11 +147,7 @@ impl<'t> Table<'t> {
     ) -> Option<At<Span>> {
         let (place, value) = self.take(name)?;
         if value.get_ref().as_str().is_none() {
-            problems.push(wrong_kind(
-                &place,
-                value,
-                "a span of time such as \"10s\", \"100ms\" or \"2m\"",
-            ));
+            problems.push(wrong_kind(&place, value, Kind::Span));
             return None;
         }
         let At { value, place } = string(place, value, problems)?;
@@ -177,7 +174,7 @@ impl<'t> Table<'t> {
             | DeValue::Boolean(_)
             | DeValue::Datetime(_)
             | DeValue::Table(_) => {
-                problems.push(wrong_kind(&place, value, "a string or a list of strings"));
+                problems.push(wrong_kind(&place, value, Kind::Texts));
                 Vec::new()
             }
         }
@@ -191,7 +188,7 @@ impl<'t> Table<'t> {
     ) -> Option<(Place, Vec<At<String>>)> {
         let (place, value) = self.take(name)?;
         if value.get_ref().as_array().is_none() {
-            problems.push(wrong_kind(&place, value, "a list of strings"));
+            problems.push(wrong_kind(&place, value, Kind::ListOfTexts));
             return None;
         }
         let items = self.items(&place, value, string, problems);
@@ -216,7 +213,7 @@ impl<'t> Table<'t> {
     ) -> Option<(Place, Vec<At<i64>>)> {
         let (place, value) = self.take(name)?;
         if value.get_ref().as_array().is_none() {
-            problems.push(wrong_kind(&place, value, "a list of integers"));
+            problems.push(wrong_kind(&place, value, Kind::ListOfIntegers));
             return None;
         }
         let items = self.items(&place, value, integer, problems);
@@ -251,11 +248,12 @@ impl<'t> Table<'t> {
     pub(super) fn list(
         &mut self,
         name: &'static str,
+        kind: Kind,
         problems: &mut Vec<Problem>,
     ) -> Option<(Place, Vec<(Place, &'t Value<'t>)>)> {
         let (place, value) = self.take(name)?;
         if value.get_ref().as_array().is_none() {
-            problems.push(wrong_kind(&place, value, "a list"));
+            problems.push(wrong_kind(&place, value, kind));
             return None;
         }
         let items = self.items(
@@ -284,10 +282,20 @@ impl<'t> Table<'t> {
         value: &'t Value<'t>,
         problems: &mut Vec<Problem>,
     ) -> Option<Table<'t>> {
+        self.table_or(Kind::Table, place, value, problems)
+    }
+
+    fn table_or(
+        &self,
+        kind: Kind,
+        place: Place,
+        value: &'t Value<'t>,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Table<'t>> {
         if let Some(table) = value.get_ref().as_table() {
             return Some(Table::new(self.source, table, place));
         }
-        problems.push(wrong_kind(&place, value, "a table"));
+        problems.push(wrong_kind(&place, value, kind));
         None
     }
 
@@ -297,12 +305,12 @@ impl<'t> Table<'t> {
         name: &'static str,
         problems: &mut Vec<Problem>,
     ) -> Vec<Table<'t>> {
-        let Some((_, items)) = self.list(name, problems) else {
+        let Some((_, items)) = self.list(name, Kind::Tables, problems) else {
             return Vec::new();
         };
         items
             .into_iter()
-            .filter_map(|(place, item)| self.table_in(place, item, problems))
+            .filter_map(|(place, item)| self.table_or(Kind::Tables, place, item, problems))
             .collect()
     }
 
@@ -344,13 +352,46 @@ impl<'t> Table<'t> {
         rest
     }
 
+    /// Reports `name`, whose meaning is settled, but that nothing obeys yet. It is not offered to anybody who misspells.
+    pub(super) fn not_built_yet(
+        &mut self,
+        name: &'static str,
+        what: &str,
+        instead: &str,
+        problems: &mut Vec<Problem>,
+    ) {
+        let known = self.known.len();
+        if let Some((place, _)) = self.take(name) {
+            problems.push(place.error(
+                format!("is not built yet: this version cannot {what}"),
+                instead,
+            ));
+        }
+        self.known.truncate(known);
+    }
+
+    /// Like [`Table::named_tables`], of something that is not built yet; nobody is offered it either.
+    pub(super) fn not_built_yet_tables(
+        &mut self,
+        name: &'static str,
+        problems: &mut Vec<Problem>,
+    ) -> Vec<(At<String>, Table<'t>)> {
+        let known = self.known.len();
+        let tables = self.named_tables(name, problems);
+        self.known.truncate(known);
+        tables
+    }
+
     /// Reports every entry that nothing asked for.
     pub(super) fn finish(self, problems: &mut Vec<Problem>) {
         for entry in self.entries.iter().filter(|entry| !entry.taken) {
             let place = self.source.place(entry.key_offset, self.field(entry.key));
             let instead = match nearest(entry.key, self.known.iter().copied()) {
                 Some(meant) => format!("perhaps {meant} is meant"),
-                None => format!("write one of {}", self.known.join(", ")),
+                None => match self.known.as_slice() {
+                    [only] => format!("write {only}"),
+                    known => format!("write one of {}", known.join(", ")),
+                },
             };
             problems.push(place.error("is not a field of tideover.toml", instead));
         }
@@ -364,19 +405,16 @@ pub(super) fn string(
     problems: &mut Vec<Problem>,
 ) -> Option<At<String>> {
     let Some(text) = value.get_ref().as_str() else {
-        problems.push(wrong_kind(&place, value, "a string"));
+        problems.push(wrong_kind(&place, value, Kind::Text));
         return None;
     };
     let unfilled = match variables::fill(text, |name| std::env::var(name).ok()) {
-        Ok(None) => {
+        Ok(filled) => {
+            place.template = filled.had_variables.then(|| text.into());
             return Some(At {
-                value: text.to_owned(),
+                value: filled.text,
                 place,
             });
-        }
-        Ok(Some(value)) => {
-            place.template = Some(text.into());
-            return Some(At { value, place });
         }
         Err(unfilled) => unfilled,
     };
@@ -387,7 +425,11 @@ pub(super) fn string(
         ),
         Unfilled::Demanded { name, message } => place.error(
             format!("needs the environment variable {name}, which is not set or empty"),
-            message,
+            if message.is_empty() {
+                "set it".to_owned()
+            } else {
+                message
+            },
         ),
         Unfilled::Malformed => place.error(
             "has a \"${\" that is not one of ${NAME}, ${NAME:-default} and ${NAME:?message}",
@@ -398,34 +440,11 @@ pub(super) fn string(
 }
 
 fn integer(place: Place, value: &Value<'_>, problems: &mut Vec<Problem>) -> Option<At<i64>> {
-    let number = value
-        .get_ref()
-        .as_integer()
-        .and_then(|digits| i64::from_str_radix(digits.as_str(), digits.radix()).ok());
-    if let Some(value) = number {
+    if let Some(value) = kind::integer(value.get_ref()) {
         return Some(At { value, place });
     }
-    problems.push(wrong_kind(&place, value, "an integer"));
+    problems.push(wrong_kind(&place, value, Kind::Integer));
     None
-}
-
-/// The problem of a value of another kind than the field's.
-pub(super) fn wrong_kind(place: &Place, value: &Value<'_>, instead: &str) -> Problem {
-    let found = match value.get_ref() {
-        DeValue::String(_) => "is a string",
-        DeValue::Integer(digits)
-            if i64::from_str_radix(digits.as_str(), digits.radix()).is_err() =>
-        {
-            "is an integer out of all bounds"
-        }
-        DeValue::Integer(_) => "is an integer",
-        DeValue::Float(_) => "is a number with a fraction",
-        DeValue::Boolean(_) => "is true or false",
-        DeValue::Datetime(_) => "is a date or time",
-        DeValue::Array(_) => "is a list",
-        DeValue::Table(_) => "is a table",
-    };
-    place.error(found, format!("write {instead}"))
 }
 
 /// `name` as a key of a TOML path: quoted unless it is a bare key.

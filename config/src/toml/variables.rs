@@ -11,15 +11,21 @@ pub(crate) enum Unfilled {
     Malformed,
 }
 
-/// `text` with every variable filled in from `look_up`; `None` if there is none in it.
+/// A text without its variables.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Filled {
+    pub(crate) text: String,
+    /// False if there was none: the text may still have had a `$${`.
+    pub(crate) had_variables: bool,
+}
+
+/// `text` with every variable filled in from `look_up`.
 pub(crate) fn fill(
     text: &str,
     look_up: impl Fn(&str) -> Option<String>,
-) -> Result<Option<String>, Unfilled> {
-    if !text.contains("${") {
-        return Ok(None);
-    }
+) -> Result<Filled, Unfilled> {
     let mut filled = String::with_capacity(text.len());
+    let mut had_variables = false;
     let mut rest = text;
     while let Some(start) = rest.find("${") {
         if rest[..start].ends_with('$') {
@@ -33,10 +39,14 @@ pub(crate) fn fill(
             .split_once('}')
             .ok_or(Unfilled::Malformed)?;
         filled.push_str(&one(inside, &look_up)?);
+        had_variables = true;
         rest = after;
     }
     filled.push_str(rest);
-    Ok(Some(filled))
+    Ok(Filled {
+        text: filled,
+        had_variables,
+    })
 }
 
 fn one(inside: &str, look_up: impl Fn(&str) -> Option<String>) -> Result<String, Unfilled> {
@@ -69,7 +79,7 @@ fn one(inside: &str, look_up: impl Fn(&str) -> Option<String>) -> Result<String,
 
 #[cfg(test)]
 mod tests {
-    use super::{Unfilled, fill};
+    use super::{Filled, Unfilled, fill};
 
     #[test]
     fn variables_are_filled_in_as_in_a_shell() {
@@ -79,15 +89,15 @@ mod tests {
             _ => None,
         };
         for (text, expected) in [
-            ("no variable", Ok(None)),
-            ("a $ sign", Ok(None)),
-            ("http://${HOST}:80", Ok(Some("http://vm.example:80"))),
-            ("${HOST}${HOST}", Ok(Some("vm.examplevm.example"))),
-            ("[${EMPTY}]", Ok(Some("[]"))),
-            ("${EMPTY:-x}", Ok(Some("x"))),
-            ("${PORT:-8080}", Ok(Some("8080"))),
-            ("${PORT:-}", Ok(Some(""))),
-            ("$${HOST}", Ok(Some("${HOST}"))),
+            ("no variable", Ok("no variable")),
+            ("a $ sign", Ok("a $ sign")),
+            ("http://${HOST}:80", Ok("http://vm.example:80")),
+            ("${HOST}${HOST}", Ok("vm.examplevm.example")),
+            ("[${EMPTY}]", Ok("[]")),
+            ("${EMPTY:-x}", Ok("x")),
+            ("${PORT:-8080}", Ok("8080")),
+            ("${PORT:-}", Ok("")),
+            ("$${HOST}", Ok("${HOST}")),
             ("${PORT}", Err(Unfilled::NotSet("PORT".to_owned()))),
             (
                 "${EMPTY:?say where}",
@@ -100,7 +110,11 @@ mod tests {
             ("${}", Err(Unfilled::Malformed)),
             ("${HOST-x}", Err(Unfilled::Malformed)),
         ] {
-            let expected = expected.map(|text: Option<&str>| text.map(ToOwned::to_owned));
+            let had_variables = text.replace("$${", "").contains("${");
+            let expected = expected.map(|text: &str| Filled {
+                text: text.to_owned(),
+                had_variables,
+            });
             assert_eq!(fill(text, look_up), expected, "{text}");
         }
     }

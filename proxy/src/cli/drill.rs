@@ -15,13 +15,20 @@ use super::said;
 use super::tier::{Condition, TIER_HEADER};
 use super::tiers::{Patience, Tiers};
 
-const PATIENCE: Patience = Patience {
+/// So that nobody has to wait for the whole of it.
+const SHORT: Patience = Patience {
     connection_timeout: "300ms",
     response_timeout: "600ms",
     deadline: "3s",
 };
+/// The defaults of `tideover.toml`.
+const USUAL: Patience = Patience {
+    connection_timeout: "1s",
+    response_timeout: "10s",
+    deadline: "25s",
+};
 /// No row takes longer than the deadline, unless the machine is busy with something else.
-const ROW_LIMIT: Duration = Duration::from_secs(10);
+const ROW_LIMIT: Duration = Duration::from_secs(30);
 const DRAIN_WITHIN: Duration = Duration::from_secs(1);
 /// Said where no origin's answer was delivered.
 const THE_EDGE: &str = "the edge";
@@ -38,6 +45,10 @@ pub(super) struct Options {
     #[arg(long, hide = true, env = "TIDEOVER_PLANT_MISTAKE", hide_env_values = true,
           value_parser = clap::builder::BoolishValueParser::new())]
     plant_mistake: bool,
+    /// With the timers that a config has by default: takes half a minute
+    #[arg(long, env = "TIDEOVER_USUAL_TIMERS", hide_env_values = true,
+          value_parser = clap::builder::BoolishValueParser::new())]
+    usual_timers: bool,
 }
 
 /// One line of the failover table.
@@ -80,7 +91,7 @@ pub(super) fn drill(options: &Options) -> anyhow::Result<ExitCode> {
     if let (true, Some(last)) = (options.plant_mistake, rows.last_mut()) {
         last.expected.status = 418;
     }
-    let held = play(&rows)?;
+    let held = play(&rows, if options.usual_timers { USUAL } else { SHORT })?;
     Ok(if held {
         ExitCode::SUCCESS
     } else {
@@ -173,7 +184,7 @@ fn rows() -> Vec<Row> {
             503,
             THE_EDGE,
             0,
-            "othing was sent",
+            "nothing was sent",
         ),
         post(
             "the VM stays silent: a write",
@@ -189,19 +200,19 @@ fn rows() -> Vec<Row> {
 }
 
 /// Plays `rows` in order and prints each as it ends; true if all held.
-fn play(rows: &[Row]) -> anyhow::Result<bool> {
+fn play(rows: &[Row], patience: Patience) -> anyhow::Result<bool> {
     let runtime = Builder::new_current_thread()
         .enable_all()
         .build_local(LocalOptions::default())?;
     runtime.block_on(async {
         let tiers = Tiers::start()?;
-        let edge = tiers.edge(PATIENCE, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+        let edge = tiers.edge(patience, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
         let paint = Paint::for_stdout();
         said::print(&format!(
             "Tiers: aws, azure-vm, azure-swa, last-page. Timers: connect 2 x {}, response {}, altogether {}.\n\n{}\n",
-            PATIENCE.connection_timeout,
-            PATIENCE.response_timeout,
-            PATIENCE.deadline,
+            patience.connection_timeout,
+            patience.response_timeout,
+            patience.deadline,
             paint.bold(&line("what was done", "what was asked", "expected", "seen", "added", "")),
         ))?;
         let mut held = 0;
@@ -324,9 +335,17 @@ fn told(row: &Row, seen: &Seen, verdict: &Result<(), String>, paint: Paint) -> S
         &format!("{} {}", row.method, row.path),
         &format!("{} {}", row.expected.status, row.expected.who),
         &status,
-        &format!("{:.1} ms", seen.added.as_secs_f64() * 1_000.0),
+        &span(seen.added),
         &verdict,
     )
+}
+
+fn span(span: Duration) -> String {
+    if span < Duration::from_secs(1) {
+        format!("{:.1} ms", span.as_secs_f64() * 1_000.0)
+    } else {
+        format!("{:.3} s", span.as_secs_f64())
+    }
 }
 
 fn line(done: &str, asked: &str, expected: &str, seen: &str, added: &str, verdict: &str) -> String {
@@ -348,7 +367,7 @@ mod tests {
     #[test]
     fn a_wrong_expectation_is_seen() {
         let mut rows: Vec<Row> = rows().into_iter().take(2).collect();
-        assert!(play(&rows).expect("the tiers start"));
+        assert!(play(&rows, SHORT).expect("the tiers start"));
         for spoil in [
             |row: &mut Row| row.expected.status = 500,
             |row: &mut Row| row.expected.who = "aws",
@@ -357,7 +376,7 @@ mod tests {
         ] {
             let whole = rows[1].clone();
             spoil(&mut rows[1]);
-            assert!(!play(&rows).expect("the tiers start"));
+            assert!(!play(&rows, SHORT).expect("the tiers start"));
             rows[1] = whole;
         }
     }

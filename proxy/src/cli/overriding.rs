@@ -12,7 +12,7 @@ use super::environment::{self, list};
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "How the config is read")]
 pub(super) struct Reading {
-    /// Which set of defaults: CloudFront's, or kinder in a disaster
+    /// Which set of defaults [default: as the file says, else faithful for CloudFront JSON and resilient for the rest]
     #[arg(
         long,
         value_name = "MODE",
@@ -36,7 +36,7 @@ pub(super) struct Reading {
         hide_env_values = true
     )]
     map_host: Vec<String>,
-    /// PEM file of who vouches for the origins' certificates
+    /// PEM file: origins' certificates are checked against these authorities, not the platform's
     #[arg(
         long,
         value_name = "FILE",
@@ -82,7 +82,7 @@ pub(super) struct Serving {
         hide_env_values = true
     )]
     listen: Vec<String>,
-    /// Health, metrics and switches
+    /// Health and metrics; on loopback if only a port is given
     #[arg(
         long,
         value_name = "ADDR",
@@ -90,7 +90,7 @@ pub(super) struct Serving {
         hide_env_values = true
     )]
     admin: Option<String>,
-    /// Health and metrics, read-only
+    /// The same for the network: health checks, Prometheus
     #[arg(
         long,
         value_name = "ADDR",
@@ -177,9 +177,9 @@ impl Serving {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum ModeName {
-    /// CloudFront's defaults
+    /// Do what CloudFront does
     Faithful,
-    /// Kinder in a disaster
+    /// Keep serving where CloudFront would not
     Resilient,
 }
 

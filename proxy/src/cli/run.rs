@@ -208,7 +208,8 @@ fn reload(edge: &RunningEdge, options: &Options, overrides: &Overrides) {
                     "reloaded (listeners, workers and the access log stay as they were started)\n{introduction}"
                 ),
                 Err(error) => {
-                    eprintln!("reload refused, the old config keeps serving: {error}");
+                    let error = anyhow::Error::from(error);
+                    eprintln!("reload refused, the old config keeps serving: {error:#}");
                 }
             }
         }

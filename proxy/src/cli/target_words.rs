@@ -31,12 +31,7 @@ pub(super) fn place(server: &Server) -> String {
             return format!("http or https, as the viewer came: {}", server.domain_name);
         }
     };
-    let host = if endpoint.host.contains(':') {
-        format!("[{}]", endpoint.host)
-    } else {
-        endpoint.host.to_string()
-    };
-    format!("{scheme}://{host}:{}{}", endpoint.port, server.path)
+    format!("{scheme}://{endpoint}{}", server.path)
 }
 
 /// `GET HEAD OPTIONS`, or `any method`.

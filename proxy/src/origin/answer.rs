@@ -18,6 +18,9 @@ const DRAIN_BYTES: u64 = 64 * 1024;
 /// Longest time for that.
 const DRAIN_TIME: Duration = Duration::from_secs(1);
 
+/// How often is looked whether a request's body has ended that outlives its answer.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
 /// The body of an origin's answer. It carries the connection: read to its end, the connection goes back to its pool;
 /// dropped before, the connection is closed.
 #[derive(Debug)]
@@ -94,12 +97,14 @@ impl OriginBody {
     }
 
     fn release(&mut self) {
-        let request_is_over = self
-            .request_body
-            .as_ref()
-            .is_none_or(|body| body.done.get());
-        if let Some(lease) = self.lease.take().filter(|_| request_is_over) {
-            lease.give_back();
+        let Some(lease) = self.lease.take() else {
+            return;
+        };
+        match self.request_body.take().filter(|body| !body.done.get()) {
+            None => lease.give_back(),
+            Some(body) => {
+                tokio::task::spawn_local(see_out(lease, body, self.gap));
+            }
         }
     }
 
@@ -129,6 +134,22 @@ impl OriginBody {
 
     fn is_complete_time_over(&self) -> bool {
         self.complete_by.is_some_and(|by| by <= Instant::now())
+    }
+}
+
+/// The answer is complete, and the viewer still sends what it was the answer to: the origin may have the rest, as long as
+/// it takes it. Until then the connection is open, and counts.
+async fn see_out(lease: Lease, request_body: Rc<BodyWatch>, patience: Duration) {
+    let meter = &lease.connection.meter;
+    while request_body.fault.get().is_none() {
+        if meter.is_blocked() {
+            if meter.moved().elapsed() >= patience {
+                break;
+            }
+        } else if request_body.done.get() {
+            break;
+        }
+        tokio::time::sleep(LOOK_AGAIN.min(patience)).await;
     }
 }
 

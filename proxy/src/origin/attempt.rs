@@ -272,23 +272,42 @@ fn accept(
         // The coding is what counts (RFC 9112, section 6.3), and hyper would believe the length.
         head.headers.remove(header::CONTENT_LENGTH);
     }
-    if head
-        .headers
-        .get_all(header::CONTENT_LENGTH)
-        .iter()
-        .nth(1)
-        .is_some()
-    {
-        // hyper made sure that they are equal; one is enough.
-        if let Some(length) = head.headers.remove(header::CONTENT_LENGTH) {
-            head.headers.insert(header::CONTENT_LENGTH, length);
-        }
+    if let Some(length) = one_length(&head.headers)? {
+        head.headers.insert(header::CONTENT_LENGTH, length);
     }
     if let Some(granted) = head.headers.get("keep-alive").and_then(keep_alive_timeout) {
         lease.connection.granted.set(Some(granted));
     }
     let body = OriginBody::new(incoming, lease, watch.cloned(), gap, complete_by);
     Ok(Response::from_parts(head, body))
+}
+
+/// The one length that is said more than once, by several lines or in a list; none if there is nothing to mend. Where no
+/// body comes (HEAD) hyper does not look at it. Source: RFC 9110, section 8.6.
+fn one_length(headers: &HeaderMap) -> Result<Option<HeaderValue>, OriginError> {
+    let mut lines = headers.get_all(header::CONTENT_LENGTH).iter();
+    let Some(line) = lines.next() else {
+        return Ok(None);
+    };
+    let is_plain = |length: &[u8]| !length.is_empty() && length.iter().all(u8::is_ascii_digit);
+    if lines.next().is_none() && is_plain(line.as_bytes()) {
+        return Ok(None);
+    }
+    let mut said = headers
+        .get_all(header::CONTENT_LENGTH)
+        .iter()
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
+        .map(<[u8]>::trim_ascii);
+    let first = said.next().unwrap_or_default();
+    let malformed = OriginError::Malformed {
+        what: "no single Content-Length",
+    };
+    if !is_plain(first) || said.any(|length| length != first) {
+        return Err(malformed);
+    }
+    HeaderValue::from_bytes(first)
+        .map(Some)
+        .map_err(|_| malformed)
 }
 
 fn is_chunked_only(headers: &HeaderMap) -> bool {

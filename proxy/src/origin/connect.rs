@@ -1,7 +1,7 @@
 //! One try to connect: name, TCP, TLS, HTTP. However many addresses are raced, it is one try.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use tideover_config::InterimLimit;
+use tideover_config::{InterimLimit, is_nearby};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -95,10 +95,11 @@ impl Way {
                 source: io::Error::other(error),
             })?;
         // The task closes a dead idle connection by itself; what it ends with is seen by whoever uses the sender.
-        tokio::task::spawn_local(async move {
+        let mover = tokio::task::spawn_local(async move {
             let _ = connection.await;
         });
-        Ok(Connection::new(sender, meter, server_name, slot))
+        let mover = mover.abort_handle();
+        Ok(Connection::new(sender, meter, server_name, mover, slot))
     }
 }
 
@@ -134,12 +135,4 @@ async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     Ok(stream)
-}
-
-/// Loopback, private (RFC 1918), link-local or unique local.
-fn is_nearby(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
-        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
-    }
 }

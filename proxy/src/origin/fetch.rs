@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use http::{Response, StatusCode};
-use tideover_config::{OriginId, OriginKind, OriginScheme, Page, Server};
+use tideover_config::{OriginId, OriginKind, OriginScheme, Page, Server, Target, ViewerScheme};
 use tideover_rules::failover::{self, Ask, Attempt, Limits, Outcome, Sent, Step};
 use tideover_rules::headers::{self, Request, Viewer};
 use tideover_rules::route::Route;
@@ -150,7 +150,7 @@ pub(crate) async fn fetch(view: &View, wanted: Wanted<'_>, body: &mut Once) -> F
 
 /// The latest answer makes room for the next attempt: kept if it is the first soft one, else drained.
 fn set_aside_or_hold(
-    target: &tideover_config::Target,
+    target: &Target,
     attempts: &[Attempt],
     latest: Option<Result<Answer, OriginError>>,
     held: &mut Option<(usize, Answer)>,
@@ -179,8 +179,8 @@ async fn ask_member(
         OriginKind::Server(server) => server,
     };
     let scheme = match server.scheme {
-        OriginScheme::Http => tideover_config::ViewerScheme::Http,
-        OriginScheme::Https => tideover_config::ViewerScheme::Https,
+        OriginScheme::Http => ViewerScheme::Http,
+        OriginScheme::Https => ViewerScheme::Https,
         OriginScheme::MatchViewer => wanted.viewer.scheme,
     };
     let reach = view
@@ -231,7 +231,7 @@ fn server_name<'a>(wanted: Wanted<'a>, server: &'a Server) -> &'a str {
     }
 }
 
-fn tell_failure(view: &View, target: &tideover_config::Target, member: usize, error: &OriginError) {
+fn tell_failure(view: &View, target: &Target, member: usize, error: &OriginError) {
     let origin = &view.live.edge.origin(target.members[member].origin).id;
     tracing::debug!(%origin, error = error as &dyn std::error::Error, "an attempt brought no answer");
 }

@@ -8,12 +8,14 @@ use std::time::{Duration, Instant};
 
 use hyper::client::conn::http1::SendRequest;
 use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
 
 use super::wire::Meter;
 use crate::message::ViewerBody;
 
 /// An open connection to an origin. It has one owner at a time: the pool while idle, an attempt or an answer's body
-/// while in use. Its bytes are moved by a task of their own, which ends when this is dropped.
+/// while in use. Its bytes are moved by a task of their own, which ends when this is dropped: in order if it was idle, at
+/// once if it was in use.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) sender: SendRequest<ViewerBody>,
@@ -22,7 +24,24 @@ pub(crate) struct Connection {
     pub(crate) server_name: Option<Rc<str>>,
     /// How long the origin says that it keeps idle connections (`Keep-Alive: timeout=`), if it says so.
     pub(crate) granted: Cell<Option<Duration>>,
+    mover: Mover,
     slot: Slot,
+}
+
+/// The task that moves a connection's bytes. Left to itself it first flushes what there is to send, however long the
+/// origin does not take it.
+#[derive(Debug)]
+struct Mover {
+    task: AbortHandle,
+    in_use: Cell<bool>,
+}
+
+impl Drop for Mover {
+    fn drop(&mut self) {
+        if self.in_use.get() {
+            self.task.abort();
+        }
+    }
 }
 
 impl Connection {
@@ -30,13 +49,19 @@ impl Connection {
         sender: SendRequest<ViewerBody>,
         meter: Arc<Meter>,
         server_name: Option<Rc<str>>,
+        mover: AbortHandle,
         slot: Slot,
     ) -> Self {
+        let mover = Mover {
+            task: mover,
+            in_use: Cell::new(true),
+        };
         Self {
             sender,
             meter,
             server_name,
             granted: Cell::new(None),
+            mover,
             slot,
         }
     }
@@ -75,8 +100,17 @@ pub(crate) struct Lease {
 }
 
 impl Lease {
+    fn again(connection: Connection) -> Self {
+        connection.mover.in_use.set(true);
+        Self {
+            connection,
+            reused: true,
+        }
+    }
+
     /// The answer on it was read to its end: the next request may have it.
     pub(crate) fn give_back(self) {
+        self.connection.mover.in_use.set(false);
         let Some(pool) = self.connection.slot.pool.upgrade() else {
             return;
         };
@@ -132,10 +166,7 @@ impl Pool {
                     continue;
                 }
             }
-            return Turn::Reuse(Lease {
-                connection,
-                reused: true,
-            });
+            return Turn::Reuse(Lease::again(connection));
         }
         self.open_or_wait(server_name).await
     }
@@ -213,11 +244,11 @@ impl Pool {
                 drop(connection);
                 return;
             }
-            match waiter.turn.send(Turn::Reuse(Lease {
-                connection,
-                reused: true,
-            })) {
-                Err(Turn::Reuse(lease)) => connection = lease.connection,
+            match waiter.turn.send(Turn::Reuse(Lease::again(connection))) {
+                Err(Turn::Reuse(lease)) => {
+                    connection = lease.connection;
+                    connection.mover.in_use.set(false);
+                }
                 Ok(()) | Err(Turn::Open(_)) => return,
             }
         }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use tideover_config::{AddressFamily, Endpoint};
-use tokio::sync::Mutex;
+use tokio::sync::watch;
 
 /// How long an answer is used before a new one is asked for. The system's resolver tells no TTL.
 const FRESH_FOR: Duration = Duration::from_secs(30);
@@ -21,9 +21,11 @@ pub(crate) struct Addresses {
     endpoint: Endpoint,
     family: AddressFamily,
     known: ArcSwapOption<Known>,
-    /// The first look-up is made by one request while others wait for its answer.
-    first: Mutex<()>,
-    refreshing: AtomicBool,
+    /// A look-up is on its way. It is nobody's request's: the system's resolver cannot be called off, so that one for each
+    /// request that gave up waiting would fill its threads, and no other name could be looked up.
+    looking: AtomicBool,
+    /// Told at the end of each look-up: why it brought nothing, if so.
+    ended: watch::Sender<Option<Arc<io::Error>>>,
 }
 
 #[derive(Debug)]
@@ -44,8 +46,8 @@ impl Addresses {
             endpoint,
             family,
             known: ArcSwapOption::new(literal),
-            first: Mutex::new(()),
-            refreshing: AtomicBool::new(false),
+            looking: AtomicBool::new(false),
+            ended: watch::Sender::new(None),
         }
     }
 
@@ -53,35 +55,56 @@ impl Addresses {
         &self.endpoint
     }
 
-    /// The addresses to try, never empty: the last good answer, however old, or a first look-up's.
+    /// The addresses to try, never empty: the last good answer, however old, or that of the look-up at hand.
     pub(crate) async fn get(self: &Arc<Self>) -> io::Result<Vec<SocketAddr>> {
-        if let Some(known) = self.known.load_full() {
-            if known.check_again <= Instant::now() && !self.refreshing.swap(true, Ordering::AcqRel)
-            {
-                tokio::spawn(Arc::clone(self).refresh());
-            }
-            return Ok(known.addresses.clone());
-        }
-        let _one_at_a_time = self.first.lock().await;
-        if let Some(known) = self.known.load_full() {
-            return Ok(known.addresses.clone());
-        }
-        let addresses = self.look_up().await?;
-        self.keep(addresses.clone(), FRESH_FOR);
-        Ok(addresses)
+        let this = Arc::clone(self);
+        self.get_by(|| async move { this.look_up().await }).await
     }
 
-    async fn refresh(self: Arc<Self>) {
-        match self.look_up().await {
-            Ok(addresses) => self.keep(addresses, FRESH_FOR),
+    /// The same, where `look_up` makes the look-up if one is due.
+    async fn get_by<L>(self: &Arc<Self>, look_up: impl FnOnce() -> L) -> io::Result<Vec<SocketAddr>>
+    where
+        L: Future<Output = io::Result<Vec<SocketAddr>>> + Send + 'static,
+    {
+        let known = self.known.load_full();
+        let mut ended = self.ended.subscribe();
+        let is_due = known
+            .as_ref()
+            .is_none_or(|known| known.check_again <= Instant::now());
+        if is_due && !self.looking.swap(true, Ordering::AcqRel) {
+            tokio::spawn(Arc::clone(self).learn(look_up()));
+        }
+        if let Some(known) = known {
+            return Ok(known.addresses.clone());
+        }
+        // The sender is ours: it cannot be gone.
+        let _ = ended.changed().await;
+        if let Some(known) = self.known.load_full() {
+            return Ok(known.addresses.clone());
+        }
+        let error = ended.borrow().clone();
+        Err(match error {
+            Some(error) => io::Error::new(error.kind(), error),
+            None => io::ErrorKind::NotFound.into(),
+        })
+    }
+
+    async fn learn(self: Arc<Self>, look_up: impl Future<Output = io::Result<Vec<SocketAddr>>>) {
+        let error = match look_up.await {
+            Ok(addresses) => {
+                self.keep(addresses, FRESH_FOR);
+                None
+            }
             Err(error) => {
-                tracing::warn!(host = %self.endpoint.host, %error, "an origin's name no longer resolves, its last addresses stay in use");
                 if let Some(known) = self.known.load_full() {
+                    tracing::warn!(host = %self.endpoint.host, %error, "an origin's name no longer resolves, its last addresses stay in use");
                     self.keep(known.addresses.clone(), RETRY_AFTER);
                 }
+                Some(Arc::new(error))
             }
-        }
-        self.refreshing.store(false, Ordering::Release);
+        };
+        self.looking.store(false, Ordering::Release);
+        self.ended.send_replace(error);
     }
 
     fn keep(&self, addresses: Vec<SocketAddr>, for_now: Duration) {
@@ -128,6 +151,53 @@ fn in_order(found: Vec<SocketAddr>, family: AddressFamily) -> Vec<SocketAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn those_who_give_up_waiting_do_not_make_one_look_up_each() {
+        let endpoint = Endpoint {
+            host: "slow.test".into(),
+            port: 80,
+        };
+        let addresses = Arc::new(Addresses::new(endpoint, AddressFamily::V4));
+        let (answer, answered) = tokio::sync::oneshot::channel::<io::Result<Vec<SocketAddr>>>();
+        let mut answered = Some(answered);
+        let mut look_ups = 0;
+        let mut look_up = || {
+            look_ups += 1;
+            let answered = answered.take().expect("there is one look-up");
+            async { answered.await.expect("it is answered") }
+        };
+
+        for _ in 0..3 {
+            let waiting = addresses.get_by(&mut look_up);
+            tokio::time::timeout(Duration::from_millis(10), waiting)
+                .await
+                .expect_err("the look-up is not over");
+        }
+        let found = vec![SocketAddr::from(([192, 0, 2, 1], 80))];
+        answer.send(Ok(found.clone())).expect("it is waited for");
+
+        assert_eq!(addresses.get_by(&mut look_up).await.expect("found"), found);
+        assert_eq!(look_ups, 1);
+    }
+
+    #[tokio::test]
+    async fn a_name_that_does_not_resolve_is_looked_up_again_by_the_next() {
+        let endpoint = Endpoint {
+            host: "gone.test".into(),
+            port: 80,
+        };
+        let addresses = Arc::new(Addresses::new(endpoint, AddressFamily::V4));
+
+        let gone = || async { Err(io::Error::from(io::ErrorKind::HostUnreachable)) };
+        let error = addresses.get_by(gone).await.expect_err("it is gone");
+        assert_eq!(error.kind(), io::ErrorKind::HostUnreachable);
+
+        let found = vec![SocketAddr::from(([192, 0, 2, 1], 80))];
+        let again = found.clone();
+        let back = || async { Ok(again) };
+        assert_eq!(addresses.get_by(back).await.expect("it is back"), found);
+    }
 
     #[test]
     fn addresses_are_of_the_allowed_family_and_alternate() {

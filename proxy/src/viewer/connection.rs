@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -29,6 +30,7 @@ pub(super) async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, stream: TcpStream)
     let clock = view.live.clock;
     let limits = view.live.edge.listen.limits;
     drop(view);
+    bound_unread(&stream, clock.real(limits.body_timeout));
     let mut draining = worker.shared.draining.subscribe();
     let screened = Screened::new(stream);
     let verdict = screened.verdict();
@@ -38,24 +40,44 @@ pub(super) async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, stream: TcpStream)
         verdict: Arc::clone(&verdict),
         requests: Cell::new(0),
     };
-    let connection = http1::Builder::new()
+    let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(clock.real(limits.head_timeout))
         .serve_connection(TokioIo::new(screened), seam);
-    let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
+        ended = &mut connection => ended,
         () = begun(&mut draining) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+            std::pin::Pin::new(&mut connection).graceful_shutdown();
+            (&mut connection).await
         }
     };
+    if peer.must_be_reset.get() {
+        reset(connection.into_parts().io.into_inner().into_inner());
+    }
     let end = how_it_ended(&ended);
     worker.counters.connection_end(end);
     if end == ConnectionEnd::RefusedHead {
         tracing::debug!(peer = %peer.address, fault = ?verdict.faulty(), "a head was refused");
         access_log::refused_head(&worker, &peer);
     }
+}
+
+/// Hangs up in such a way that the viewer cannot take it for the end of what was sent.
+fn reset(stream: TcpStream) {
+    let _ = socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+    drop(stream);
+}
+
+/// Has the kernel break off a connection whose peer takes nothing for `limit` of what is sent to it. Only the kernel sees
+/// how much is taken: a writer hears of it again once a good part of a large buffer is free, which with a slow viewer
+/// can take longer than any sensible limit.
+fn bound_unread(stream: &TcpStream, limit: Duration) {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    // 0 would mean the system's own limit.
+    let _ = socket2::SockRef::from(stream)
+        .set_tcp_user_timeout(Some(limit.max(Duration::from_millis(1))));
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let _ = (stream, limit);
 }
 
 /// Returns when the edge drains. What the channel lends out is let go of here: held on to, it would lock the channel for
@@ -76,7 +98,7 @@ fn how_it_ended(ended: &Result<(), hyper::Error>) -> ConnectionEnd {
 /// wrong with it. It is always ready, and so must be what it wraps.
 struct Seam {
     story: Story,
-    body_timeout: std::time::Duration,
+    body_timeout: Duration,
     verdict: Arc<Verdict>,
     /// How many hyper has handed on so far.
     requests: Cell<u64>,

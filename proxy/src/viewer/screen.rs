@@ -100,6 +100,11 @@ impl<T> Screened<T> {
         }
     }
 
+    /// What it read from.
+    pub(crate) fn into_inner(self) -> T {
+        self.io
+    }
+
     /// Where the service on this connection finds what the screen saw.
     pub(crate) fn verdict(&self) -> Arc<Verdict> {
         Arc::clone(&self.verdict)

@@ -10,8 +10,14 @@ use tideover_config::{Cors, wildcard_matches};
 
 use super::Request;
 
-/// Adds what a CORS request is answered. Without `Origin` nothing is added; with `origin_override` false nothing either
-/// if the origin sent any CORS header.
+/// Whether there is any CORS header: an origin that has one silences a policy that does not override.
+pub(super) fn is_answered(headers: &HeaderMap) -> bool {
+    headers
+        .keys()
+        .any(|name| name.as_str().starts_with("access-control-"))
+}
+
+/// Adds what a CORS request is answered. Without `Origin` nothing is added.
 ///
 /// An allowed origin that is one of a list is named, with `Vary: Origin`, so that no cache hands it to another. Where the
 /// policy overrides and does not allow the viewer's origin, an `Access-Control-Allow-Origin` of the server goes: whether
@@ -21,14 +27,6 @@ pub(super) fn answer(cors: &Cors, request: Request<'_>, headers: &mut HeaderMap)
     let Some(origin) = request.headers.get(ORIGIN) else {
         return;
     };
-    let has_any = || {
-        headers
-            .keys()
-            .any(|name| name.as_str().starts_with("access-control-"))
-    };
-    if !cors.origin_override && has_any() {
-        return;
-    }
     match allowed(cors, origin) {
         Some(Allowed::Any) => {
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));

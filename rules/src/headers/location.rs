@@ -22,7 +22,7 @@ pub(super) fn for_viewer(
     viewer: &Viewer<'_>,
 ) -> Option<HeaderValue> {
     let host = viewer.host?;
-    let named = parse(location.to_str().ok()?)?;
+    let named = parse(location.as_bytes())?;
     if named
         .authority
         .as_bytes()
@@ -41,13 +41,13 @@ pub(super) fn for_viewer(
         _ => viewer.scheme,
     };
     let rest = without_prefix(named.rest, &server.path).unwrap_or(named.rest);
-    let slash: &[u8] = if rest.starts_with('/') { b"" } else { b"/" };
+    let slash: &[u8] = if rest.starts_with(b"/") { b"" } else { b"/" };
     let turned = [
         scheme.as_str().as_bytes(),
         b"://",
         host.as_bytes(),
         slash,
-        rest.as_bytes(),
+        rest,
     ];
     HeaderValue::try_from(turned.concat()).ok()
 }
@@ -60,21 +60,25 @@ struct Named<'l> {
     /// `authority` without port.
     host: &'l str,
     port: Option<u16>,
-    /// Path, query and fragment; may be empty.
-    rest: &'l str,
+    /// Path, query and fragment; may be empty. Bytes, because many applications write their paths unescaped.
+    rest: &'l [u8],
 }
 
-fn parse(location: &str) -> Option<Named<'_>> {
-    let (scheme, after) = if let Some(after) = without_scheme(location, "http://") {
+fn parse(location: &[u8]) -> Option<Named<'_>> {
+    let (scheme, after) = if let Some(after) = without_scheme(location, b"http://") {
         (Some(ViewerScheme::Http), after)
-    } else if let Some(after) = without_scheme(location, "https://") {
+    } else if let Some(after) = without_scheme(location, b"https://") {
         (Some(ViewerScheme::Https), after)
     } else {
-        (None, location.strip_prefix("//")?)
+        (None, location.strip_prefix(b"//")?)
     };
     // Browsers take a backslash for a slash: what follows one is no part of the host.
-    let end = after.find(['/', '?', '#', '\\']).unwrap_or(after.len());
+    let end = after
+        .iter()
+        .position(|byte| b"/?#\\".contains(byte))
+        .unwrap_or(after.len());
     let (authority, rest) = after.split_at(end);
+    let authority = std::str::from_utf8(authority).ok()?;
     let (host, port) = split_port(authority)?;
     Some(Named {
         scheme,
@@ -85,7 +89,7 @@ fn parse(location: &str) -> Option<Named<'_>> {
     })
 }
 
-fn without_scheme<'l>(location: &'l str, scheme: &str) -> Option<&'l str> {
+fn without_scheme<'l>(location: &'l [u8], scheme: &[u8]) -> Option<&'l [u8]> {
     let (start, after) = location.split_at_checked(scheme.len())?;
     start.eq_ignore_ascii_case(scheme).then_some(after)
 }
@@ -154,7 +158,8 @@ fn goes_by(server: &Server, named: &Named<'_>) -> bool {
 }
 
 /// `rest` without the origin path in front, which must end where a segment does.
-fn without_prefix<'l>(rest: &'l str, prefix: &str) -> Option<&'l str> {
-    let after = rest.strip_prefix(prefix)?;
-    (after.is_empty() || after.starts_with(['/', '?', '#'])).then_some(after)
+fn without_prefix<'l>(rest: &'l [u8], prefix: &str) -> Option<&'l [u8]> {
+    let after = rest.strip_prefix(prefix.as_bytes())?;
+    let ends_segment = after.first().is_none_or(|next| b"/?#".contains(next));
+    ends_segment.then_some(after)
 }

@@ -1,4 +1,5 @@
 //! The decisions as tables, one case a row, and as properties of whatever may come.
+#![allow(clippy::type_complexity, reason = "the rows of a table are tuples")]
 
 mod cast;
 mod play;
@@ -16,6 +17,8 @@ mod tables {
     mod explain;
     mod failover;
     mod origin_head;
+    mod passed_on;
+    mod petclinic;
     mod routing;
     mod told;
     mod viewer_head;

@@ -22,34 +22,34 @@ pub(super) async fn accepts(listener: TcpListener, plan: Arc<Plan>, state: Arc<S
     }
 }
 
-async fn serves(stream: TcpStream, connection: usize, plan: Arc<Plan>, state: Arc<State>) {
+async fn serves(stream: TcpStream, connection: usize, scripts: Arc<Plan>, state: Arc<State>) {
     // A second handle on the socket: what a reset is made with, whatever wraps the first one.
     let Ok(socket) = socket2::SockRef::from(&stream).try_clone() else {
         return;
     };
     let _ = stream.set_nodelay(true);
-    let io: Box<dyn Io> = match &plan.tls {
+    let io: Box<dyn Io> = match &scripts.tls {
         None => Box::new(stream),
         Some(config) => match TlsAcceptor::from(config.clone()).accept(stream).await {
             Ok(stream) => Box::new(stream),
             Err(_) => return,
         },
     };
-    let mut stage = Play {
+    let mut play = Play {
         reader: Reader::new(io),
         state,
         connection,
     };
     let mut reused = false;
-    while let Ok(Some(head)) = stage.reader.head().await {
-        let seen = stage.records(&head);
-        let script = plan.script(&head, reused);
+    while let Ok(Some(head)) = play.reader.head().await {
+        let seen = play.records(&head);
+        let script = scripts.script(&head, reused);
         reused = true;
-        match stage.performs(&script, &head, seen).await {
+        match play.performs(&script, &head, seen).await {
             End::Ready => {}
             End::Closed => {
-                let _ = stage.reader.stream.shutdown().await;
-                stage.state.note_that_it_hung_up();
+                let _ = play.reader.stream.shutdown().await;
+                play.state.note_that_it_hung_up();
                 return;
             }
             End::Reset => {
@@ -58,7 +58,7 @@ async fn serves(stream: TcpStream, connection: usize, plan: Arc<Plan>, state: Ar
             }
         }
     }
-    stage.state.note_that_it_was_closed();
+    play.state.note_that_it_was_closed();
 }
 
 /// How a script left the connection.
@@ -93,9 +93,8 @@ impl Play {
         for step in &script.0 {
             let went_well = match step {
                 Step::ReadBody => self.reads_the_body(head, seen).await,
-                Step::Send(bytes) => self.sends(bytes).await,
                 Step::Body(_) | Step::Stream(_) if head.first_line.starts_with("HEAD ") => true,
-                Step::Body(bytes) => self.sends(bytes).await,
+                Step::Send(bytes) | Step::Body(bytes) => self.sends(bytes).await,
                 Step::Stream(bytes) => self.streams(*bytes).await,
                 Step::Pause(time) => {
                     tokio::time::sleep(*time).await;
@@ -144,7 +143,7 @@ impl Play {
     }
 
     async fn streams(&mut self, bytes: u64) -> bool {
-        let piece = [b'x'; 16 * 1024];
+        let piece = vec![b'x'; 16 * 1024];
         let mut left = bytes;
         while left > 0 {
             let count = piece.len().min(usize::try_from(left).unwrap_or(usize::MAX));

@@ -24,6 +24,7 @@ const ROWS: &[(&str, &[u8], Expected)] = &[
     ("no reason", b"HTTP/1.1 200\r\nContent-Length: 5\r\n\r\nhello", Delivered("hello")),
     ("HTTP/1.0", b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello", Delivered("hello")),
     ("two equal lengths", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello", Delivered("hello")),
+    ("a list of equal lengths", b"HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\n\r\nhello", Delivered("hello")),
     ("a coding and a length", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n5\r\nhello\r\n0\r\n\r\n", Delivered("hello")),
     ("a length and a coding", b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", Delivered("hello")),
     ("LF for line ends", b"HTTP/1.1 200 OK\nContent-Length: 5\n\nhello", Delivered("hello")),

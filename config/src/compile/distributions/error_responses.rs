@@ -50,7 +50,18 @@ fn response(
         allowed.extend(TIMED);
         allowed.sort_unstable();
     }
-    let error_code = values::status(&said.error_code, &allowed, problems);
+    let only_timed = TIMED
+        .iter()
+        .any(|code| i64::from(*code) == said.error_code.value);
+    let error_code = if only_timed && (page_path.is_some() || response_code.is_some()) {
+        problems.push(said.error_code.place.error(
+            format!("is {}, which can have no page", said.error_code.value),
+            "leave its page and its response code out, or the whole entry",
+        ));
+        None
+    } else {
+        values::one_status(&said.error_code, &allowed, problems)
+    };
     let page = page_path.and_then(|path| page(path, response_code, error_code, written, problems));
     if let (None, Some(code)) = (page_path, response_code) {
         problems.push(code.place.error(

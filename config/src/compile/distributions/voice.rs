@@ -1,6 +1,5 @@
 //! How a distribution speaks: the names in its headers, the look of its pages, who is told of attempts.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
@@ -53,7 +52,7 @@ pub(super) fn voice(
     }
 }
 
-/// A name must be a token of structured fields (RFC 8941), because `Proxy-Status` begins with it.
+/// A name must be a token of structured fields (RFC 9651), because `Proxy-Status` begins with it.
 fn name<'s>(said: &'s Distribution, problems: &mut Vec<Problem>) -> Option<&'s str> {
     let said = said.name.as_ref()?;
     let name = said.value.as_str();
@@ -92,6 +91,9 @@ fn attempts(
         value: value.clone(),
         place: flag("--attempts"),
     });
+    if let Some(said) = &said.attempts_token {
+        values::check_mask(said, problems);
+    }
     let chosen = from_flag.as_ref().or(said.attempts.as_ref());
     let word = chosen.and_then(|chosen| values::word(chosen, &WORDS, problems));
     match (word, defaults.mode) {
@@ -106,7 +108,11 @@ fn attempts(
             let place = chosen.map_or_else(|| said.place.clone(), |chosen| chosen.place.clone());
             problems.push(place.error(
                 "is \"token\", and there is no token",
-                "write attempts_token = \"${NAME}\" beside it, or set TIDEOVER_ATTEMPTS_TOKEN",
+                if from_flag.is_some() {
+                    "set TIDEOVER_ATTEMPTS_TOKEN"
+                } else {
+                    "write attempts_token = \"${NAME}\" beside it, or set TIDEOVER_ATTEMPTS_TOKEN"
+                },
             ));
             AttemptsShown::Off
         }
@@ -124,19 +130,15 @@ pub(super) fn loops(
         Mode::Faithful => LoopCheck::Via,
         Mode::Resilient => {
             // Two edges in a row may have the same names, but not the same origins: only a true circle is refused.
-            let mut text = format!("{id} {domain_name}");
-            for alias in aliases {
-                text.push(' ');
-                text.push_str(alias);
-            }
+            let mut names = vec![id.to_owned(), domain_name.to_owned()];
+            names.extend(aliases.iter().map(ToString::to_string));
             for origin in origins {
                 if let OriginKind::Server(server) = &origin.kind {
-                    for end in [&server.http, &server.https] {
-                        write!(text, " {}:{}", end.host, end.port)
-                            .expect("a string takes every character");
-                    }
+                    let ends = [&server.http, &server.https];
+                    names.extend(ends.map(|end| format!("{}:{}", end.host, end.port)));
                 }
             }
+            let text = names.join(" ");
             LoopCheck::CdnLoop {
                 cdn_id: format!("tideover-{}", letters(&text)).into(),
             }

@@ -6,8 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 
-use super::{missing, nowhere, number, perhaps, size, span, word};
+use super::{check_mask, missing, nowhere, number, perhaps, size, span, word};
 use crate::compile::defaults::Defaults;
+use crate::compile::display_span;
 use crate::compile::url::{self, NotAnUrl, Scheme, Url};
 use crate::origin::{
     AddressFamily, ConnectionAttempts, Endpoint, HostHeader, OriginScheme, OriginTls, Server,
@@ -26,7 +27,7 @@ pub(super) fn places(origin: &Origin) -> Vec<&Place> {
         &origin.connect_to,
         &origin.domain_name,
         &origin.protocol_policy,
-        &origin.origin_path,
+        &origin.path,
         &origin.host,
         &origin.address_family,
         &origin.tls_server_name,
@@ -261,7 +262,7 @@ fn own_host(address: &Address) -> HeaderValue {
 }
 
 fn path(origin: &Origin, from_url: &str, problems: &mut Vec<Problem>) -> Arc<str> {
-    let Some(said) = &origin.origin_path else {
+    let Some(said) = &origin.path else {
         return from_url.into();
     };
     let path = said.value.as_str();
@@ -294,7 +295,11 @@ fn host(origin: &Origin, problems: &mut Vec<Problem>) -> HostHeader {
     match said.value.as_str() {
         "origin" => HostHeader::Own,
         "viewer" => HostHeader::Viewer,
-        name => named_host(said, name, problems).map_or(HostHeader::Own, HostHeader::Named),
+        name => {
+            const INSTEAD: &str =
+                "write \"origin\", \"viewer\" or a host name, perhaps with a port";
+            named_host(said, name, INSTEAD, problems).map_or(HostHeader::Own, HostHeader::Named)
+        }
     }
 }
 
@@ -302,6 +307,7 @@ fn host(origin: &Origin, problems: &mut Vec<Problem>) -> HostHeader {
 pub(in crate::compile) fn named_host(
     said: &At<String>,
     name: &str,
+    instead: &str,
     problems: &mut Vec<Problem>,
 ) -> Option<HeaderValue> {
     if url::host_and_port(name).is_ok()
@@ -309,10 +315,7 @@ pub(in crate::compile) fn named_host(
     {
         return Some(value);
     }
-    problems.push(said.place.error(
-        format!("is {}", said.shown()),
-        "write \"origin\", \"viewer\" or a host name, perhaps with a port",
-    ));
+    problems.push(said.place.error(format!("is {}", said.shown()), instead));
     None
 }
 
@@ -338,7 +341,9 @@ fn headers(
             continue;
         }
         // The value may be a secret: it is not repeated.
-        let Ok(value) = HeaderValue::from_str(&value.value) else {
+        check_mask(value, problems);
+        let is_secret = is_secret(&parsed) || value.place.template.is_some();
+        let Ok(mut value) = HeaderValue::from_str(&value.value) else {
             problems.push(value.place.error(
                 "has a value that no header can have",
                 "write visible ASCII characters and spaces",
@@ -352,9 +357,26 @@ fn headers(
             ));
             continue;
         }
+        value.set_sensitive(is_secret);
         headers.push((parsed, value));
     }
     headers
+}
+
+/// Names that speak of what others must not see.
+fn is_secret(name: &HeaderName) -> bool {
+    const WORDS: [&str; 9] = [
+        "auth",
+        "cookie",
+        "credential",
+        "key",
+        "pass",
+        "secret",
+        "signature",
+        "token",
+        "verify",
+    ];
+    WORDS.iter().any(|word| name.as_str().contains(word))
 }
 
 /// Why an origin's own header may not have this name. Source: Developer Guide, "Add custom headers to origin requests";
@@ -389,7 +411,9 @@ fn refused(name: &HeaderName, defaults: &Defaults) -> Option<&'static str> {
     ];
     let name = name.as_str();
     if name == "host" {
-        return Some("leave it out; what an origin is called is the business of host");
+        return Some(
+            "leave it out; what an origin is called is said elsewhere (host, or the origin request policy)",
+        );
     }
     if BREAKS.contains(&name) {
         return Some("leave it out; the edge makes this header itself");
@@ -571,9 +595,9 @@ fn timers(
             problems.push(said.place.error(
                 format!(
                     "is less than the response timeout, {}",
-                    crate::compile::display_span(timers.response_timeout)
+                    display_span(timers.response_timeout)
                 ),
-                "write at least that much",
+                "write at least that much, or shorten the response timeout",
             ));
         }
         timers.response_completion_timeout = Some(limit);

@@ -196,7 +196,12 @@ impl Screen {
                 At::Length => self.skip(rest, At::Between),
                 At::Chunk(Chunk::Data) => self.skip(rest, At::Chunk(Chunk::DataCr)),
                 At::Between | At::Over(_) => break,
-                _ => self.step(next),
+                At::Head(_)
+                | At::Fields(_)
+                | At::HeadOver
+                | At::Chunk(_)
+                | At::Trailers(_)
+                | At::Spoilt(_) => self.step(next),
             };
             seen += taken;
             if self.at == At::HeadOver {
@@ -209,7 +214,14 @@ impl Screen {
     pub(super) const fn watching(&self) -> Watching {
         match self.at {
             At::Over(watching) => watching,
-            _ => Watching::On,
+            At::Between
+            | At::Head(_)
+            | At::Fields(_)
+            | At::Length
+            | At::HeadOver
+            | At::Chunk(_)
+            | At::Trailers(_)
+            | At::Spoilt(_) => Watching::On,
         }
     }
 
@@ -331,7 +343,15 @@ impl Screen {
             At::Head(Head::Start | Head::EmptyLf) => Spoilt::Before,
             At::Fields(Line::Start) => Spoilt::Start,
             At::Fields(Line::OverLf) => Spoilt::StartCr,
-            _ => Spoilt::Line,
+            At::Between
+            | At::Head(_)
+            | At::Fields(_)
+            | At::Length
+            | At::HeadOver
+            | At::Chunk(_)
+            | At::Trailers(_)
+            | At::Spoilt(_)
+            | At::Over(_) => Spoilt::Line,
         }
     }
 

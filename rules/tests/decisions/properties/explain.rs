@@ -1,8 +1,10 @@
 //! What is told beforehand against what then happens.
 
 use proptest::prelude::*;
-use tideover_rules::explain::prospects;
-use tideover_rules::failover::is_soft;
+use std::time::Duration;
+
+use tideover_rules::explain::{Then, prospects};
+use tideover_rules::failover::{Attempt, Outcome, Sent, Step, is_soft, next_step};
 
 use super::chance::{ask, course, target, turns};
 
@@ -13,6 +15,48 @@ proptest! {
         let course = course(&target, ask, &turns);
         let told = prospects(&target, ask);
         prop_assert!(course.elapsed <= told.worst_case, "{:?}, not {:?}", course.elapsed, told.worst_case);
+    }
+
+    /// Whatever happens at a member, and however often it does, leads to where it was told to lead.
+    #[test]
+    fn what_was_told_is_what_happens(
+        target in target(), ask in ask(), picks in proptest::collection::vec(any::<prop::sample::Index>(), 6),
+    ) {
+        let told = prospects(&target, ask);
+        let step = |past: &[Attempt]| next_step(&target, ask, past, Duration::ZERO);
+        let mut past: Vec<Attempt> = Vec::new();
+        let mut picks = picks.into_iter();
+        let mut held: Option<usize> = None;
+        while let Step::Try { member, within } = step(&past) {
+            let outlook = &told.members[member];
+            let leads_to = match (held, &outlook.holding) {
+                (None, _) => {
+                    prop_assert_eq!(outlook.within, Some(within));
+                    &outlook.leads_to
+                }
+                (Some(_), Some(holding)) => &holding.leads_to,
+                (Some(_), None) => return Err(TestCaseError::fail(format!("{member} was told to be out of reach"))),
+            };
+            let pick = picks.next().expect("nobody is asked once others were");
+            let (outcome, next) = *pick.get(leads_to);
+            let sent = match outcome {
+                Outcome::Failed(failure) if failure.is_connect() => Sent::Nothing,
+                Outcome::Failed(_) | Outcome::Status(_) => Sent::Something,
+            };
+            let before = past.len();
+            while matches!(step(&past), Step::Try { member: again, .. } if again == member) {
+                past.push(Attempt { member, outcome, sent, took: Duration::ZERO });
+            }
+            prop_assert_eq!(past.len() - before, next.attempts);
+            match (step(&past), next.then) {
+                (Step::Try { member, .. }, Then::Ask(told)) => prop_assert_eq!(member, told),
+                (Step::Deliver(index), Then::Deliver) => prop_assert_eq!(past[index].member, member),
+                // It tells of one member's answer that is held: any other one's is delivered in its place.
+                (Step::Deliver(index), Then::DeliverHeld(_)) => prop_assert_eq!(Some(past[index].member), held),
+                (step, then) => prop_assert!(false, "{:?}, not {:?}", step, then),
+            }
+            held = held.or_else(|| is_soft(&target, &past[before]).then_some(member));
+        }
     }
 
     /// Whoever is asked was told to be within reach, with and without an answer that is held.

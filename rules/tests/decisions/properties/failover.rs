@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 use proptest::prelude::*;
-use tideover_config::{Behavior, MethodSet, Target};
+use tideover_config::{Behavior, Failure, MethodSet, Target};
 use tideover_rules::failover::{Ask, Attempt, Outcome, Sent, Step, is_soft, next_step};
 
 use super::chance::{Decided, ask, course, target, turns};
@@ -66,6 +66,20 @@ proptest! {
             }
         }
         prop_assert_eq!(course.delivered, course.attempts.len() - 1);
+    }
+
+    /// Not even where a connection is told to have failed: what counts is whether any of it may have arrived.
+    #[test]
+    fn what_may_have_arrived_is_not_sent_again(
+        target in target(),
+        failure in proptest::sample::select(Failure::ALL.to_vec()),
+        before in 0..3_usize,
+    ) {
+        let ask = Ask { may_fall_through: false, may_repeat: false };
+        let attempt = |failure, sent| Attempt { member: 0, outcome: Outcome::Failed(failure), sent, took: Duration::ZERO };
+        let mut past = vec![attempt(Failure::Refused, Sent::Nothing); before];
+        past.push(attempt(failure, Sent::Something));
+        prop_assert_eq!(next_step(&target, ask, &past, Duration::ZERO), Step::Deliver(before));
     }
 
     /// Which requests that holds for: every write, and every request with a body, whatever the behavior.
@@ -194,8 +208,10 @@ proptest! {
                     .filter(|attempt| attempt.member == member)
                     .map(|attempt| attempt.took)
                     .sum();
-                prop_assert_eq!(within.completion, Some(whole.saturating_sub(spent)));
-                prop_assert!(within.head.is_some_and(|head| head <= whole.saturating_sub(spent)));
+                let left = whole.checked_sub(spent);
+                prop_assert!(left.is_some(), "{spent:?} of {whole:?}");
+                prop_assert_eq!(within.completion, left);
+                prop_assert!(within.head.is_some() && within.head <= left);
             }
         }
     }

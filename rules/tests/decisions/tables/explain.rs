@@ -4,7 +4,7 @@ use tideover_config::{Edge, Mode};
 use tideover_rules::explain::{Next, Then, prospects};
 
 use crate::cast::all_hold;
-use crate::play::{ORIGINS, asked, compiled, pair, span, tiers, word};
+use crate::play::{ORIGINS, asked, compiled, pair, play, span, tiers, word};
 
 fn said(next: Next) -> String {
     let times = next.attempts;
@@ -117,20 +117,26 @@ fn each_outcome_leads_somewhere() {
         ("GET", 1, "503", "1 deliver"),
     ];
     failures.extend(leads_to(&by_status, &rows));
-    // Nothing leads on from the second one, but the time may be up before it is asked.
-    let a_wall = tiers(
-        r#""vm", { origin = "swa", fail_over_on = [] }, "last""#,
+    // No outcome of the site goes on to the page, but an answer of the VM that came too late for the site does.
+    let by_lateness = tiers(
+        r#""vm", { origin = "swa", fail_over_on = [404] }, "last""#,
         &[503],
         "on_failure = \"status\"",
     );
+    let told = play(&by_lateness, "GET", "/", "503/25s").told;
+    if told != "vm last -> 503 of last" {
+        failures.push(format!("too late: {told}"));
+    }
     #[rustfmt::skip]
     let rows = [
         ("GET", 0, "503", "1 ask 1"),
         ("GET", 1, "503", "1 deliver"),
+        ("GET", 1, "404", "1 deliver"),
         ("GET", 2, "503", "1 deliver"),
+        ("GET", 2, "(0) 503", "never"),
         ("POST", 2, "503", "never"),
     ];
-    failures.extend(leads_to(&a_wall, &rows));
+    failures.extend(leads_to(&by_lateness, &rows));
     all_hold(&failures);
 }
 

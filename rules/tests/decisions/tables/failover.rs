@@ -265,9 +265,11 @@ mod resilient {
     fn any_number_of_members_is_asked_in_order() {
         let edge = |count: usize| {
             let ids: Vec<String> = (1..=count).map(|n| format!("o{n}")).collect();
-            let origins = ids.iter().fold(String::new(), |origins, id| {
-                origins + &format!("[origin.{id}]\nurl = \"http://{id}.example\"\n")
-            });
+            let origins: Vec<String> = ids
+                .iter()
+                .map(|id| format!("[origin.{id}]\nurl = \"http://{id}.example\"\n"))
+                .collect();
+            let origins = origins.concat();
             compiled(
                 Mode::Resilient,
                 &format!(
@@ -295,6 +297,8 @@ mod resilient {
             ("GET", "/", "404 304", "vm swa -> 304 of swa"),
             ("GET", "/", "403 302", "vm swa -> 302 of swa"),
             ("GET", "/", "404 404", "vm swa -> 404 of vm"),
+            ("GET", "/", "404 399", "vm swa -> 399 of swa"),
+            ("GET", "/", "404 400", "vm swa -> 404 of vm"),
             ("GET", "/", "404 401", "vm swa -> 404 of vm"),
             ("GET", "/", "404 503", "vm swa -> 404 of vm"),             // and never the page
             ("GET", "/", "404 refused+", "vm swa swa -> 404 of vm"),

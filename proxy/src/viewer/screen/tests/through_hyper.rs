@@ -102,12 +102,12 @@ fn serve(pieces: &[&[u8]], is_screened: bool) -> Served {
                 let connection = http1::Builder::new()
                     .half_close(true)
                     .serve_connection(TokioIo::new(screened), service);
-                tokio::join!(sends, async { connection.await }).1
+                tokio::join!(sends, connection).1
             } else {
                 let connection = http1::Builder::new()
                     .half_close(true)
                     .serve_connection(TokioIo::new(screened.io), service);
-                tokio::join!(sends, async { connection.await }).1
+                tokio::join!(sends, connection).1
             };
             let calls = calls.borrow().clone();
             Served {
@@ -139,7 +139,7 @@ fn a_refused_head_is_never_a_good_request() {
                 panic!("the table has faults in first requests only")
             }
             Verdict::Fault(_, Fault::Body) => {
-                assert_eq!(served.calls, [Call::BadBody], "{}", shown(bytes))
+                assert_eq!(served.calls, [Call::BadBody], "{}", shown(bytes));
             }
         }
     }

@@ -77,7 +77,7 @@ impl Page<'_> {
     fn sentence(&self) -> String {
         match &self.cause {
             Cause::Malformed(malformed) => {
-                format!("The request is malformed: {}.", malformed_words(*malformed))
+                format!("The request is malformed: {}.", malformed.reason())
             }
             Cause::Refused(refusal) => refusal_words(refusal).to_owned(),
             Cause::OriginFailed(failure) => failure_words(*failure).to_owned(),
@@ -232,23 +232,6 @@ fn quoted(out: &mut String, text: &str) {
         }
     }
     out.push('"');
-}
-
-fn malformed_words(malformed: Malformed) -> &'static str {
-    match malformed {
-        Malformed::MissingHost => "it has no Host header",
-        Malformed::InvalidHost => "its Host header is not a host name",
-        Malformed::SecondHost => "it has more than one Host header",
-        Malformed::InvalidTarget => "its target is neither a path nor a URL",
-        Malformed::TargetAndHostDiffer => "its target names another host than its Host header",
-        Malformed::TransferEncoding => "its transfer coding is not understood",
-        Malformed::LengthAndTransferEncoding => "it has both a length and a transfer coding",
-        Malformed::ContentLength => "its length is not one plain number",
-        Malformed::LineEnding => "a line of it does not end as it must",
-        Malformed::Fragment => "its target has a fragment",
-        Malformed::Method => "its method is none",
-        Malformed::Expectation => "it expects what this server does not know",
-    }
 }
 
 fn refusal_words(refusal: &Refusal) -> &'static str {

@@ -4,7 +4,7 @@ mod page;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
-use tideover_config::{AttemptsShown, Distribution, MethodSet, Voice, WriteError};
+use tideover_config::{AttemptsShown, Distribution, MethodSet, OriginId, Voice, WriteError};
 use tideover_rules::admit::{Host, Malformed};
 use tideover_rules::error_page::status_of;
 use tideover_rules::failover::Sent;
@@ -235,14 +235,8 @@ pub(crate) fn refused(speaker: Speaker<'_>, refusal: &Refusal, host: &Host<'_>) 
         Refusal::UrlTooLong | Refusal::HeadTooLarge | Refusal::FieldsTooLarge => {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        // Not merely not allowed here: no viewer of a web site has a use for it.
-        Refusal::MethodNotAllowed if !MethodSet::ALL.contains(&speaker.line.request.method) => {
-            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-        }
         // TRACE, CONNECT, or no method at all: whoever sends it may mean something else by what follows, too.
-        Refusal::MethodNotAllowed
-            if !tideover_config::MethodSet::ALL.contains(&speaker.line.request.method) =>
-        {
+        Refusal::MethodNotAllowed if !MethodSet::ALL.contains(&speaker.line.request.method) => {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         Refusal::UnknownHost
@@ -329,7 +323,7 @@ fn from_origin(
 fn from_page(
     speaker: Speaker<'_>,
     wanted: Wanted<'_>,
-    origin: tideover_config::OriginId,
+    origin: OriginId,
     mut facts: Facts,
 ) -> Reply {
     let page = page_of(speaker.view, origin).expect("an answer by page comes from a page");
@@ -373,7 +367,7 @@ fn failed(
         Fault::Viewer(fault) => return bad_body(speaker, wanted, fault, facts),
     };
     facts.detail = told::detailed_result(failure);
-    let is_write = !tideover_config::MethodSet::READS_AND_OPTIONS.contains(wanted.request.method);
+    let is_write = !MethodSet::READS_AND_OPTIONS.contains(wanted.request.method);
     let page = match &wanted.route.behavior.write_error {
         WriteError::Explained {
             nothing_sent,
