@@ -82,8 +82,7 @@ pub(crate) fn target() -> impl Strategy<Value = Target> {
         .prop_map(|(mut members, ends_in_page, deadline)| {
             if ends_in_page && let Some(last) = members.last_mut() {
                 last.is_page = true;
-                last.criteria = FailoverCriteria::default();
-                last.retries_response_timeout = false;
+                // Its criteria stay: nothing is to come of them.
             }
             for (index, member) in (0..).zip(&mut members) {
                 member.origin = OriginId(index);
@@ -115,7 +114,7 @@ pub(crate) fn ask() -> impl Strategy<Value = Ask> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Turn {
     outcome: Outcome,
-    /// A failure to connect sends nothing, an answer sends something; for the rest it is chance.
+    /// An answer means that something was sent; for the rest it is chance, whatever a failure is supposed to mean.
     sent: Sent,
     /// Of 255.
     share: u8,
@@ -133,7 +132,6 @@ fn turn() -> impl Strategy<Value = Turn> {
         .prop_map(|(outcome, nothing, share)| {
             let sent = match outcome {
                 Outcome::Status(_) => Sent::Something,
-                Outcome::Failed(failure) if failure.is_connect() => Sent::Nothing,
                 Outcome::Failed(_) if nothing => Sent::Nothing,
                 Outcome::Failed(_) => Sent::Something,
             };

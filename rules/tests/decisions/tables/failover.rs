@@ -5,11 +5,11 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use tideover_config::{Edge, Failure, Mode};
+use tideover_config::{Edge, Failure, Member, Mode};
 use tideover_rules::error_page::status_of;
-use tideover_rules::failover::Limits;
+use tideover_rules::failover::{Ask, Attempt, Limits, Outcome, Sent, Step, next_step};
 
-use crate::cast::all_hold;
+use crate::cast::{all_hold, group, kind, member, own_timers};
 use crate::play::{ORIGINS, compiled, pair, play, span, tiers};
 
 const USUAL: [u16; 4] = [500, 502, 503, 504];
@@ -512,4 +512,26 @@ fn every_failure_has_a_status_of_its_own_fault() {
         assert_eq!(status, expected, "{failure}");
     }
     assert_eq!(Limits::NONE_LEFT.head, Some(Duration::ZERO));
+}
+
+/// A config cannot say it, since a page stands last and has no criteria; the rule holds without that.
+#[test]
+fn nobody_is_asked_after_a_page() {
+    let page = Member {
+        is_page: true,
+        ..member(0, kind(&[503]), own_timers())
+    };
+    let target = group(vec![page, member(1, kind(&[503]), own_timers())], None);
+    let ask = Ask {
+        may_fall_through: true,
+        may_repeat: true,
+    };
+    let answered = Attempt {
+        member: 0,
+        outcome: Outcome::Status(StatusCode::SERVICE_UNAVAILABLE),
+        sent: Sent::Something,
+        took: Duration::ZERO,
+    };
+    let step = next_step(&target, ask, &[answered], Duration::ZERO);
+    assert_eq!(step, Step::Deliver(0));
 }

@@ -129,6 +129,13 @@ fn via_is_added_to() {
     );
 }
 
+/// What is kept, what the origin says, what the viewer sees.
+type Reduced = (
+    Option<Vec<HeaderName>>,
+    &'static [&'static str],
+    Option<&'static str>,
+);
+
 #[test]
 fn vary_is_reduced_to_what_is_forwarded() {
     let names = |names: &[&str]| -> Vec<HeaderName> {
@@ -139,7 +146,7 @@ fn vary_is_reduced_to_what_is_forwarded() {
     };
     let kept = || Some(names(&["origin", "accept-language"]));
     #[rustfmt::skip]
-    let rows: &[(Option<Vec<HeaderName>>, &[&str], Option<&str>)] = &[
+    let rows: &[Reduced] = &[
         (None, &["Vary: X-Any, User-Agent"], Some("X-Any, User-Agent")),
         (kept(), &["Vary: Accept-Encoding"], Some("Accept-Encoding")),
         (kept(), &["Vary: Accept-Encoding, User-Agent"], Some("Accept-Encoding")),
@@ -442,6 +449,15 @@ fn which_origins_are_allowed() {
     all_hold(&failures);
 }
 
+/// A name, the policy, the request, the origin's answer, and the CORS headers that the viewer sees.
+type Answered<'a> = (
+    &'a str,
+    &'a Cors,
+    (&'a Method, &'a [&'a str]),
+    &'a [&'a str],
+    &'a [&'a str],
+);
+
 #[test]
 fn what_a_cors_request_is_answered() {
     const FROM_A: &str = "Origin: https://a.example";
@@ -456,12 +472,16 @@ fn what_a_cors_request_is_answered() {
         allow_credentials: true,
         ..list.clone()
     };
+    let broad = Cors {
+        allow_headers: Some(HeaderValue::from_static("a*")),
+        ..list.clone()
+    };
     let overriding = Cors {
         origin_override: true,
         ..list.clone()
     };
     #[rustfmt::skip]
-    let rows: &[(&str, &Cors, (&Method, &[&str]), &[&str], &[&str])] = &[
+    let rows: &[Answered<'_>] = &[
         ("no Origin, no answer", &list, (&Method::GET, &[]), &[], &[]),
         ("a simple one", &list, (&Method::GET, &[FROM_A]), &[],
             &["allow-origin: https://a.example", "expose-headers: x-shown"]),
@@ -469,8 +489,10 @@ fn what_a_cors_request_is_answered() {
             &["allow-origin: *", "expose-headers: x-shown"]),
         ("credentials", &with_credentials, (&Method::GET, &[FROM_A]), &[],
             &["allow-credentials: true", "allow-origin: https://a.example", "expose-headers: x-shown"]),
-        ("a preflight; a wildcard means what was asked for, but not Authorization", &list, (&Method::OPTIONS, preflight), &[],
+        ("a preflight; a wildcard means what was asked for", &list, (&Method::OPTIONS, preflight), &[],
             &["allow-headers: x-one, X-AMZ-Date", "allow-methods: GET, PUT", "allow-origin: https://a.example", "max-age: 600"]),
+        ("a wildcard never means Authorization, though it fits", &broad, (&Method::OPTIONS, preflight), &[],
+            &["allow-methods: GET, PUT", "allow-origin: https://a.example", "max-age: 600"]),
         ("OPTIONS alone is no preflight", &list, (&Method::OPTIONS, &[FROM_A]), &[],
             &["allow-origin: https://a.example", "expose-headers: x-shown"]),
         ("not allowed", &list, (&Method::GET, &["Origin: https://b.example"]), &[], &[]),
