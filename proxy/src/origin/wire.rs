@@ -105,7 +105,13 @@ pub(crate) struct Wire<T> {
     meter: Arc<Meter>,
     limit: InterimLimit,
     watch: Watch,
+    /// Bytes read since something else had its turn.
+    in_a_row: usize,
 }
+
+/// So many bytes are read before everything else on this worker has its turn. hyper reads on as long as there is nothing
+/// to hand on, and an origin can send bytes without end that come to nothing: zeros in front of a chunk's size, for one.
+const MOST_IN_A_ROW: usize = 256 * 1024;
 
 impl<T> Wire<T> {
     pub(crate) fn new(io: T, meter: Arc<Meter>, limit: InterimLimit) -> Self {
@@ -114,6 +120,7 @@ impl<T> Wire<T> {
             meter,
             limit,
             watch: Watch::AtHead,
+            in_a_row: 0,
         }
     }
 }
@@ -201,9 +208,21 @@ impl<T: AsyncRead + Unpin> AsyncRead for Wire<T> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if this.in_a_row >= MOST_IN_A_ROW {
+            this.in_a_row = 0;
+            // Wakes us once the sockets were looked at, too; a plain wake-up would come before that.
+            return std::pin::pin!(tokio::task::yield_now())
+                .poll(context)
+                .map(Ok);
+        }
         let before = buffer.filled().len();
-        std::task::ready!(Pin::new(&mut this.io).poll_read(context, buffer))?;
+        let read = Pin::new(&mut this.io).poll_read(context, buffer);
+        if read.is_pending() {
+            this.in_a_row = 0;
+        }
+        std::task::ready!(read)?;
         let fresh = &buffer.filled()[before..];
+        this.in_a_row += fresh.len();
         this.meter.add_read(fresh.len());
         if this.meter.begun.load(Relaxed) {
             this.meter.begun.store(false, Relaxed);
