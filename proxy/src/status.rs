@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -15,12 +16,13 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::mpsc;
 
 use crate::worker::Shared;
-use http_body_util::Full;
 
 /// Most connections at once.
 const MOST: usize = 64;
 /// For a request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long accepting rests when the process has run out of something (files, memory).
+const REST: Duration = Duration::from_millis(50);
 
 /// Answers on `listeners` until the returned sender is dropped.
 pub(crate) fn start(
@@ -56,7 +58,7 @@ async fn accept(shared: Arc<Shared>, listener: TcpListener) {
             return;
         };
         let Ok((stream, _)) = listener.accept().await else {
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            tokio::time::sleep(REST).await;
             continue;
         };
         let shared = Arc::clone(&shared);
@@ -101,6 +103,7 @@ fn text(status: StatusCode, text: String) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(text)));
     *response.status_mut() = status;
     let headers = response.headers_mut();
+    // The version is that of Prometheus' text format; to anybody else it says nothing.
     headers.insert(
         header::CONTENT_TYPE,
         HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"),

@@ -33,7 +33,7 @@ pub(super) fn refused_head(out: &mut Vec<u8>, format: LogFormat, peer: &Peer) {
         LogFormat::CloudFront => {
             now.date_and_time(out, b"\t");
             let _ = write!(out, "\t-\t0\t{}", peer.address);
-            // method to query; then cookie
+            // From the method to the encrypted fields: what is not known of such a head.
             out.extend_from_slice(
                 b"\t-\t-\t-\t400\t-\t-\t-\t-\tError\t-\t-\thttp\t0\t0.000\t-\t-\t-\tError\t-\t-\t-",
             );

@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
+use tideover_config::MethodSet;
 use tideover_rules::failover::{Limits, Sent};
 use tideover_rules::headers::OriginHead;
 use tokio::time::sleep_until;
 
 use super::answer::OriginBody;
 use super::connect::Way;
-use super::pool::{Lease, Pool, Turn};
+use super::pool::{Lease, Pool, Turn, Wish};
 use super::wire::Meter;
 use crate::clock::Clock;
 use crate::error::OriginError;
@@ -52,11 +53,10 @@ pub(crate) async fn attempt(
     let response_limit = clock.real(limits.response);
 
     let bodyless = matches!(errand.body, Once::Here(body) if body.is_empty());
-    let may_repeat =
-        bodyless && matches!(*errand.method, Method::GET | Method::HEAD | Method::OPTIONS);
-    let mut must_be_fresh = false;
+    let may_repeat = bodyless && MethodSet::READS_AND_OPTIONS.contains(errand.method);
+    let mut wish = if may_repeat { Wish::Any } else { Wish::Sure };
     loop {
-        let mut lease = lease(way, pool, &errand, connect_by, !may_repeat, must_be_fresh).await?;
+        let mut lease = lease(way, pool, &errand, connect_by, wish).await?;
         let reused = lease.reused;
         let (written_before, read_before) = lease.connection.meter.begin();
         let Some(body) = errand.body.take() else {
@@ -80,7 +80,7 @@ pub(crate) async fn attempt(
                 }
                 let body_is_here = matches!(errand.body, Once::Here(_));
                 if died && reused && body_is_here && (nothing_sent || (may_repeat && no_answer)) {
-                    must_be_fresh = true;
+                    wish = Wish::New;
                     continue;
                 }
                 return Err(error.with_nothing_sent(nothing_sent && body_is_here));
@@ -95,16 +95,10 @@ async fn lease(
     pool: &Pool,
     errand: &Errand<'_>,
     by: Instant,
-    careful: bool,
-    fresh: bool,
+    wish: Wish,
 ) -> Result<Lease, OriginError> {
     let got = async {
-        let turn = if fresh {
-            pool.fresh(errand.server_name).await
-        } else {
-            pool.turn(errand.server_name, careful).await
-        };
-        let mut lease = match turn {
+        let mut lease = match pool.turn(errand.server_name, wish).await {
             Turn::Reuse(lease) => lease,
             // Connecting is rare and large: boxed, so that it is not part of every request.
             Turn::Open(slot) => Lease {

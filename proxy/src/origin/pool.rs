@@ -82,6 +82,17 @@ impl Drop for Slot {
     }
 }
 
+/// Which connections will do for a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// Any that is alive: the request can be sent again if the origin was just closing it.
+    Any,
+    /// An idle one only if the origin is surely not closing it: the request is sent once.
+    Sure,
+    /// No idle one while one may be opened.
+    New,
+}
+
 /// What a request that asked the pool gets.
 #[derive(Debug)]
 pub(crate) enum Turn {
@@ -157,9 +168,9 @@ impl Pool {
     }
 
     /// An idle connection, or the right to open one, or a place in line until one of both is free. The caller bounds the wait.
-    pub(crate) async fn turn(&self, server_name: Option<&str>, careful: bool) -> Turn {
-        while let Some(connection) = self.take_idle(server_name, careful) {
-            if careful {
+    pub(crate) async fn turn(&self, server_name: Option<&str>, wish: Wish) -> Turn {
+        while let Some(connection) = self.take_idle(server_name, wish) {
+            if wish == Wish::Sure {
                 // Lets the reactor and the connection's task see an end of stream that has already arrived.
                 tokio::task::yield_now().await;
                 if connection.sender.is_closed() {
@@ -168,11 +179,6 @@ impl Pool {
             }
             return Turn::Reuse(Lease::again(connection));
         }
-        self.open_or_wait(server_name).await
-    }
-
-    /// Like [`Pool::turn`], but never an idle connection while one may be opened.
-    pub(crate) async fn fresh(&self, server_name: Option<&str>) -> Turn {
         self.open_or_wait(server_name).await
     }
 
@@ -205,9 +211,11 @@ impl Pool {
         })
     }
 
-    /// The youngest idle connection for `server_name` that is alive. A `careful` caller, who cannot repeat the request,
-    /// leaves those alone that the origin may be closing right now.
-    fn take_idle(&self, server_name: Option<&str>, careful: bool) -> Option<Connection> {
+    /// The youngest idle connection for `server_name` that is alive and will do.
+    fn take_idle(&self, server_name: Option<&str>, wish: Wish) -> Option<Connection> {
+        if wish == Wish::New {
+            return None;
+        }
         let mut idle = self.idle.borrow_mut();
         let mut index = idle.len();
         while index > 0 {
@@ -224,8 +232,9 @@ impl Pool {
                 .get()
                 .unwrap_or(self.keepalive)
                 .min(self.keepalive);
-            let safe = !careful || age < known / 2;
-            if candidate.connection.server_name.as_deref() == server_name && safe {
+            // The origin's clock began when its answer left, and the request has to get there: half is far from the end.
+            let will_do = wish == Wish::Any || age < known / 2;
+            if candidate.connection.server_name.as_deref() == server_name && will_do {
                 return Some(idle.remove(index).connection);
             }
         }
