@@ -3,7 +3,7 @@
 //! What a request means is decided in `tideover-rules`; this crate does it: it moves bytes, keeps connections and time.
 //! It does not read config files and never asks in which mode it runs.
 //!
-//! Read [`request`] first: one request from head to tail. Then, in the order a request walks: `viewer` (accepts, reads
+//! Read `request` first: one request from head to tail. Then, in the order a request walks: `viewer` (accepts, reads
 //! heads), `origin` (connections, attempts, the loop that obeys the failover rule), `respond` (every outcome -> an answer),
 //! `body` (where a request ends), `access_log`.
 //! `worker` says who owns what, `live` what is alive beside the config.
