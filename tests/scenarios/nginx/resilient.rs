@@ -82,7 +82,7 @@ async fn failures_fall_through_without_being_chosen() {
             .file("maintenance.html", MAINTENANCE_PAGE)
             .map("azure-vm", &primary.url())
             .map("azure-swa", &swa.url())
-            .time_scale(0.05)
+            .time_scale(0.1)
             .start()
             .await;
         viewer(&edge).get("/").await.expect(200).body("from swa");
