@@ -6,6 +6,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use http::HeaderValue;
+
 use crate::problem::{Problem, Severity};
 
 /// Where something was written.
@@ -83,6 +85,18 @@ impl At<String> {
             "{:?}",
             self.place.template.as_deref().unwrap_or(&self.value)
         )
+    }
+
+    /// The text as the value of a header. It may be a secret, and is not repeated.
+    pub(crate) fn header_value(&self, problems: &mut Vec<Problem>) -> Option<HeaderValue> {
+        let value = HeaderValue::from_str(&self.value).ok();
+        if value.is_none() {
+            problems.push(self.place.error(
+                "has a value that no header can have",
+                "write visible ASCII characters and spaces",
+            ));
+        }
+        value
     }
 }
 

@@ -20,7 +20,9 @@ pub(super) fn compile(config: &Spot<'_>, problems: &mut Vec<Problem>) -> Respons
             continue;
         };
         let name = changeable(&name, problems);
-        let value = value.as_text().and_then(|value| valued(&value, problems));
+        let value = value
+            .as_text()
+            .and_then(|value| value.header_value(problems));
         if let (Some(name), Some(value)) = (name, value) {
             set.push((name, value, is_on(&custom, "Override")));
         }
@@ -82,7 +84,9 @@ fn security_headers(
         ),
     ] {
         if let Some(part) = spot.get(key) {
-            let value = part.text(inner).and_then(|value| valued(&value, problems));
+            let value = part
+                .text(inner)
+                .and_then(|value| value.header_value(problems));
             add(name, &part, value);
         }
     }
@@ -106,13 +110,11 @@ fn xss_protection(part: &Spot<'_>, problems: &mut Vec<Problem>) -> Option<Header
         }
         (true, None) => Some(HeaderValue::from_static("1; mode=block")),
         (false, None) => Some(HeaderValue::from_static("1")),
-        (false, Some(report)) => valued(
-            &At {
-                value: format!("1; report={}", report.value),
-                place: report.place,
-            },
-            problems,
-        ),
+        (false, Some(report)) => At {
+            value: format!("1; report={}", report.value),
+            place: report.place,
+        }
+        .header_value(problems),
     }
 }
 
@@ -128,7 +130,7 @@ fn cors(spot: &Spot<'_>, problems: &mut Vec<Problem>) -> Cors {
         } else {
             names.join(", ")
         };
-        valued(&At { value, place }, problems)
+        At { value, place }.header_value(problems)
     };
     let allow_headers = joined("AccessControlAllowHeaders", "");
     let allow_methods = joined("AccessControlAllowMethods", "ALL");
@@ -175,17 +177,6 @@ fn not_negative(said: &At<i64>, problems: &mut Vec<Problem>) -> Option<()> {
             .error(format!("is {}", said.value), "write 0 or more seconds"),
     );
     None
-}
-
-fn valued(said: &At<String>, problems: &mut Vec<Problem>) -> Option<HeaderValue> {
-    let value = HeaderValue::from_str(&said.value).ok();
-    if value.is_none() {
-        problems.push(said.place.error(
-            "has a value that no header can have",
-            "write visible ASCII characters and spaces",
-        ));
-    }
-    value
 }
 
 /// The name of a header that a policy may set or remove.

@@ -238,17 +238,6 @@ fn header_name(said: &At<String>, problems: &mut Vec<Problem>) -> Option<HeaderN
     name
 }
 
-fn header_value(said: &At<String>, problems: &mut Vec<Problem>) -> Option<HeaderValue> {
-    let value = HeaderValue::from_str(&said.value).ok();
-    if value.is_none() {
-        problems.push(said.place.error(
-            "has a value that no header can have",
-            "write visible ASCII characters and spaces",
-        ));
-    }
-    value
-}
-
 /// `{ name = "X-Frame-Options", value = "DENY", replace = true }`.
 fn set_header(
     mut table: Table<'_>,
@@ -259,7 +248,7 @@ fn set_header(
     let replace = flag(&mut table, "replace", false, problems);
     table.finish(problems);
     let name = header_name(&name?, problems);
-    let value = header_value(&value?, problems);
+    let value = value?.header_value(problems);
     Some((name?, value?, replace))
 }
 
@@ -287,7 +276,7 @@ fn cors(mut table: Table<'_>, problems: &mut Vec<Problem>) -> Cors {
         });
     let mut value = |name| {
         let said = table.string(name, problems)?;
-        header_value(&said, problems)
+        said.header_value(problems)
     };
     let cors = Cors {
         allow_origins,

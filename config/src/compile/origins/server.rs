@@ -343,11 +343,7 @@ fn headers(
         // The value may be a secret: it is not repeated.
         check_mask(value, problems);
         let is_secret = is_secret(&parsed) || value.place.template.is_some();
-        let Ok(mut value) = HeaderValue::from_str(&value.value) else {
-            problems.push(value.place.error(
-                "has a value that no header can have",
-                "write visible ASCII characters and spaces",
-            ));
+        let Some(mut value) = value.header_value(problems) else {
             continue;
         };
         if headers.iter().any(|(taken, _)| *taken == parsed) {
