@@ -177,7 +177,7 @@ impl Response {
     /// The server hangs up after this answer; only for answers to [`Viewer::sends`](crate::Viewer::sends).
     pub async fn closes(&mut self) -> &Self {
         let line = self.closed.as_mut().expect("asked by `sends`");
-        line.is_closed().await;
+        line.until_closed().await;
         self
     }
 }

@@ -269,7 +269,7 @@ impl Line {
     }
 
     /// Waits until the peer hangs up; true if in order, false by a reset.
-    pub async fn is_closed(&mut self) -> bool {
+    pub async fn until_closed(&mut self) -> bool {
         patiently("the server hangs up", self.reader.drain()).await
     }
 

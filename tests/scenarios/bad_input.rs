@@ -26,7 +26,7 @@ async fn refused(cases: &[Case<'_>]) {
             other => panic!("{bytes:?} was answered by {other:?}"),
         };
         assert_eq!(response.status, *status, "to {bytes:?}: {response:?}");
-        line.is_closed().await;
+        line.until_closed().await;
         let seen = primary.requests();
         assert!(seen.is_empty(), "{bytes:?} was forwarded: {seen:?}");
     }
@@ -239,7 +239,7 @@ async fn an_http_2_preface_is_not_taken_for_a_request() {
     let mut line = viewer(&edge).connects().await;
 
     line.sends("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
-    line.is_closed().await;
+    line.until_closed().await;
 
     edge.until_metric("tideover_refused_heads_total", 1.0).await;
     primary.saw_nothing();
@@ -341,7 +341,7 @@ mod bodies {
                 other => panic!("{bad:?} was answered by {other:?}"),
             };
             assert_eq!(response.status, 400, "to {bad:?}: {response:?}");
-            line.is_closed().await;
+            line.until_closed().await;
             primary.until_it_hung_up(1).await;
             let request = primary.request();
             assert!(!request.is_whole, "after {bad:?}: {request:?}");
@@ -359,7 +359,7 @@ mod bodies {
         ))
         .await;
         line.receives("POST").await.expect(400);
-        line.is_closed().await;
+        line.until_closed().await;
 
         let targets: Vec<String> = primary
             .requests()
@@ -406,7 +406,7 @@ mod bodies {
             .await
             .expect(408)
             .body_has("stopped arriving");
-        line.is_closed().await;
+        line.until_closed().await;
         primary.until_it_hung_up(1).await;
         assert!(!primary.request().is_whole);
     }

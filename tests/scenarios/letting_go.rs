@@ -160,7 +160,7 @@ mod an_origin_that_does_not_read {
         let mut line = posts_without_end(&edge).await;
 
         line.receives("POST").await.expect(503);
-        line.is_closed().await;
+        line.until_closed().await;
         edge.until_metric("tideover_viewer_connections", 0.0).await;
         held.open();
         primary.until_it_was_left().await;
@@ -175,7 +175,7 @@ mod an_origin_that_does_not_read {
         let mut line = posts_without_end(&edge).await;
 
         line.receives("POST").await.expect(413).body("big");
-        line.is_closed().await;
+        line.until_closed().await;
         edge.until_metric("tideover_viewer_connections", 0.0).await;
         held.open();
         primary.until_it_was_left().await;

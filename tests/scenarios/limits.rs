@@ -157,7 +157,7 @@ mod times {
         let (edge, _primary) = cast(short).await;
         let mut line = viewer(&edge).connects().await;
 
-        line.is_closed().await;
+        line.until_closed().await;
     }
 
     #[tokio::test]
@@ -171,7 +171,7 @@ mod times {
             line.sends("X: 1\r\n").await;
             tokio::time::sleep(ms(50)).await;
         }
-        line.is_closed().await;
+        line.until_closed().await;
 
         primary.saw_nothing();
     }
@@ -183,7 +183,7 @@ mod times {
 
         line.sends("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
         line.receives("GET").await.expect(200);
-        line.is_closed().await;
+        line.until_closed().await;
     }
 
     #[tokio::test]

@@ -127,7 +127,7 @@ mod ends_of_messages {
             .expect(200)
             .body("onetwo")
             .no_header("transfer-encoding");
-        assert!(line.is_closed().await, "closed in order");
+        assert!(line.until_closed().await, "closed in order");
         assert!(primary.request().head.first_line.ends_with("HTTP/1.1"));
     }
 

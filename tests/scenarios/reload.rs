@@ -163,7 +163,7 @@ mod drain {
         held.open();
 
         line.receives("GET").await.expect(200).body("after all");
-        line.is_closed().await;
+        line.until_closed().await;
         let summary = shuts_down.await.expect("it ends");
         assert_eq!(summary.requests, 1);
         assert_eq!(summary.panics, 0);
@@ -178,7 +178,7 @@ mod drain {
 
         patiently("an idle edge ends", edge.shuts_down(ms(60_000))).await;
 
-        line.is_closed().await;
+        line.until_closed().await;
     }
 
     #[tokio::test]
@@ -190,7 +190,7 @@ mod drain {
 
         patiently("an idle edge ends", edge.shuts_down(ms(60_000))).await;
 
-        line.is_closed().await;
+        line.until_closed().await;
     }
 
     #[tokio::test]

@@ -155,7 +155,7 @@ mod towards_the_viewer {
             line.sends("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 .await;
             line.receives("GET").await.expect(200).cut();
-            line.is_closed().await;
+            line.until_closed().await;
 
             // The head was out: there was nothing left to decide.
             secondary.saw_nothing();
@@ -181,7 +181,7 @@ mod towards_the_viewer {
                 .await;
             line.receives_a_head().await.expect(200);
 
-            assert!(!line.is_closed().await, "it looks complete");
+            assert!(!line.until_closed().await, "it looks complete");
         }
     }
 
@@ -397,7 +397,7 @@ mod towards_the_origin {
         .await;
 
         line.receives("POST").await.expect(413).body("no!");
-        line.is_closed().await;
+        line.until_closed().await;
     }
 
     #[tokio::test]
