@@ -50,18 +50,3 @@ fn each<'e>(
         .iter()
         .zip(said.behaviors.iter().chain(&said.default_behavior))
 }
-
-/// `"a"`, `"a" and "b"`, `"a", "b" and 3 more`.
-fn named(words: &[String]) -> String {
-    const MOST: usize = 4;
-    match words {
-        [] => String::new(),
-        [one] => one.clone(),
-        [first @ .., last] if words.len() <= MOST => format!("{} and {last}", first.join(", ")),
-        _ => format!(
-            "{} and {} more",
-            words[..MOST - 1].join(", "),
-            words.len() - MOST + 1
-        ),
-    }
-}

@@ -43,7 +43,7 @@ pub use origin::{
     TargetId, Timers, Trust, is_nearby,
 };
 pub use print::to_toml;
-pub use problem::{Problem, Problems, Severity};
+pub use problem::{Problem, Problems, Severity, counted};
 
 use std::path::Path;
 

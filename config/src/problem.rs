@@ -140,6 +140,32 @@ fn last_name(field: &str) -> &str {
     last.split('[').next().unwrap_or(last)
 }
 
+/// `1 origin`, `2 origins`: for messages.
+pub fn counted(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
+
+/// `a, b and c`, all of them.
+pub(crate) fn enumerated(words: &[String]) -> String {
+    match words {
+        [] => String::new(),
+        [one] => one.clone(),
+        [most @ .., last] => format!("{} and {last}", most.join(", ")),
+    }
+}
+
+/// `a, b and c`, or of more than four `a, b, c and 3 more`.
+pub(crate) fn listed(words: &[String]) -> String {
+    const MOST: usize = 4;
+    match words {
+        [a, b, c, rest @ ..] if words.len() > MOST => {
+            format!("{a}, {b}, {c} and {} more", rest.len())
+        }
+        all => enumerated(all),
+    }
+}
+
 /// Every problem of a config that did not load, worst first, then by line; holds at least one error.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]

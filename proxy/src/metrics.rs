@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use tideover_config::Failure;
+use tideover_config::{Failure, counted};
 use tideover_rules::failover::{Attempt, Outcome};
 
 /// The counters of all workers.
@@ -295,24 +295,18 @@ impl fmt::Display for Summary {
         write!(
             f,
             "{}, {} made by the edge, time the edge added p50 {:?} p99 {:?}, busiest of {} {share} %",
-            number_of(self.requests, "request"),
-            number_of(self.edge_errors, "error"),
+            counted(self.requests, "request"),
+            counted(self.edge_errors, "error"),
             self.added_p50,
             self.added_p99,
-            number_of(self.workers as u64, "worker"),
+            counted(self.workers as u64, "worker"),
         )?;
         if self.log_lines_lost > 0 {
-            let lines = number_of(self.log_lines_lost, "access log line");
+            let lines = counted(self.log_lines_lost, "access log line");
             write!(f, ", {lines} lost")?;
         }
         Ok(())
     }
-}
-
-/// `1 request`, `2 requests`.
-fn number_of(number: u64, noun: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {noun}{plural}")
 }
 
 /// Spans in buckets that grow by a quarter of a power of two, from 1 µs up.

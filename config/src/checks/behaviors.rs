@@ -1,11 +1,11 @@
 //! Behaviors: which are never used, and where writes go.
 
-use super::{covers, each, named};
+use super::{covers, each};
 use crate::behavior::{Behavior, MethodSet, PathPattern};
 use crate::distribution::Distribution;
 use crate::edge::{Edge, Mode};
 use crate::origin::Target;
-use crate::problem::Problem;
+use crate::problem::{Problem, listed};
 use crate::written::{self, Notation, Place, Written};
 
 /// The behaviors that take requests, and those of which it cannot be told. The usual mistake is a `/*` that comes first.
@@ -41,7 +41,7 @@ pub(super) fn used<'e>(
             1 => ("takes", "it"),
             _ => ("take", "them"),
         };
-        let earlier = named(&earlier_ones);
+        let earlier = listed(&earlier_ones);
         problems.push(match &said.path {
             Some(path) if !is_default(index) => path.place.warning(
                 format!(
@@ -114,7 +114,7 @@ pub(super) fn writes_that_are_refused(
             }
         }
         problems.push(said.place.note(
-            format!("allows {} on {} only", names(somewhere), named(&paths)),
+            format!("allows {} on {} only", names(somewhere), listed(&paths)),
             "on other paths they are answered 403",
         ));
     }

@@ -2,14 +2,13 @@
 
 use std::net::IpAddr;
 
-use super::named;
 use crate::behavior::Behavior;
 use crate::compile::flag;
 use crate::edge::Edge;
 use crate::origin::{
     Endpoint, HostHeader, Origin, OriginKind, OriginScheme, Server, Trust, is_nearby,
 };
-use crate::problem::Problem;
+use crate::problem::{Problem, listed};
 use crate::written::{self, At, Place, Written};
 
 /// A platform that finds its tenant by `Host` refuses a name that it was not told of. One problem for each behavior that
@@ -50,7 +49,7 @@ pub(super) fn foreign<'e>(
         problems.push(place.warning(
             format!(
                 "sends the viewer's Host to {}, and the platform there answers to its own names only",
-                named(&refusing)
+                listed(&refusing)
             ),
             format!("{instead}, or make the viewers' names known to the platform"),
         ));

@@ -4,7 +4,7 @@ use super::shape::{below, elements_path, name};
 use super::spot::Spot;
 use crate::fields::{Fate, Field, Kind, Remark};
 use crate::json::Value;
-use crate::problem::{Problem, Severity};
+use crate::problem::{Problem, Severity, counted, enumerated, listed};
 use crate::written::{Place, Policies, Written};
 
 /// What was found so far.
@@ -125,7 +125,7 @@ impl Remarks {
             let others = match names.get(1..) {
                 None | Some([]) => String::new(),
                 Some([one]) => format!(", as does {one}"),
-                Some(others) => format!(", as do {}", and(others)),
+                Some(others) => format!(", as do {}", enumerated(others)),
             };
             problems.push(first.note(
                 format!("says nothing to an edge that stands alone{others}"),
@@ -241,7 +241,7 @@ fn what_is_set(spot: &Spot<'_>, row: &Field) -> String {
             let items = spot.items();
             let functions: Vec<String> = items.iter().filter_map(function).collect();
             if functions.is_empty() {
-                format!("has {}", counted(items.len(), "item"))
+                format!("has {}", counted(items.len() as u64, "item"))
             } else {
                 format!("runs {}", listed(&functions))
             }
@@ -252,6 +252,9 @@ fn what_is_set(spot: &Spot<'_>, row: &Field) -> String {
             // That a list counts goes without saying where it has something in it.
             parts.retain(|part| part != "Enabled" || items.is_empty());
             parts.extend(items.iter().map(Spot::shown));
+            if parts.is_empty() {
+                return "has something".to_owned();
+            }
             format!("has {}", listed(&parts))
         }
         _ => format!("is {}", spot.shown()),
@@ -270,33 +273,4 @@ fn function(spot: &Spot<'_>) -> Option<String> {
     };
     let event = spot.text("EventType")?.value;
     Some(format!("{name} at {event}"))
-}
-
-fn counted(count: usize, what: &str) -> String {
-    match count {
-        1 => format!("1 {what}"),
-        _ => format!("{count} {what}s"),
-    }
-}
-
-/// `a, b and c`.
-fn and(parts: &[String]) -> String {
-    match parts {
-        [] => String::new(),
-        [one] => one.clone(),
-        [most @ .., last] => format!("{} and {last}", most.join(", ")),
-    }
-}
-
-/// `a, b and c`, four at most.
-fn listed(parts: &[String]) -> String {
-    const MOST: usize = 4;
-    match parts {
-        [] => "something".to_owned(),
-        [..] if parts.len() <= MOST => and(parts),
-        first => {
-            let shown = first.get(..MOST - 1).unwrap_or_default().join(", ");
-            format!("{shown} and {} more", parts.len() - (MOST - 1))
-        }
-    }
 }

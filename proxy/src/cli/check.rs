@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{ArgMatches, Args};
-use tideover_config::{Problem, Severity, load, to_toml};
+use tideover_config::{Problem, Severity, counted, load, to_toml};
 
 use super::overriding::Reading;
 use super::paint::Paint;
@@ -88,7 +88,7 @@ fn verdict(options: &Options, problems: &[Problem], good: bool) -> String {
             .count();
         (number > 0).then(|| match severity {
             Severity::NotEnforced => format!("{number} x {noun}"),
-            Severity::Error | Severity::Warning | Severity::Note => said::count(number, noun),
+            Severity::Error | Severity::Warning | Severity::Note => counted(number as u64, noun),
         })
     })
     .collect();

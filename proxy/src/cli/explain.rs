@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::{ArgMatches, Args};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version, header};
 use serde_json::json;
-use tideover_config::{Edge, HostHeader, Member, OriginKind, Target, ViewerScheme, load};
+use tideover_config::{Edge, HostHeader, Member, OriginKind, Target, ViewerScheme, counted, load};
 use tideover_rules::admit::admit;
 use tideover_rules::explain::{Next, Outlook, Prospects, Then, prospects};
 use tideover_rules::failover::{Ask, Outcome};
@@ -273,7 +273,7 @@ impl Told<'_> {
             text,
             "\n  worst case    {} to an answer, after {}",
             seconds(self.prospects.worst_case),
-            said::count(self.prospects.worst_case_attempts, "attempt"),
+            counted(self.prospects.worst_case_attempts as u64, "attempt"),
         );
         text
     }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use clap::{ArgMatches, Args};
 use tideover::RunningEdge;
 use tideover_config::{
-    Edge, Loaded, LogTo, Overrides, Problem, Problems, Severity, ViewerScheme, from_origins, load,
+    Edge, Loaded, LogTo, Overrides, Problem, Problems, Severity, ViewerScheme, counted,
+    from_origins, load,
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -229,7 +230,7 @@ fn tell_remarks(remarks: &[Problem]) {
     if !notes.is_empty() {
         eprintln!(
             "{} more from `tideover check`",
-            said::count(notes.len(), "note")
+            counted(notes.len() as u64, "note")
         );
     }
 }

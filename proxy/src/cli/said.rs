@@ -21,12 +21,6 @@ pub(super) fn reader_is_gone(error: &anyhow::Error) -> bool {
         .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// `1 origin`, `2 origins`.
-pub(super) fn count(number: usize, noun: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {noun}{plural}")
-}
-
 /// Each problem on a line of its own, on standard error.
 pub(super) fn problems<'p>(problems: impl IntoIterator<Item = &'p Problem>, paint: Paint) {
     for problem in problems {
