@@ -89,9 +89,9 @@ pub(crate) fn main() -> ExitCode {
 
 fn obey(command: Command, given: &ArgMatches) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Run(options) => run::run(&options.split_lists(given)),
-        Command::Check(options) => check::check(&options.split_lists(given)),
-        Command::Explain(options) => explain::explain(&options.split_lists(given)),
+        Command::Run(options) => run::run(*options, given),
+        Command::Check(options) => check::check(&options, given),
+        Command::Explain(options) => explain::explain(&options, given),
         Command::Demo(options) => demo::demo(&options),
         Command::Drill(options) => drill::drill(&options),
         Command::Fields(options) => fields::fields(&options),

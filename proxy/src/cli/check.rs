@@ -31,19 +31,9 @@ pub(super) struct Options {
     reading: Reading,
 }
 
-impl Options {
-    /// Splits lists that came from the environment.
-    pub(super) fn split_lists(self, given: &ArgMatches) -> Self {
-        Self {
-            reading: self.reading.split_lists(given),
-            ..self
-        }
-    }
-}
-
 /// Exit code 0 if the config would be served (with `--strict`: and nothing looks like a mistake), else 1.
-pub(super) fn check(options: &Options) -> anyhow::Result<ExitCode> {
-    let (edge, problems) = match load(&options.file, &options.reading.overrides("check")?) {
+pub(super) fn check(options: &Options, given: &ArgMatches) -> anyhow::Result<ExitCode> {
+    let (edge, problems) = match load(&options.file, &options.reading.overrides("check", given)?) {
         Ok(loaded) => (Some(loaded.edge), loaded.remarks),
         Err(problems) => (None, problems.0),
     };

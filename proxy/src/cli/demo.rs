@@ -1,6 +1,5 @@
 //! `tideover demo`: three tiers and the edge, to play with.
 
-use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -79,11 +78,7 @@ fn listen(tiers: &Tiers, wanted: Option<SocketAddr>) -> anyhow::Result<RunningEd
 }
 
 fn is_taken(error: &anyhow::Error) -> bool {
-    match error.downcast_ref::<StartError>() {
-        Some(StartError::PortTaken { .. }) => true,
-        Some(StartError::Listen { source, .. }) => source.kind() == ErrorKind::AddrInUse,
-        Some(_) | None => false,
-    }
+    matches!(error.downcast_ref(), Some(StartError::PortTaken { .. }))
 }
 
 /// What is running, and what to try.

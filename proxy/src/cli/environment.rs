@@ -9,21 +9,16 @@ use clap::parser::ValueSource;
 pub(super) const ATTEMPTS_TOKEN: &str = "TIDEOVER_ATTEMPTS_TOKEN";
 
 /// The values of the list flag `id`: as given on the command line, or one value from the environment, split on white space.
-pub(super) fn list(given: &ArgMatches, id: &str, values: Vec<String>) -> Vec<String> {
-    if came_from_environment(given, id) {
+pub(super) fn list(given: &ArgMatches, id: &str, values: &[String]) -> Vec<String> {
+    if given.value_source(id) == Some(ValueSource::EnvVariable) {
         values
             .iter()
             .flat_map(|value| value.split_whitespace())
             .map(str::to_owned)
             .collect()
     } else {
-        values
+        values.to_owned()
     }
-}
-
-/// True if the flag `id` has its value from the environment.
-pub(super) fn came_from_environment(given: &ArgMatches, id: &str) -> bool {
-    given.value_source(id) == Some(ValueSource::EnvVariable)
 }
 
 /// Says which `TIDEOVER_*` names mean nothing: a typing mistake, or (harmless) what Kubernetes injects for a Service of that name.

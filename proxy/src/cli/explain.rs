@@ -55,14 +55,6 @@ pub(super) struct Options {
 }
 
 impl Options {
-    /// Splits lists that came from the environment.
-    pub(super) fn split_lists(self, given: &ArgMatches) -> Self {
-        Self {
-            reading: self.reading.split_lists(given),
-            ..self
-        }
-    }
-
     /// The head as it would arrive.
     fn request(&self, edge: &Edge) -> Request<()> {
         let mut request = Request::new(());
@@ -113,8 +105,11 @@ fn header_line(line: &str) -> Result<(HeaderName, HeaderValue), String> {
 }
 
 /// Exit code 0 if the request would get to an origin (to the one of `--expect`, if given), else 1.
-pub(super) fn explain(options: &Options) -> anyhow::Result<ExitCode> {
-    let loaded = match load(&options.config, &options.reading.overrides("explain")?) {
+pub(super) fn explain(options: &Options, given: &ArgMatches) -> anyhow::Result<ExitCode> {
+    let loaded = match load(
+        &options.config,
+        &options.reading.overrides("explain", given)?,
+    ) {
         Ok(loaded) => loaded,
         Err(problems) => {
             said::problems(&problems.0, Paint::for_stderr());

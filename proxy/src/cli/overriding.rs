@@ -121,27 +121,25 @@ pub(super) struct Serving {
 }
 
 impl Reading {
-    /// Splits lists that came from the environment.
-    pub(super) fn split_lists(self, given: &ArgMatches) -> Self {
-        Self {
-            map: list(given, "map", self.map),
-            map_host: list(given, "map_host", self.map_host),
-            policy: list(given, "policy", self.policy),
-            ..self
-        }
-    }
-
-    /// As `config` takes it; `command` is named where the usage is wrong.
-    pub(super) fn overrides(&self, command: &str) -> anyhow::Result<Overrides> {
+    /// As `config` takes it, of the flags `given`; `command` is named where the usage is wrong.
+    pub(super) fn overrides(&self, command: &str, given: &ArgMatches) -> anyhow::Result<Overrides> {
         Ok(Overrides {
             mode: self.mode.map(|mode| match mode {
                 ModeName::Faithful => Mode::Faithful,
                 ModeName::Resilient => Mode::Resilient,
             }),
-            map: pairs(command, "--map", "URL", &self.map)?,
-            map_host: pairs(command, "--map-host", "NAME", &self.map_host)?,
+            map: pairs(command, "--map", "URL", &list(given, "map", &self.map))?,
+            map_host: pairs(
+                command,
+                "--map-host",
+                "NAME",
+                &list(given, "map_host", &self.map_host),
+            )?,
             origin_ca: self.origin_ca.clone(),
-            policies: self.policy.iter().map(PathBuf::from).collect(),
+            policies: list(given, "policy", &self.policy)
+                .iter()
+                .map(PathBuf::from)
+                .collect(),
             default_distribution: self.default_distribution.clone(),
             viewer_scheme: self.viewer_scheme.clone(),
             attempts: self.attempts.clone(),
@@ -152,18 +150,10 @@ impl Reading {
 }
 
 impl Serving {
-    /// Splits lists that came from the environment.
-    pub(super) fn split_lists(self, given: &ArgMatches) -> Self {
-        Self {
-            listen: list(given, "listen", self.listen),
-            ..self
-        }
-    }
-
     /// Adds these to what [`Reading::overrides`] said.
-    pub(super) fn add_to(&self, overrides: Overrides) -> Overrides {
+    pub(super) fn add_to(&self, overrides: Overrides, given: &ArgMatches) -> Overrides {
         Overrides {
-            listen: self.listen.clone(),
+            listen: list(given, "listen", &self.listen),
             admin: self.admin.clone(),
             status: self.status.clone(),
             workers: self.workers.map(usize::from),

@@ -62,20 +62,11 @@ pub(super) struct Options {
 }
 
 impl Options {
-    /// Splits lists that came from the environment.
-    pub(super) fn split_lists(self, given: &ArgMatches) -> Self {
-        Self {
-            origin: list(given, "origin", self.origin),
-            reading: self.reading.split_lists(given),
-            serving: self.serving.split_lists(given),
-            ..self
-        }
-    }
-
-    fn overrides(&self) -> anyhow::Result<Overrides> {
+    fn overrides(&self, given: &ArgMatches) -> anyhow::Result<Overrides> {
+        let reading = self.reading.overrides("run", given)?;
         Ok(Overrides {
             fail_over_on: self.fail_over_on.clone().map(|Statuses(statuses)| statuses),
-            ..self.serving.add_to(self.reading.overrides("run")?)
+            ..self.serving.add_to(reading, given)
         })
     }
 
@@ -92,14 +83,15 @@ impl Options {
 }
 
 /// Serves until SIGTERM or SIGINT.
-pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
+pub(super) fn run(mut options: Options, given: &ArgMatches) -> anyhow::Result<ExitCode> {
+    options.origin = list(given, "origin", &options.origin);
     if options.config.is_none() && options.origin.is_empty() {
         return Err(super::wrong_usage(
             "run",
             "nothing to serve: give --config FILE or --origin URL (`tideover demo` needs neither)",
         ));
     }
-    let overrides = options.overrides()?;
+    let overrides = options.overrides(given)?;
     let loaded = match options.load(&overrides) {
         Ok(loaded) => loaded,
         Err(problems) => {
@@ -124,7 +116,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
         let signals = Signals::listen()?;
         let edge = tideover::start(loaded.edge)?;
         tell_listeners(&edge);
-        Ok(serve(edge, signals, options, &overrides).await)
+        Ok(serve(edge, signals, &options, &overrides).await)
     })
 }
 
