@@ -180,6 +180,11 @@ pub(crate) enum Once {
 }
 
 impl Once {
+    /// True if it is here and there is nothing in it to send.
+    pub(crate) fn is_empty(&self) -> bool {
+        matches!(self, Self::Here(body) if body.is_empty())
+    }
+
     /// The body, if it is still here; it is gone afterwards, unless there is nothing in it that could be gone.
     pub(crate) fn take(&mut self) -> Option<ViewerBody> {
         match std::mem::replace(self, Self::Gone) {

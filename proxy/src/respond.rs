@@ -178,9 +178,7 @@ pub(crate) fn malformed(speaker: Speaker<'_>, malformed: Malformed) -> Reply {
     };
     let facts = speaker.facts(ResultType::Error, "InvalidRequestHeader");
     let mut response = speaker.page(&page, ResultType::Error);
-    response
-        .headers_mut()
-        .insert(header::CONNECTION, HeaderValue::from_static("close"));
+    close(response.headers_mut());
     speaker.tell(response.headers_mut(), None, &facts, AnsweredBy::Edge, None);
     Reply {
         response,
@@ -233,11 +231,11 @@ pub(crate) fn refused(speaker: Speaker<'_>, refusal: &Refusal, host: &Host<'_>) 
             }
         }
         Refusal::UrlTooLong | Refusal::HeadTooLarge | Refusal::FieldsTooLarge => {
-            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+            close(headers);
         }
         // TRACE, CONNECT, or no method at all: whoever sends it may mean something else by what follows, too.
         Refusal::MethodNotAllowed if !MethodSet::ALL.contains(&speaker.line.request.method) => {
-            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+            close(headers);
         }
         Refusal::UnknownHost
         | Refusal::Disabled
@@ -256,6 +254,11 @@ pub(crate) fn refused(speaker: Speaker<'_>, refusal: &Refusal, host: &Host<'_>) 
         facts,
         may_be_replaced,
     }
+}
+
+/// The connection ends with this answer.
+fn close(headers: &mut HeaderMap) {
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
 }
 
 /// What the origins brought.
@@ -423,9 +426,7 @@ fn bad_body(
         },
         ResultType::Error,
     );
-    response
-        .headers_mut()
-        .insert(header::CONNECTION, HeaderValue::from_static("close"));
+    close(response.headers_mut());
     speaker.tell(
         response.headers_mut(),
         Some(wanted),

@@ -15,14 +15,13 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::mpsc;
 
+use crate::viewer::REST;
 use crate::worker::Shared;
 
 /// Most connections at once.
 const MOST: usize = 64;
 /// For a request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long accepting rests when the process has run out of something (files, memory).
-const REST: Duration = Duration::from_millis(50);
 
 /// Answers on `listeners` until the returned sender is dropped.
 pub(crate) fn start(

@@ -13,7 +13,7 @@ use tideover_config::ViewerScheme;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-pub(crate) use listen::{accept, bind};
+pub(crate) use listen::{REST, accept, bind};
 
 use crate::worker::Worker;
 

@@ -52,8 +52,7 @@ pub(crate) async fn attempt(
     let complete_by = limits.completion.map(|limit| started + clock.real(limit));
     let response_limit = clock.real(limits.response);
 
-    let bodyless = matches!(errand.body, Once::Here(body) if body.is_empty());
-    let may_repeat = bodyless && MethodSet::READS_AND_OPTIONS.contains(errand.method);
+    let may_repeat = errand.body.is_empty() && MethodSet::READS_AND_OPTIONS.contains(errand.method);
     let mut wish = if may_repeat { Wish::Any } else { Wish::Sure };
     loop {
         let mut lease = lease(way, pool, &errand, connect_by, wish).await?;

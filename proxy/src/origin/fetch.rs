@@ -78,8 +78,11 @@ pub(crate) struct Wanted<'a> {
 /// Asks the members of the route's target until the rule says which outcome to deliver.
 pub(crate) async fn fetch(view: &View, wanted: Wanted<'_>, body: &mut Once) -> Fetched {
     let target = wanted.route.target;
-    let bodyless = matches!(body, Once::Here(body) if body.is_empty());
-    let ask = Ask::of(wanted.route.behavior, wanted.request.method, !bodyless);
+    let ask = Ask::of(
+        wanted.route.behavior,
+        wanted.request.method,
+        !body.is_empty(),
+    );
     let started = Instant::now();
     let mut attempts: Vec<Attempt> = Vec::with_capacity(1);
     // The soft answer that is held, its body unread, and the latest outcome.

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use super::Arrival;
 
 /// How long accepting rests when the process has run out of something (files, memory).
-const REST: Duration = Duration::from_millis(50);
+pub(crate) const REST: Duration = Duration::from_millis(50);
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 4_096;
 
