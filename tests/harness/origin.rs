@@ -114,6 +114,12 @@ impl OriginBuilder {
         self
     }
 
+    /// Answers 200 with so many bytes, as fast as they are taken.
+    pub fn streams(self, bytes: u64) -> Self {
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {bytes}\r\n\r\n");
+        self.plays([Step::ReadBody, Step::Send(head.into()), Step::Stream(bytes)])
+    }
+
     /// Does these one after the other, one each request, and the last one from then on.
     pub fn in_turn<S: Into<Script>>(mut self, scripts: impl IntoIterator<Item = S>) -> Self {
         self.in_turn = scripts.into_iter().map(Into::into).collect();

@@ -5,8 +5,8 @@ use std::fs::OpenOptions;
 use std::process::Command;
 
 use harness::{
-    Edge, EdgeBuilder, Folder, OriginBuilder, Response, Step, answer, edge, in_front_of, lines_of,
-    ms, origin, patiently, tiers, viewer,
+    Edge, EdgeBuilder, Folder, OriginBuilder, Response, answer, edge, in_front_of, lines_of, ms,
+    origin, patiently, tiers, viewer,
 };
 
 /// Turns a good origin into a bad one.
@@ -280,14 +280,7 @@ mod cloudfronts_format {
 
     #[tokio::test]
     async fn a_viewer_that_left_within_the_body_is_told_apart() {
-        let primary = origin("primary")
-            .plays([
-                Step::ReadBody,
-                Step::Send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n".into()),
-                Step::Stream(1_000_000_000),
-            ])
-            .start()
-            .await;
+        let primary = origin("primary").streams(1_000_000_000).start().await;
         let edge = in_front_of(&primary).logs("cloudfront").start().await;
         let mut line = viewer(&edge).connects().await;
 

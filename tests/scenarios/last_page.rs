@@ -1,6 +1,6 @@
 //! The end of a group: the page that cannot fail, and the deadline over all attempts.
 
-use harness::{answer, edge, gate, ms, origin, viewer};
+use harness::{EdgeBuilder, Origin, answer, edge, gate, ms, origin, viewer};
 
 const WITH_PAGE: &str = r#"
     [origin.last-page]
@@ -15,6 +15,13 @@ const WITH_PAGE: &str = r#"
     [distribution.site.default_behavior]
     target = "tiers"
 "#;
+
+/// An edge that has its page after `first`.
+fn behind(first: &Origin) -> EdgeBuilder {
+    edge(WITH_PAGE)
+        .file("maintenance.html", "<h1>Back soon</h1>")
+        .origins([first])
+}
 
 mod page {
     use super::*;
@@ -41,11 +48,7 @@ mod page {
     #[tokio::test]
     async fn the_page_answers_when_all_else_is_gone() {
         let first = origin("first").refuses().start().await;
-        let edge = edge(WITH_PAGE)
-            .file("maintenance.html", "<h1>Back soon</h1>")
-            .origins([&first])
-            .start()
-            .await;
+        let edge = behind(&first).start().await;
 
         viewer(&edge)
             .get("/owners?q=1")
@@ -62,11 +65,7 @@ mod page {
     #[tokio::test]
     async fn the_page_is_a_problem_document_for_those_who_ask_for_json() {
         let first = origin("first").refuses().start().await;
-        let edge = edge(WITH_PAGE)
-            .file("maintenance.html", "<h1>Back soon</h1>")
-            .origins([&first])
-            .start()
-            .await;
+        let edge = behind(&first).start().await;
 
         let response = viewer(&edge)
             .get("/")
@@ -90,11 +89,7 @@ mod page {
     #[tokio::test]
     async fn the_page_has_no_body_for_head() {
         let first = origin("first").refuses().start().await;
-        let edge = edge(WITH_PAGE)
-            .file("maintenance.html", "<h1>Back soon</h1>")
-            .origins([&first])
-            .start()
-            .await;
+        let edge = behind(&first).start().await;
 
         viewer(&edge)
             .head("/")

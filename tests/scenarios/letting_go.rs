@@ -87,13 +87,7 @@ mod a_viewer_that_does_not_read {
 
     #[tokio::test]
     async fn is_left_after_the_body_timeout_and_so_is_the_origin() {
-        let primary = origin("primary")
-            .plays([
-                Step::Send(format!("HTTP/1.1 200 OK\r\nContent-Length: {HUGE}\r\n\r\n").into()),
-                Step::Stream(HUGE),
-            ])
-            .start()
-            .await;
+        let primary = origin("primary").streams(HUGE).start().await;
         let edge = in_front_of(&primary).time_scale(0.01).start().await;
         let mut line = viewer(&edge).connects().await;
 
@@ -107,13 +101,7 @@ mod a_viewer_that_does_not_read {
 
     #[tokio::test]
     async fn may_be_slow_as_long_as_it_reads_on() {
-        let primary = origin("primary")
-            .plays([
-                Step::Send(format!("HTTP/1.1 200 OK\r\nContent-Length: {HUGE}\r\n\r\n").into()),
-                Step::Stream(HUGE),
-            ])
-            .start()
-            .await;
+        let primary = origin("primary").streams(HUGE).start().await;
         // 30 s of the body timeout are 300 ms, in which far less is read than the buffers between the two hold.
         let edge = in_front_of(&primary).time_scale(0.01).start().await;
         let mut line = viewer(&edge).connects().await;

@@ -42,14 +42,7 @@ mod towards_the_viewer {
 
     #[tokio::test]
     async fn a_slow_reader_bounds_what_is_taken_from_the_origin() {
-        let primary = origin("primary")
-            .plays([
-                Step::ReadBody,
-                Step::Send(format!("HTTP/1.1 200 OK\r\nContent-Length: {HUGE}\r\n\r\n").into()),
-                Step::Stream(HUGE),
-            ])
-            .start()
-            .await;
+        let primary = origin("primary").streams(HUGE).start().await;
         let edge = in_front_of(&primary).start().await;
         let mut line = viewer(&edge).connects().await;
 
@@ -64,14 +57,7 @@ mod towards_the_viewer {
     #[tokio::test]
     async fn a_large_body_arrives_whole() {
         let size: u64 = 32 << 20;
-        let primary = origin("primary")
-            .plays([
-                Step::ReadBody,
-                Step::Send(format!("HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n").into()),
-                Step::Stream(size),
-            ])
-            .start()
-            .await;
+        let primary = origin("primary").streams(size).start().await;
         let edge = in_front_of(&primary).start().await;
 
         let response = viewer(&edge).get("/").await;
@@ -82,14 +68,7 @@ mod towards_the_viewer {
 
     #[tokio::test]
     async fn a_viewer_that_leaves_ends_the_origins_connection() {
-        let primary = origin("primary")
-            .plays([
-                Step::ReadBody,
-                Step::Send(format!("HTTP/1.1 200 OK\r\nContent-Length: {HUGE}\r\n\r\n").into()),
-                Step::Stream(HUGE),
-            ])
-            .start()
-            .await;
+        let primary = origin("primary").streams(HUGE).start().await;
         let edge = in_front_of(&primary).start().await;
         let mut line = viewer(&edge).connects().await;
 

@@ -142,7 +142,7 @@ pub(crate) fn single(origin: u16) -> Target {
     }
 }
 
-/// Column P of spec table 4.1: policies with nothing selected.
+/// Policies with nothing selected. Source: Developer Guide, "Control origin requests with a policy".
 pub(crate) fn policy_request() -> OriginRequest {
     OriginRequest {
         headers: HeaderSelection::Only(Vec::new()),

@@ -2,42 +2,22 @@
 
 use std::sync::Arc;
 
-use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use tideover_config::{Behavior, Cors, Edge, ResponseHeadersPolicy, ViewerResponse};
-use tideover_rules::headers::{Request, for_viewer};
-use tideover_rules::route::within;
+use tideover_config::{Cors, Edge, ResponseHeadersPolicy, ViewerResponse};
 
-use crate::cast::{Visitor, behavior, headers, plain_response, server, small_edge};
-
-fn with(viewer_response: ViewerResponse) -> Edge {
-    let behavior = Behavior {
-        viewer_response,
-        ..behavior("*", 0)
-    };
-    small_edge(server("vm"), behavior)
-}
+use super::viewer_head::{head_passed_on, with};
+use crate::cast::{Visitor, headers, plain_response};
 
 /// What a GET with the headers `asked` gets, of an origin that redirects with these headers.
-fn redirected(edge: &Edge, asked: &HeaderMap, mut answer: HeaderMap) -> HeaderMap {
-    let target = PathAndQuery::from_static("/");
-    let route = within(edge, &edge.distributions[0], &Method::GET, "/");
-    let request = Request {
-        method: &Method::GET,
-        target: &target,
-        headers: asked,
-    };
+fn redirected(edge: &Edge, asked: &HeaderMap, answer: HeaderMap) -> HeaderMap {
     let visitor = Visitor::new();
-    let status = StatusCode::FOUND;
-    for_viewer(
+    head_passed_on(
         edge,
-        &route,
-        &visitor.viewer(),
-        request,
-        status,
-        &mut answer,
-    );
-    answer
+        &visitor,
+        (&Method::GET, asked),
+        StatusCode::FOUND,
+        answer,
+    )
 }
 
 /// Many applications write a path as it is into `Location`; the origin's name must not leak for that.

@@ -19,7 +19,8 @@ use crate::cast::{
 
 const VIA: &str = "via: 1.1 0123abcd.cloudfront.net (CloudFront)";
 
-fn with(viewer_response: ViewerResponse) -> Edge {
+/// One origin, one behavior, this for its answers.
+pub(super) fn with(viewer_response: ViewerResponse) -> Edge {
     let behavior = Behavior {
         viewer_response,
         ..behavior("*", 0)
@@ -35,16 +36,31 @@ fn passed_on(
     status: u16,
     answer: &[&str],
 ) -> HeaderMap {
+    let status = StatusCode::from_u16(status).expect("a status");
+    head_passed_on(
+        edge,
+        visitor,
+        (method, &headers(asked)),
+        status,
+        headers(answer),
+    )
+}
+
+/// The same, of heads that need not be text.
+pub(super) fn head_passed_on(
+    edge: &Edge,
+    visitor: &Visitor,
+    (method, asked): (&Method, &HeaderMap),
+    status: StatusCode,
+    mut answer: HeaderMap,
+) -> HeaderMap {
     let target = PathAndQuery::from_static("/");
     let route = within(edge, &edge.distributions[0], method, target.path());
-    let asked = headers(asked);
     let request = Request {
         method,
         target: &target,
-        headers: &asked,
+        headers: asked,
     };
-    let status = StatusCode::from_u16(status).expect("a status");
-    let mut answer = headers(answer);
     for_viewer(
         edge,
         &route,
