@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use tokio::time::Sleep;
 
 use super::pool::Lease;
+use crate::clock::sockets_first;
 use crate::message::BodyWatch;
 
 /// Most of a rejected answer that is read so that its connection can be kept.
@@ -34,8 +35,17 @@ pub(crate) struct OriginBody {
     complete_by: Option<Instant>,
     /// Made when a piece is waited for the first time, set anew at each further wait.
     alarm: Option<Pin<Box<Sleep>>>,
-    /// The alarm was set for the present wait.
-    waiting: bool,
+    wait: Wait,
+}
+
+/// Whether a piece of the body is being waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wait {
+    No,
+    /// The alarm is set.
+    UntilAlarm,
+    /// It went off; what is in the socket counts all the same.
+    LastLook,
 }
 
 /// Why an origin's body ended early. The viewer's connection can only be cut.
@@ -67,7 +77,7 @@ impl OriginBody {
             gap,
             complete_by,
             alarm: None,
-            waiting: false,
+            wait: Wait::No,
         }
     }
 
@@ -110,8 +120,8 @@ impl OriginBody {
 
     /// Nothing is there now: ready when that has lasted too long.
     fn overdue(&mut self, context: &mut Context<'_>) -> Poll<OriginBodyError> {
-        if !self.waiting {
-            self.waiting = true;
+        if self.wait == Wait::No {
+            self.wait = Wait::UntilAlarm;
             let gap_ends = Instant::now() + self.gap;
             let due = self
                 .complete_by
@@ -124,6 +134,11 @@ impl OriginBody {
         }
         if let Some(alarm) = &mut self.alarm {
             ready!(alarm.as_mut().poll(context));
+        }
+        if self.wait == Wait::UntilAlarm {
+            self.wait = Wait::LastLook;
+            // Pending once; the wake-up comes from elsewhere.
+            ready!(std::pin::pin!(sockets_first()).poll(context));
         }
         Poll::Ready(if self.is_complete_time_over() {
             OriginBodyError::TookTooLong
@@ -166,7 +181,7 @@ impl http_body::Body for OriginBody {
             self.lease = None;
             return Poll::Ready(Some(Err(error)));
         };
-        self.waiting = false;
+        self.wait = Wait::No;
         Poll::Ready(match frame {
             Some(Ok(_)) if self.is_complete_time_over() => {
                 self.lease = None;

@@ -9,13 +9,13 @@ use hyper::body::Incoming;
 use tideover_config::MethodSet;
 use tideover_rules::failover::{Limits, Sent};
 use tideover_rules::headers::OriginHead;
-use tokio::time::sleep_until;
+use tokio::time::{sleep_until, timeout_at};
 
 use super::answer::OriginBody;
 use super::connect::Way;
 use super::pool::{Lease, Pool, Turn, Wish};
 use super::wire::Meter;
-use crate::clock::Clock;
+use crate::clock::{Clock, sockets_first};
 use crate::error::OriginError;
 use crate::message::{BodyWatch, Once, ViewerBody};
 
@@ -109,7 +109,12 @@ async fn lease(
         let _ = lease.connection.sender.ready().await;
         Ok(lease)
     };
-    tokio::time::timeout_at(by.into(), got)
+    let mut got = std::pin::pin!(got);
+    if let Ok(got) = timeout_at(by.into(), &mut got).await {
+        return got;
+    }
+    sockets_first().await;
+    timeout_at(by.into(), got)
         .await
         .unwrap_or(Err(OriginError::ConnectTimeout))
 }
@@ -163,6 +168,7 @@ async fn send(
     let mut alarm = std::pin::pin!(sleep_until(
         head_by.map_or(first_look, |by| by.min(first_look)).into()
     ));
+    let mut looked_at_sockets = false;
     loop {
         tokio::select! {
             biased;
@@ -175,7 +181,14 @@ async fn send(
             () = &mut alarm => {
                 let body_done = watch.is_none_or(|watch| watch.done.get());
                 match overdue(&lease.connection.meter, body_done, response_limit, head_by, Instant::now()) {
-                    Ok(look_again) => alarm.as_mut().reset(look_again.into()),
+                    Ok(look_again) => {
+                        looked_at_sockets = false;
+                        alarm.as_mut().reset(look_again.into());
+                    }
+                    Err(_) if !looked_at_sockets => {
+                        looked_at_sockets = true;
+                        sockets_first().await;
+                    }
                     Err(error) => return Err(error.into()),
                 }
             }
@@ -319,4 +332,130 @@ fn keep_alive_timeout(value: &HeaderValue) -> Option<Duration> {
         .split(',')
         .find_map(|part| part.trim().strip_prefix("timeout="))?;
     seconds.trim().parse().ok().map(Duration::from_secs)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::{SocketAddr, TcpListener};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
+
+    use tideover_config::{AddressFamily, Endpoint, InterimLimit};
+    use tokio::runtime::{Builder, LocalOptions};
+
+    use super::*;
+    use crate::origin::resolve::Addresses;
+
+    const LIMIT: Duration = Duration::from_millis(20);
+    const LONGER: Duration = Duration::from_millis(60);
+
+    /// An origin that answers one request at once, and says when it has.
+    fn origin() -> (SocketAddr, Arc<AtomicBool>) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        let answered = Arc::new(AtomicBool::new(false));
+        let says = Arc::clone(&answered);
+        thread::spawn(move || {
+            let (mut viewer, _) = listener.accept().expect("a connection");
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                viewer.read_exact(&mut byte).expect("a head");
+                head.extend(byte);
+            }
+            let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+            viewer.write_all(answer).expect("it is taken");
+            says.store(true, Ordering::Release);
+            // Open until the other side has had enough.
+            let _ = viewer.read(&mut [0]);
+        });
+        (address, answered)
+    }
+
+    /// Asks `address` within `limits` while `busy` has the worker to itself now and then.
+    fn ask(
+        address: SocketAddr,
+        limits: Limits,
+        busy: impl Future<Output = ()>,
+    ) -> Result<(), OriginError> {
+        let endpoint = Endpoint {
+            host: address.ip().to_string().into(),
+            port: address.port(),
+        };
+        let way = Way {
+            addresses: Arc::new(Addresses::new(endpoint, AddressFamily::Both)),
+            tls: None,
+            only_nearby: false,
+            head_limit: 32 * 1024,
+            interim: InterimLimit {
+                all: 8,
+                continues: 8,
+            },
+        };
+        let worker = Builder::new_current_thread()
+            .enable_all()
+            .build_local(LocalOptions::default())
+            .expect("a runtime");
+        worker.block_on(async {
+            let pool = Pool::new(1, Duration::ZERO);
+            let errand = Errand {
+                method: &Method::GET,
+                head: &|| OriginHead {
+                    path_and_query: http::uri::PathAndQuery::from_static("/"),
+                    headers: HeaderMap::new(),
+                },
+                body: &mut Once::Here(ViewerBody::Empty),
+                watch: None,
+                server_name: None,
+                turn: 0,
+                gap: Duration::from_secs(10),
+            };
+            let (answer, ()) =
+                tokio::join!(attempt(&way, &pool, Clock::new(1.0), limits, errand), busy);
+            answer.map(drop)
+        })
+    }
+
+    #[test]
+    fn a_worker_that_was_busy_itself_does_not_take_it_for_a_slow_connection() {
+        for _ in 0..20 {
+            let (address, _) = origin();
+            let limits = Limits {
+                connect: LIMIT,
+                response: Duration::from_secs(10),
+                head: None,
+                completion: None,
+            };
+            let busy = async { thread::sleep(LONGER) };
+            ask(address, limits, busy).expect("an answer");
+        }
+    }
+
+    #[test]
+    fn a_worker_that_was_busy_itself_does_not_take_it_for_a_slow_answer() {
+        for limited_by_head in [false, true] {
+            for _ in 0..20 {
+                let (address, answered) = origin();
+                let limits = Limits {
+                    connect: Duration::from_secs(10),
+                    response: if limited_by_head {
+                        Duration::from_secs(10)
+                    } else {
+                        LIMIT
+                    },
+                    head: limited_by_head.then_some(LIMIT),
+                    completion: None,
+                };
+                let busy = async {
+                    while !answered.load(Ordering::Acquire) {
+                        tokio::task::yield_now().await;
+                    }
+                    thread::sleep(LONGER);
+                };
+                ask(address, limits, busy).expect("an answer");
+            }
+        }
+    }
 }

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use tideover_config::InterimLimit;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::clock::sockets_first;
+
 /// What is known of an origin connection's bytes. Written by the connection's task, read by the attempt that uses it.
 #[derive(Debug)]
 pub(crate) struct Meter {
@@ -210,10 +212,8 @@ impl<T: AsyncRead + Unpin> AsyncRead for Wire<T> {
         let this = self.get_mut();
         if this.in_a_row >= MOST_IN_A_ROW {
             this.in_a_row = 0;
-            // Wakes us once the sockets were looked at, too; a plain wake-up would come before that.
-            return std::pin::pin!(tokio::task::yield_now())
-                .poll(context)
-                .map(Ok);
+            // A plain wake-up would come before the sockets were looked at.
+            return std::pin::pin!(sockets_first()).poll(context).map(Ok);
         }
         let before = buffer.filled().len();
         let read = Pin::new(&mut this.io).poll_read(context, buffer);

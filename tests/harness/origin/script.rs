@@ -15,6 +15,8 @@ pub enum Step {
     Body(Vec<u8>),
     /// Sends this many bytes of body, as fast as they are taken.
     Stream(u64),
+    /// Sends these bytes again and again until the peer hangs up.
+    SendForever(Vec<u8>),
     /// Does nothing for a while.
     Pause(Duration),
     /// Waits at a gate.

@@ -96,6 +96,10 @@ impl Play {
                 Step::Body(_) | Step::Stream(_) if head.first_line.starts_with("HEAD ") => true,
                 Step::Send(bytes) | Step::Body(bytes) => self.sends(bytes).await,
                 Step::Stream(bytes) => self.streams(*bytes).await,
+                Step::SendForever(bytes) => {
+                    while self.sends(bytes).await {}
+                    false
+                }
                 Step::Pause(time) => {
                     tokio::time::sleep(*time).await;
                     true
