@@ -8,7 +8,7 @@ mod format;
 mod writer;
 
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
@@ -16,6 +16,7 @@ use tideover_config::{Distribution, LogTo, TargetId};
 use tideover_rules::failover::Attempt;
 use tideover_rules::told::ResultType;
 
+use crate::clock::Moment;
 use crate::message::BodyWatch;
 use crate::viewer::Peer;
 use crate::worker::{View, Worker};
@@ -32,7 +33,7 @@ pub(crate) struct Line {
     pub(crate) request: Parts,
     pub(crate) request_id: HeaderValue,
     pub(crate) watch: Option<Rc<BodyWatch>>,
-    started: Instant,
+    started: Moment,
     answered: Option<Answered>,
     sent_bytes: u64,
     ending: Ending,
@@ -86,6 +87,7 @@ impl Line {
         request: Parts,
         watch: Option<Rc<BodyWatch>>,
     ) -> Box<Self> {
+        peer.is_served();
         let request_id = worker.ids.borrow_mut().next();
         Box::new(Self {
             worker,
@@ -94,7 +96,7 @@ impl Line {
             request,
             request_id,
             watch,
-            started: Instant::now(),
+            started: Moment::now(),
             answered: None,
             sent_bytes: 0,
             ending: Ending::Unfinished,
@@ -166,8 +168,8 @@ pub(crate) fn header_bytes(headers: &http::HeaderMap) -> u64 {
 
 impl Drop for Line {
     fn drop(&mut self) {
-        let counters = Rc::clone(&self.worker);
-        let counters = &counters.counters;
+        self.peer.has_its_turn();
+        let counters = &self.worker.counters;
         match &self.answered {
             Some(answered) => {
                 let facts = &answered.facts;

@@ -206,8 +206,10 @@ fn spawn_worker(
         .name(format!("worker {index}"))
         .spawn(move || {
             // The runtime belongs to the thread that makes it, so whether it could be made is told from there.
+            clock::begin_turn();
             let runtime = Builder::new_current_thread()
                 .enable_all()
+                .on_thread_unpark(clock::begin_turn)
                 .build_local(LocalOptions::default());
             let runtime = match runtime {
                 Ok(runtime) => runtime,

@@ -111,6 +111,7 @@ async fn answer(view: &View, line: &Line, mut body: ViewerBody) -> Reply {
         request: asked,
         viewer: &viewer,
         watch: line.watch.as_ref(),
+        alarm: &line.peer.alarm,
     };
     let fetched = origin::fetch(view, wanted, &mut Once::Here(body)).await;
     let reply = respond::fetched(
@@ -172,6 +173,7 @@ async fn with_error_page(
         request: asked,
         viewer: &viewer,
         watch: None,
+        alarm: &line.peer.alarm,
     };
     let fetched = origin::fetch(view, wanted, &mut Once::Here(ViewerBody::Empty)).await;
     respond::with_page(speaker, wanted, reply, fetched, page.status)

@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 
 pub(crate) use listen::{REST, accept, bind};
 
+use crate::clock::{Alarm, Moment};
 use crate::worker::Worker;
 
 /// What is known about a viewer's connection. Made once, not per request.
@@ -25,6 +26,10 @@ pub(crate) struct Peer {
     /// `address` as text.
     pub(crate) address_text: HeaderValue,
     pub(crate) scheme: ViewerScheme,
+    /// The one timer of the connection's task.
+    pub(crate) alarm: Rc<Alarm>,
+    /// Since when a head is waited for; [`Moment::NEVER`] while a request is served.
+    pub(crate) waits_since: Cell<Moment>,
     /// An answer was cut that is to end with the connection: only a reset tells it from a whole one.
     pub(crate) must_be_reset: Cell<bool>,
 }
@@ -40,8 +45,22 @@ impl Peer {
             port: address.port(),
             address_text,
             scheme,
+            alarm: Rc::new(Alarm::new()),
+            waits_since: Cell::new(Moment::now()),
             must_be_reset: Cell::new(false),
         }
+    }
+}
+
+impl Peer {
+    /// Its request is served: no head is waited for.
+    pub(crate) fn is_served(&self) {
+        self.waits_since.set(Moment::NEVER);
+    }
+
+    /// Its request is over: the next head is waited for from now on.
+    pub(crate) fn has_its_turn(&self) {
+        self.waits_since.set(Moment::now());
     }
 }
 

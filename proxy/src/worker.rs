@@ -1,16 +1,18 @@
 //! Who owns what: [`Shared`] is seen by all threads, a [`Worker`] and all it holds by one thread only.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::futures::Notified;
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::access_log::{LogBuffer, LogWriter};
+use crate::clock;
 use crate::live::Live;
 use crate::metrics::{Counters, EdgeCounters};
 use crate::origin::Origins;
@@ -46,7 +48,32 @@ pub(crate) struct Worker {
     pub(crate) counters: Arc<Counters>,
     pub(crate) log: RefCell<LogBuffer>,
     pub(crate) ids: RefCell<RequestIds>,
+    pub(crate) drain: Drain,
     view: RefCell<Rc<View>>,
+}
+
+/// Tells the connections of one worker that no new request is wanted.
+#[derive(Debug, Default)]
+pub(crate) struct Drain {
+    begun: Cell<bool>,
+    begins: Notify,
+}
+
+impl Drain {
+    fn begin(&self) {
+        self.begun.set(true);
+        self.begins.notify_waiters();
+    }
+
+    /// Cheap enough to be asked at every turn.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.begun.get()
+    }
+
+    /// Wakes whoever polled it once.
+    pub(crate) fn begins(&self) -> Notified<'_> {
+        self.begins.notified()
+    }
 }
 
 /// One worker's sight of the config: a request keeps the one it began with.
@@ -66,6 +93,7 @@ impl Worker {
             counters,
             log,
             ids: RefCell::new(RequestIds::new()),
+            drain: Drain::default(),
             view: RefCell::new(Rc::new(View { live, origins })),
         }
     }
@@ -82,6 +110,9 @@ impl Worker {
     }
 
     fn tick(&self) {
+        // A loop that never rests would not begin a turn.
+        clock::begin_turn();
+        clock::look_at_the_wall();
         self.view().origins.sweep();
         self.log.borrow_mut().flush(&self.counters);
     }
@@ -115,6 +146,7 @@ pub(crate) async fn run(
             _ = draining.wait_for(|draining| *draining) => break,
         }
     }
+    worker.drain.begin();
     // What was accepted already is served; what is in the listen queue is another worker's or lost with the socket.
     listeners.shutdown().await;
     while let Ok(arrival) = arrived.try_recv() {

@@ -1,7 +1,7 @@
 //! What a line looks like: CloudFront's standard log, or JSON with the attempts.
 
 use std::io::Write;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Version, header};
 use tideover_config::{AccessLog, LogFormat};
@@ -9,6 +9,7 @@ use tideover_rules::failover::{Outcome, Sent};
 use tideover_rules::told::ResultType;
 
 use super::{Ending, Line, header_bytes};
+use crate::clock::Moment;
 use crate::viewer::Peer;
 
 /// How a file of CloudFront's format starts. Source: Developer Guide, "Standard logging (legacy)", file format.
@@ -407,9 +408,7 @@ struct Stamp {
 
 impl Stamp {
     fn now() -> Self {
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let since = Moment::now().on_the_wall();
         Self {
             days: since.as_secs() / 86_400,
             seconds: since.as_secs() % 86_400,

@@ -1,17 +1,17 @@
 //! An origin's answer while its body is on the way, and what becomes of its connection.
 
-use std::pin::Pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
-use tokio::time::Sleep;
 
 use super::pool::Lease;
-use crate::clock::sockets_first;
+use crate::clock::{Alarm, Moment, sockets_first};
 use crate::message::BodyWatch;
 
 /// Most of a rejected answer that is read so that its connection can be kept.
@@ -32,9 +32,9 @@ pub(crate) struct OriginBody {
     request_body: Option<Rc<BodyWatch>>,
     /// Between two pieces; real time.
     gap: Duration,
-    complete_by: Option<Instant>,
-    /// Made when a piece is waited for the first time, set anew at each further wait.
-    alarm: Option<Pin<Box<Sleep>>>,
+    complete_by: Option<Moment>,
+    /// Of the task that reads it.
+    alarm: Rc<Alarm>,
     wait: Wait,
 }
 
@@ -42,9 +42,8 @@ pub(crate) struct OriginBody {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wait {
     No,
-    /// The alarm is set.
-    UntilAlarm,
-    /// It went off; what is in the socket counts all the same.
+    Until(Moment),
+    /// That time is over; what is in the socket counts all the same.
     LastLook,
 }
 
@@ -68,7 +67,8 @@ impl OriginBody {
         lease: Lease,
         request_body: Option<Rc<BodyWatch>>,
         gap: Duration,
-        complete_by: Option<Instant>,
+        complete_by: Option<Moment>,
+        alarm: Rc<Alarm>,
     ) -> Self {
         Self {
             incoming,
@@ -76,7 +76,7 @@ impl OriginBody {
             request_body,
             gap,
             complete_by,
-            alarm: None,
+            alarm,
             wait: Wait::No,
         }
     }
@@ -91,18 +91,23 @@ impl OriginBody {
             return;
         }
         tokio::task::spawn_local(async move {
-            let read_on = async {
+            let to_its_end = async {
                 let mut seen = 0;
-                while let Some(Ok(frame)) =
-                    std::future::poll_fn(|context| Pin::new(&mut self).poll_frame(context)).await
+                // Not by `poll_frame`: its alarm is another task's.
+                while let Some(frame) =
+                    poll_fn(|context| Pin::new(&mut self.incoming).poll_frame(context)).await
                 {
+                    let Ok(frame) = frame else { return false };
                     seen += frame.data_ref().map_or(0, |data| data.len() as u64);
                     if seen > DRAIN_BYTES {
-                        return;
+                        return false;
                     }
                 }
+                true
             };
-            let _ = tokio::time::timeout(DRAIN_TIME, read_on).await;
+            if tokio::time::timeout(DRAIN_TIME, to_its_end).await == Ok(true) {
+                self.release();
+            }
         });
     }
 
@@ -120,25 +125,24 @@ impl OriginBody {
 
     /// Nothing is there now: ready when that has lasted too long.
     fn overdue(&mut self, context: &mut Context<'_>) -> Poll<OriginBodyError> {
-        if self.wait == Wait::No {
-            self.wait = Wait::UntilAlarm;
-            let gap_ends = Instant::now() + self.gap;
-            let due = self
-                .complete_by
-                .map_or(gap_ends, |by| by.min(gap_ends))
-                .into();
-            match &mut self.alarm {
-                Some(alarm) => alarm.as_mut().reset(due),
-                None => self.alarm = Some(Box::pin(tokio::time::sleep_until(due))),
+        let now = Moment::now();
+        let due = match self.wait {
+            Wait::No => {
+                let gap_ends = now + self.gap;
+                self.complete_by.map_or(gap_ends, |by| by.min(gap_ends))
             }
+            Wait::Until(due) => due,
+            Wait::LastLook => now,
+        };
+        if due > now {
+            self.wait = Wait::Until(due);
+            self.alarm.by(due);
+            return Poll::Pending;
         }
-        if let Some(alarm) = &mut self.alarm {
-            ready!(alarm.as_mut().poll(context));
-        }
-        if self.wait == Wait::UntilAlarm {
+        if self.wait != Wait::LastLook {
             self.wait = Wait::LastLook;
             // Pending once; the wake-up comes from elsewhere.
-            ready!(std::pin::pin!(sockets_first()).poll(context));
+            ready!(pin!(sockets_first()).poll(context));
         }
         Poll::Ready(if self.is_complete_time_over() {
             OriginBodyError::TookTooLong
@@ -148,7 +152,7 @@ impl OriginBody {
     }
 
     fn is_complete_time_over(&self) -> bool {
-        self.complete_by.is_some_and(|by| by <= Instant::now())
+        self.complete_by.is_some_and(|by| by <= Moment::now())
     }
 }
 
@@ -158,7 +162,7 @@ async fn see_out(lease: Lease, request_body: Rc<BodyWatch>, patience: Duration) 
     let meter = &lease.connection.meter;
     while request_body.fault.get().is_none() {
         if meter.is_blocked() {
-            if meter.moved().elapsed() >= patience {
+            if Moment::now().since(meter.moved()) >= patience {
                 break;
             }
         } else if request_body.done.get() {

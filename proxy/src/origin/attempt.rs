@@ -1,7 +1,10 @@
 //! One try at one origin: lease or open a connection, send the request, wait for the head, all within limits.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::task::Poll;
+use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
 use http_body::Body as _;
@@ -9,13 +12,13 @@ use hyper::body::Incoming;
 use tideover_config::MethodSet;
 use tideover_rules::failover::{Limits, Sent};
 use tideover_rules::headers::OriginHead;
-use tokio::time::{sleep_until, timeout_at};
+use tokio::time::timeout_at;
 
 use super::answer::OriginBody;
 use super::connect::Way;
 use super::pool::{Lease, Pool, Turn, Wish};
 use super::wire::Meter;
-use crate::clock::{Clock, sockets_first};
+use crate::clock::{Alarm, Clock, Moment, sockets_first};
 use crate::error::OriginError;
 use crate::message::{BodyWatch, Once, ViewerBody};
 
@@ -26,6 +29,8 @@ pub(crate) struct Errand<'a> {
     pub(crate) head: &'a dyn Fn() -> OriginHead,
     pub(crate) body: &'a mut Once,
     pub(crate) watch: Option<&'a Rc<BodyWatch>>,
+    /// Of the task that waits for the answer.
+    pub(crate) alarm: &'a Rc<Alarm>,
     /// `None` without TLS.
     pub(crate) server_name: Option<&'a str>,
     /// Tries at this origin so far.
@@ -36,9 +41,9 @@ pub(crate) struct Errand<'a> {
 
 /// Sends `errand` and waits for the head of the answer. `limits` are nominal.
 ///
-/// A request that was lost on a reused connection is sent once more on a fresh one, within the same limits and without
-/// being counted, if not a byte of it was sent, or if it may be repeated (GET, HEAD, OPTIONS without a body) and not a
-/// byte of an answer came.
+/// A request that was lost on a reused connection is sent once more, on a fresh one if one may be opened, within the same
+/// limits and without being counted, if not a byte of it was sent, or if it may be repeated (GET, HEAD, OPTIONS without a
+/// body) and not a byte of an answer came.
 pub(crate) async fn attempt(
     way: &Way,
     pool: &Pool,
@@ -46,16 +51,23 @@ pub(crate) async fn attempt(
     limits: Limits,
     errand: Errand<'_>,
 ) -> Result<Response<OriginBody>, OriginError> {
-    let started = Instant::now();
-    let connect_by = started + clock.real(limits.connect);
-    let head_by = limits.head.map(|limit| started + clock.real(limit));
+    let started = Moment::now();
+    let head_by = limits
+        .head
+        .map_or(Moment::NEVER, |limit| started + clock.real(limit));
     let complete_by = limits.completion.map(|limit| started + clock.real(limit));
     let response_limit = clock.real(limits.response);
 
     let may_repeat = errand.body.is_empty() && MethodSet::READS_AND_OPTIONS.contains(errand.method);
     let mut wish = if may_repeat { Wish::Any } else { Wish::Sure };
     loop {
-        let mut lease = lease(way, pool, &errand, connect_by, wish).await?;
+        let mut lease = if let Some(lease) = pool.at_hand(errand.server_name, wish) {
+            lease
+        } else {
+            let by = started + clock.real(limits.connect);
+            // Rare and large: boxed, so that it is not part of every request.
+            Box::pin(lease(way, pool, &errand, by, wish)).await?
+        };
         let reused = lease.reused;
         let (written_before, read_before) = lease.connection.meter.begin();
         let Some(body) = errand.body.take() else {
@@ -64,10 +76,10 @@ pub(crate) async fn attempt(
             });
         };
         let request = request(&errand, body);
-        match send(&mut lease, request, errand.watch, response_limit, head_by).await {
+        match send(&mut lease, request, &errand, response_limit, head_by).await {
             Ok(response) => {
                 let gap = clock.real(errand.gap);
-                return accept(response, lease, errand.watch, gap, complete_by);
+                return accept(response, lease, &errand, gap, complete_by);
             }
             Err(Lost { error, unsent }) => {
                 let meter = &lease.connection.meter;
@@ -78,7 +90,13 @@ pub(crate) async fn attempt(
                     *errand.body = Once::Here(body);
                 }
                 let body_is_here = matches!(errand.body, Once::Here(_));
-                if died && reused && body_is_here && (nothing_sent || (may_repeat && no_answer)) {
+                let is_first = wish != Wish::New;
+                if died
+                    && reused
+                    && is_first
+                    && body_is_here
+                    && (nothing_sent || (may_repeat && no_answer))
+                {
                     wish = Wish::New;
                     continue;
                 }
@@ -88,20 +106,19 @@ pub(crate) async fn attempt(
     }
 }
 
-/// A connection for this errand, reused or new.
+/// A connection for this errand that is not simply at hand: a new one, or one that has to be waited for.
 async fn lease(
     way: &Way,
     pool: &Pool,
     errand: &Errand<'_>,
-    by: Instant,
+    by: Moment,
     wish: Wish,
 ) -> Result<Lease, OriginError> {
     let got = async {
         let mut lease = match pool.turn(errand.server_name, wish).await {
             Turn::Reuse(lease) => lease,
-            // Connecting is rare and large: boxed, so that it is not part of every request.
             Turn::Open(slot) => Lease {
-                connection: Box::pin(way.open(errand.server_name, errand.turn, slot)).await?,
+                connection: way.open(errand.server_name, errand.turn, slot).await?,
                 reused: false,
             },
         };
@@ -109,12 +126,12 @@ async fn lease(
         let _ = lease.connection.sender.ready().await;
         Ok(lease)
     };
-    let mut got = std::pin::pin!(got);
-    if let Ok(got) = timeout_at(by.into(), &mut got).await {
+    let mut got = pin!(got);
+    if let Ok(got) = timeout_at(by.instant().into(), &mut got).await {
         return got;
     }
     sockets_first().await;
-    timeout_at(by.into(), got)
+    timeout_at(by.instant().into(), got)
         .await
         .unwrap_or(Err(OriginError::ConnectTimeout))
 }
@@ -158,42 +175,43 @@ impl From<OriginError> for Lost {
 async fn send(
     lease: &mut Lease,
     request: Request<ViewerBody>,
-    watch: Option<&Rc<BodyWatch>>,
+    errand: &Errand<'_>,
     response_limit: Duration,
-    head_by: Option<Instant>,
+    head_by: Moment,
 ) -> Result<Response<Incoming>, Lost> {
-    let sent = lease.connection.sender.try_send_request(request);
-    let mut sent = std::pin::pin!(sent);
-    let first_look = Instant::now() + response_limit;
-    let mut alarm = std::pin::pin!(sleep_until(
-        head_by.map_or(first_look, |by| by.min(first_look)).into()
-    ));
-    let mut looked_at_sockets = false;
-    loop {
-        tokio::select! {
-            biased;
-            answer = &mut sent => {
-                return answer.map_err(|mut error| Lost {
-                    unsent: error.take_message().map(Request::into_body),
-                    error: what_went_wrong(error.into_error(), &lease.connection.meter, watch),
-                });
-            }
-            () = &mut alarm => {
-                let body_done = watch.is_none_or(|watch| watch.done.get());
-                match overdue(&lease.connection.meter, body_done, response_limit, head_by, Instant::now()) {
-                    Ok(look_again) => {
-                        looked_at_sockets = false;
-                        alarm.as_mut().reset(look_again.into());
-                    }
-                    Err(_) if !looked_at_sockets => {
-                        looked_at_sockets = true;
-                        sockets_first().await;
-                    }
-                    Err(error) => return Err(error.into()),
+    let mut sent = pin!(lease.connection.sender.try_send_request(request));
+    let meter = &lease.connection.meter;
+    let mut look_at = head_by.min(Moment::now() + response_limit);
+    let mut is_last_look = false;
+    poll_fn(|context| {
+        if let Poll::Ready(answer) = sent.as_mut().poll(context) {
+            return Poll::Ready(answer.map_err(|mut error| Lost {
+                unsent: error.take_message().map(Request::into_body),
+                error: what_went_wrong(error.into_error(), meter, errand.watch),
+            }));
+        }
+        let now = Moment::now();
+        if look_at <= now {
+            let body_done = errand.watch.is_none_or(|watch| watch.done.get());
+            match overdue(meter, body_done, response_limit, head_by, now) {
+                Ok(look_again) => {
+                    is_last_look = false;
+                    look_at = look_again;
                 }
+                Err(_) if !is_last_look => {
+                    is_last_look = true;
+                    // Pending once; the wake-up comes from elsewhere.
+                    return pin!(sockets_first())
+                        .poll(context)
+                        .map(|()| Err(OriginError::ResponseTimeout.into()));
+                }
+                Err(error) => return Poll::Ready(Err(error.into())),
             }
         }
-    }
+        errand.alarm.by(look_at);
+        Poll::Pending
+    })
+    .await
 }
 
 /// Whether the origin is too late, and when to look again if not.
@@ -204,10 +222,10 @@ fn overdue(
     meter: &Meter,
     body_done: bool,
     response_limit: Duration,
-    head_by: Option<Instant>,
-    now: Instant,
-) -> Result<Instant, OriginError> {
-    if head_by.is_some_and(|by| by <= now) {
+    head_by: Moment,
+    now: Moment,
+) -> Result<Moment, OriginError> {
+    if head_by <= now {
         return Err(OriginError::CompletionTimeout);
     }
     let due = meter.moved() + response_limit;
@@ -224,7 +242,7 @@ fn overdue(
     } else {
         now + response_limit
     };
-    Ok(head_by.map_or(look_again, |by| by.min(look_again)))
+    Ok(head_by.min(look_again))
 }
 
 /// hyper's error is no enum: its predicates are asked in order.
@@ -259,9 +277,9 @@ fn what_went_wrong(
 fn accept(
     response: Response<Incoming>,
     lease: Lease,
-    watch: Option<&Rc<BodyWatch>>,
+    errand: &Errand<'_>,
     gap: Duration,
-    complete_by: Option<Instant>,
+    complete_by: Option<Moment>,
 ) -> Result<Response<OriginBody>, OriginError> {
     if response.status() == http::StatusCode::SWITCHING_PROTOCOLS {
         return Err(OriginError::Malformed {
@@ -284,7 +302,9 @@ fn accept(
     if let Some(granted) = head.headers.get("keep-alive").and_then(keep_alive_timeout) {
         lease.connection.granted.set(Some(granted));
     }
-    let body = OriginBody::new(incoming, lease, watch.cloned(), gap, complete_by);
+    let watch = errand.watch.cloned();
+    let alarm = Rc::clone(errand.alarm);
+    let body = OriginBody::new(incoming, lease, watch, gap, complete_by, alarm);
     Ok(Response::from_parts(head, body))
 }
 
@@ -346,6 +366,7 @@ mod tests {
     use tokio::runtime::{Builder, LocalOptions};
 
     use super::*;
+    use crate::clock;
     use crate::origin::resolve::Addresses;
 
     const LIMIT: Duration = Duration::from_millis(20);
@@ -394,12 +415,15 @@ mod tests {
                 continues: 8,
             },
         };
+        clock::begin_turn();
         let worker = Builder::new_current_thread()
             .enable_all()
+            .on_thread_unpark(clock::begin_turn)
             .build_local(LocalOptions::default())
             .expect("a runtime");
         worker.block_on(async {
             let pool = Pool::new(1, Duration::ZERO);
+            let alarm = Rc::new(Alarm::new());
             let errand = Errand {
                 method: &Method::GET,
                 head: &|| OriginHead {
@@ -408,6 +432,7 @@ mod tests {
                 },
                 body: &mut Once::Here(ViewerBody::Empty),
                 watch: None,
+                alarm: &alarm,
                 server_name: None,
                 turn: 0,
                 gap: Duration::from_secs(10),

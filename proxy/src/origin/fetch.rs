@@ -1,7 +1,7 @@
 //! The loop that obeys [`rules::failover`](tideover_rules::failover): ask for the next step, take it, note what came of it.
 
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::Duration;
 
 use http::{Response, StatusCode};
 use tideover_config::{OriginId, OriginKind, OriginScheme, Page, Server, Target, ViewerScheme};
@@ -11,6 +11,7 @@ use tideover_rules::route::Route;
 
 use super::answer::OriginBody;
 use super::attempt::{Errand, attempt};
+use crate::clock::{Alarm, Moment};
 use crate::error::{Fault, OriginError};
 use crate::message::{BodyWatch, Once};
 use crate::worker::View;
@@ -73,6 +74,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) viewer: &'a Viewer<'a>,
     /// `None` for a request without a body.
     pub(crate) watch: Option<&'a Rc<BodyWatch>>,
+    /// Of the task that asks.
+    pub(crate) alarm: &'a Rc<Alarm>,
 }
 
 /// Asks the members of the route's target until the rule says which outcome to deliver.
@@ -83,21 +86,21 @@ pub(crate) async fn fetch(view: &View, wanted: Wanted<'_>, body: &mut Once) -> F
         wanted.request.method,
         !body.is_empty(),
     );
-    let started = Instant::now();
+    let started = Moment::now();
     let mut attempts: Vec<Attempt> = Vec::with_capacity(1);
     // The soft answer that is held, its body unread, and the latest outcome.
     let mut held: Option<(usize, Answer)> = None;
     let mut latest: Option<Result<Answer, OriginError>> = None;
     loop {
         let elapsed = if attempts.is_empty() {
-            std::time::Duration::ZERO
+            Duration::ZERO
         } else {
             view.live.clock.since(started)
         };
         match failover::next_step(target, ask, &attempts, elapsed) {
             Step::Try { member, within } => {
                 set_aside_or_hold(target, &attempts, latest.take(), &mut held);
-                let began = Instant::now();
+                let began = Moment::now();
                 let outcome = ask_member(view, wanted, body, &attempts, member, within).await;
                 let (outcome_told, sent) = match &outcome {
                     Ok(answer) => (Outcome::Status(answer.status(view)), Sent::Something),
@@ -195,6 +198,7 @@ async fn ask_member(
         head: &|| headers::for_origin(wanted.route, server, wanted.request, wanted.viewer),
         body,
         watch: wanted.watch,
+        alarm: wanted.alarm,
         server_name: reach.way.tls.as_ref().map(|_| server_name(wanted, server)),
         turn: past
             .iter()

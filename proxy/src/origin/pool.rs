@@ -4,13 +4,14 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hyper::client::conn::http1::SendRequest;
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
 use super::wire::Meter;
+use crate::clock::Moment;
 use crate::message::ViewerBody;
 
 /// An open connection to an origin. It has one owner at a time: the pool while idle, an attempt or an answer's body
@@ -132,7 +133,7 @@ impl Lease {
 #[derive(Debug)]
 struct Idle {
     connection: Connection,
-    since: Instant,
+    since: Moment,
 }
 
 /// Connections to one endpoint.
@@ -167,9 +168,23 @@ impl Pool {
         })
     }
 
+    /// An idle connection that can be sent a request at once, if there is one and any will do.
+    pub(crate) fn at_hand(&self, server_name: Option<&str>, wish: Wish) -> Option<Lease> {
+        if wish != Wish::Any {
+            return None;
+        }
+        let idle = self.take_idle(server_name, wish)?;
+        if idle.connection.sender.is_ready() {
+            return Some(Lease::again(idle.connection));
+        }
+        // It needs one more turn of its task.
+        self.idle.borrow_mut().push(idle);
+        None
+    }
+
     /// An idle connection, or the right to open one, or a place in line until one of both is free. The caller bounds the wait.
     pub(crate) async fn turn(&self, server_name: Option<&str>, wish: Wish) -> Turn {
-        while let Some(connection) = self.take_idle(server_name, wish) {
+        while let Some(Idle { connection, .. }) = self.take_idle(server_name, wish) {
             if wish == Wish::Sure {
                 // Lets the reactor and the connection's task see an end of stream that has already arrived.
                 tokio::task::yield_now().await;
@@ -212,16 +227,17 @@ impl Pool {
     }
 
     /// The youngest idle connection for `server_name` that is alive and will do.
-    fn take_idle(&self, server_name: Option<&str>, wish: Wish) -> Option<Connection> {
+    fn take_idle(&self, server_name: Option<&str>, wish: Wish) -> Option<Idle> {
         if wish == Wish::New {
             return None;
         }
+        let now = Moment::now();
         let mut idle = self.idle.borrow_mut();
         let mut index = idle.len();
         while index > 0 {
             index -= 1;
             let candidate = &idle[index];
-            let age = candidate.since.elapsed();
+            let age = now.since(candidate.since);
             if candidate.connection.sender.is_closed() || age >= self.keepalive {
                 idle.remove(index);
                 continue;
@@ -235,7 +251,7 @@ impl Pool {
             // The origin's clock began when its answer left, and the request has to get there: half is far from the end.
             let will_do = wish == Wish::Any || age < known / 2;
             if candidate.connection.server_name.as_deref() == server_name && will_do {
-                return Some(idle.remove(index).connection);
+                return Some(idle.remove(index));
             }
         }
         None
@@ -263,7 +279,7 @@ impl Pool {
         }
         self.idle.borrow_mut().push(Idle {
             connection,
-            since: Instant::now(),
+            since: Moment::now(),
         });
     }
 
@@ -297,10 +313,11 @@ impl Pool {
 
     /// Closes idle connections that are too old or that the origin has closed.
     pub(crate) fn sweep(&self) {
+        let now = Moment::now();
         let dead: Vec<Idle> = {
             let mut idle = self.idle.borrow_mut();
             idle.extract_if(.., |idle| {
-                idle.connection.sender.is_closed() || idle.since.elapsed() >= self.keepalive
+                idle.connection.sender.is_closed() || now.since(idle.since) >= self.keepalive
             })
             .collect()
         };

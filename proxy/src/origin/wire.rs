@@ -5,20 +5,18 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
 
 use tideover_config::InterimLimit;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::clock::sockets_first;
+use crate::clock::{Moment, sockets_first};
 
 /// What is known of an origin connection's bytes. Written by the connection's task, read by the attempt that uses it.
 #[derive(Debug)]
 pub(crate) struct Meter {
-    epoch: Instant,
     written: AtomicU64,
     read: AtomicU64,
-    /// Nanoseconds from `epoch` to the last byte that moved either way.
+    /// The [`Moment`] when a byte last moved either way.
     moved: AtomicU64,
     /// The last write found the socket full.
     blocked: AtomicBool,
@@ -34,7 +32,6 @@ pub(crate) struct Meter {
 impl Meter {
     pub(crate) fn new() -> Self {
         Self {
-            epoch: Instant::now(),
             written: AtomicU64::new(0),
             read: AtomicU64::new(0),
             moved: AtomicU64::new(0),
@@ -76,15 +73,12 @@ impl Meter {
     }
 
     /// When a byte last moved either way.
-    pub(crate) fn moved(&self) -> Instant {
-        self.epoch + Duration::from_nanos(self.moved.load(Relaxed))
+    pub(crate) fn moved(&self) -> Moment {
+        Moment::from_nanos(self.moved.load(Relaxed))
     }
 
     fn touch(&self) {
-        // 584 years fit.
-        #[expect(clippy::cast_possible_truncation, reason = "584 years fit")]
-        self.moved
-            .store(self.epoch.elapsed().as_nanos() as u64, Relaxed);
+        self.moved.store(Moment::now().as_nanos(), Relaxed);
     }
 
     fn add_written(&self, bytes: usize) {

@@ -2,14 +2,17 @@
 
 use std::cell::Cell;
 use std::convert::Infallible;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tower::Service;
 
@@ -17,6 +20,7 @@ use super::Peer;
 use super::screen::{Screened, Verdict};
 use crate::access_log;
 use crate::body::Body;
+use crate::clock::Moment;
 use crate::message::ViewerBody;
 use crate::metrics::ConnectionEnd;
 use crate::request::Story;
@@ -31,7 +35,6 @@ pub(super) async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, stream: TcpStream)
     let limits = view.live.edge.listen.limits;
     drop(view);
     bound_unread(&stream, clock.real(limits.body_timeout));
-    let mut draining = worker.shared.draining.subscribe();
     let screened = Screened::new(stream);
     let verdict = screened.verdict();
     let seam = Seam {
@@ -41,25 +44,67 @@ pub(super) async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, stream: TcpStream)
         requests: Cell::new(0),
     };
     let mut connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(clock.real(limits.head_timeout))
+        // Its own timer would be set and taken back for each request.
+        .header_read_timeout(None)
         .serve_connection(TokioIo::new(screened), seam);
-    let ended = tokio::select! {
-        ended = &mut connection => ended,
-        () = begun(&mut draining) => {
-            std::pin::Pin::new(&mut connection).graceful_shutdown();
-            (&mut connection).await
-        }
-    };
+    let head_timeout = clock.real(limits.head_timeout);
+    let ended = peer
+        .alarm
+        .serve(to_its_end(
+            &mut connection,
+            &worker,
+            &peer,
+            &verdict,
+            head_timeout,
+        ))
+        .await;
     if peer.must_be_reset.get() {
         reset(connection.into_parts().io.into_inner().into_inner());
     }
-    let end = how_it_ended(&ended);
-    worker.counters.connection_end(end);
-    if end == ConnectionEnd::RefusedHead {
+    worker.counters.connection_end(ended);
+    if ended == ConnectionEnd::RefusedHead {
         tracing::debug!(peer = %peer.address, fault = ?verdict.faulty(), "a head was refused");
         access_log::refused_head(&worker, &peer);
     }
+}
+
+/// Drives `connection` until it ends by itself, after the request at hand if the edge drains, or because a head is not
+/// complete `head_timeout` after the connection began to wait for it.
+async fn to_its_end(
+    connection: &mut http1::Connection<TokioIo<Screened<TcpStream>>, Seam>,
+    worker: &Worker,
+    peer: &Peer,
+    verdict: &Verdict,
+    head_timeout: Duration,
+) -> ConnectionEnd {
+    let mut drain_begins = pin!(worker.drain.begins());
+    let mut is_heard_of = false;
+    let mut is_last = false;
+    poll_fn(|context| {
+        if !is_heard_of {
+            // Polled once, it wakes this task.
+            is_heard_of = true;
+            let _ = drain_begins.as_mut().poll(context);
+        }
+        if worker.drain.has_begun() && !is_last {
+            is_last = true;
+            Pin::new(&mut *connection).graceful_shutdown();
+        }
+        if let Poll::Ready(ended) = Pin::new(&mut *connection).poll(context) {
+            return Poll::Ready(how_it_ended(&ended));
+        }
+        if verdict.is_blocked() && peer.waits_since.get() != Moment::NEVER {
+            // The last answer is not taken yet, and there is another limit on that.
+            peer.has_its_turn();
+        }
+        let due = peer.waits_since.get() + head_timeout;
+        if due <= Moment::now() {
+            return Poll::Ready(ConnectionEnd::Broken);
+        }
+        peer.alarm.by(due);
+        Poll::Pending
+    })
+    .await
 }
 
 /// Hangs up in such a way that the viewer cannot take it for the end of what was sent.
@@ -78,12 +123,6 @@ fn bound_unread(stream: &TcpStream, limit: Duration) {
         .set_tcp_user_timeout(Some(limit.max(Duration::from_millis(1))));
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     let _ = (stream, limit);
-}
-
-/// Returns when the edge drains. What the channel lends out is let go of here: held on to, it would lock the channel for
-/// as long as the connection lasts.
-async fn begun(draining: &mut tokio::sync::watch::Receiver<bool>) {
-    let _ = draining.wait_for(|draining| *draining).await;
 }
 
 fn how_it_ended(ended: &Result<(), hyper::Error>) -> ConnectionEnd {

@@ -25,6 +25,7 @@ mod tests;
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 
@@ -54,13 +55,17 @@ pub(crate) struct Faulty {
 
 /// What the screen of one connection has to say to the service on it.
 #[derive(Debug, Default)]
-pub(crate) struct Verdict(OnceLock<Faulty>);
+pub(crate) struct Verdict {
+    faulty: OnceLock<Faulty>,
+    /// The last write found the socket full.
+    blocked: AtomicBool,
+}
 
 impl Verdict {
     /// Why the request with this ordinal (from 1, in the order in which hyper calls the service) must be answered
     /// with 400 and its connection closed; none for a good head.
     pub(crate) fn malformed(&self, request: u64) -> Option<Malformed> {
-        match self.0.get()? {
+        match self.faulty.get()? {
             Faulty {
                 request: faulty,
                 fault: Fault::Head(malformed),
@@ -71,7 +76,12 @@ impl Verdict {
 
     /// The connection's first fault, and so the only one; for the log.
     pub(crate) fn faulty(&self) -> Option<Faulty> {
-        self.0.get().copied()
+        self.faulty.get().copied()
+    }
+
+    /// Whether the viewer has not taken all that there was to write.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.blocked.load(Relaxed)
     }
 }
 
@@ -122,9 +132,16 @@ impl<T> Screened<T> {
         }
         if let Some(faulty) = self.screen.faulty() {
             // Set once: the screen has one fault at most.
-            let _ = self.verdict.0.set(faulty);
+            let _ = self.verdict.faulty.set(faulty);
         }
         passed
+    }
+}
+
+impl<T> Screened<T> {
+    fn note<W>(&mut self, written: Poll<W>) -> Poll<W> {
+        self.verdict.blocked.store(written.is_pending(), Relaxed);
+        written
     }
 }
 
@@ -192,7 +209,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Screened<T> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().io).poll_write(cx, buf)
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.io).poll_write(cx, buf);
+        this.note(written)
     }
 
     fn poll_write_vectored(
@@ -200,7 +219,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Screened<T> {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().io).poll_write_vectored(cx, bufs)
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.io).poll_write_vectored(cx, bufs);
+        this.note(written)
     }
 
     fn is_write_vectored(&self) -> bool {
