@@ -11,6 +11,7 @@ use tideover_benches::{
 };
 use tideover_rules::admit::admit;
 use tideover_rules::failover::{Ask, next_step};
+use tideover_rules::fields::Fields;
 use tideover_rules::headers::{for_origin, for_viewer};
 use tideover_rules::route::route;
 use tideover_rules::told::{self, AnsweredBy};
@@ -29,7 +30,7 @@ fn admitting(criterion: &mut Criterion) {
                 black_box(&Method::GET),
                 black_box(&target),
                 Version::HTTP_11,
-                &headers,
+                Fields::of(black_box(&headers)),
             )
             .is_ok()
         });

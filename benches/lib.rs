@@ -11,6 +11,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use tideover_config::{Edge, Failure, OriginKind, Overrides, Server, ViewerScheme};
 use tideover_rules::failover::{Attempt, Outcome, Sent};
+use tideover_rules::fields::Survey;
 use tideover_rules::headers::{Request, Viewer};
 use tideover_rules::route::Arrival;
 
@@ -143,6 +144,7 @@ pub struct Visit {
     method: Method,
     target: PathAndQuery,
     headers: HeaderMap,
+    survey: Survey,
     address: HeaderValue,
     request_id: HeaderValue,
 }
@@ -153,6 +155,7 @@ impl Visit {
         Self {
             method: Method::GET,
             target: PathAndQuery::from_static(target),
+            survey: Survey::of(&headers),
             headers,
             address: HeaderValue::from_static("192.0.2.7"),
             request_id: HeaderValue::from_static(
@@ -171,7 +174,7 @@ impl Visit {
             scheme: ViewerScheme::Https,
             version: Version::HTTP_11,
             has_body: false,
-            headers: &self.headers,
+            fields: self.survey.fields(&self.headers),
         }
     }
 
@@ -180,7 +183,7 @@ impl Visit {
         Request {
             method: &self.method,
             target: &self.target,
-            headers: &self.headers,
+            fields: self.survey.fields(&self.headers),
         }
     }
 

@@ -57,7 +57,7 @@ pub enum LoopCheck {
     /// `CDN-Loop` (RFC 8586) holds this id: 508.
     CdnLoop {
         /// The id that is sent and looked for.
-        cdn_id: Arc<str>,
+        cdn_id: HeaderValue,
     },
 }
 
@@ -66,8 +66,8 @@ pub enum LoopCheck {
 pub struct Voice {
     /// `cloudfront` or `tideover`, or the operator's word: `X-Cache: Miss from …`, `Proxy-Status: …`.
     pub name: Arc<str>,
-    /// What follows the version in `Via`: `0123abcd.cloudfront.net (CloudFront)`.
-    pub via: Arc<str>,
+    /// This edge's element of `Via`.
+    pub via: Via,
     /// The header that carries the request id: `x-amz-cf-id` or `x-request-id`.
     pub request_id: HeaderName,
     /// `x-amz-cf-pop` and its value, in faithful mode.
@@ -78,6 +78,36 @@ pub struct Voice {
     pub pages: Pages,
     /// Who is told what was tried: `Proxy-Status` and `Tideover-Attempts`.
     pub attempts: AttemptsShown,
+}
+
+/// An element of `Via`: a protocol's version and who received the message by it. Source: RFC 9110, section 7.6.3.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Via(HeaderValue);
+
+impl Via {
+    const VERSION: &str = "1.1 ";
+
+    /// The element of `received_by`, a token or a host, with a comment or without: `0123abcd.cloudfront.net (CloudFront)`.
+    ///
+    /// # Panics
+    /// If that cannot stand in a header. Names are checked before they come here.
+    pub fn new(received_by: &str) -> Self {
+        let element = [Self::VERSION, received_by].concat();
+        Self(HeaderValue::try_from(element).expect("a name that can stand in a header"))
+    }
+
+    /// The element for a message that came by HTTP/1.1: `1.1 0123abcd.cloudfront.net (CloudFront)`.
+    pub fn by_http_1_1(&self) -> &HeaderValue {
+        &self.0
+    }
+
+    /// What follows the version.
+    pub fn received_by(&self) -> &[u8] {
+        self.0
+            .as_bytes()
+            .get(Self::VERSION.len()..)
+            .unwrap_or_default()
+    }
 }
 
 /// The look of edge-made pages.

@@ -32,7 +32,8 @@ pub use behavior::{
     ViewerResponse, WriteError, wildcard_matches,
 };
 pub use distribution::{
-    AttemptsShown, CustomErrorResponse, Distribution, ErrorPage, LoopCheck, Pages, Secret, Voice,
+    AttemptsShown, CustomErrorResponse, Distribution, ErrorPage, LoopCheck, Pages, Secret, Via,
+    Voice,
 };
 pub use edge::{Edge, Hosts, Loaded, Mode, Overrides};
 pub use fields::{Fate, Field, fields};

@@ -188,7 +188,7 @@ fn voice(voice: &Voice, lines: &mut Lines) {
     // A name that can be written is the name in `Via`, too; CloudFront's is not.
     lines.some(
         "name",
-        (voice.name == voice.via).then(|| quoted(&voice.name)),
+        (voice.name.as_bytes() == voice.via.received_by()).then(|| quoted(&voice.name)),
     );
     let attempts = match &voice.attempts {
         AttemptsShown::Public => "public",

@@ -14,6 +14,7 @@ use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use tideover_config::{Distribution, LogTo, TargetId};
 use tideover_rules::failover::Attempt;
+use tideover_rules::fields::{Fields, Survey};
 use tideover_rules::told::ResultType;
 
 use crate::clock::Moment;
@@ -31,6 +32,7 @@ pub(crate) struct Line {
     pub(crate) peer: Rc<Peer>,
     /// The viewer's head, as it came.
     pub(crate) request: Parts,
+    survey: Survey,
     pub(crate) request_id: HeaderValue,
     pub(crate) watch: Option<Rc<BodyWatch>>,
     started: Moment,
@@ -93,6 +95,7 @@ impl Line {
             worker,
             view,
             peer,
+            survey: Survey::of(&request.headers),
             request,
             request_id,
             watch,
@@ -116,7 +119,7 @@ impl Line {
             first_byte: self.view.live.clock.since(self.started),
             // Status line, one line each, an empty line.
             head_bytes: if logged {
-                17 + header_bytes(&head.headers)
+                17 + (Survey::of(&head.headers).bytes() + "\r\n".len()) as u64
             } else {
                 0
             },
@@ -128,6 +131,11 @@ impl Line {
             content_length,
             facts,
         });
+    }
+
+    /// The fields of the viewer's head.
+    pub(crate) fn fields(&self) -> Fields<'_> {
+        self.survey.fields(&self.request.headers)
     }
 
     pub(crate) fn add_sent(&mut self, bytes: usize) {
@@ -155,15 +163,6 @@ impl Answered {
                 .map_or(Duration::ZERO, |a| a.took),
         )
     }
-}
-
-/// Bytes of the header lines as written over HTTP/1.1.
-pub(crate) fn header_bytes(headers: &http::HeaderMap) -> u64 {
-    headers
-        .iter()
-        .map(|(name, value)| (name.as_str().len() + value.len() + 4) as u64)
-        .sum::<u64>()
-        + 2
 }
 
 impl Drop for Line {

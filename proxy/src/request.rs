@@ -7,10 +7,11 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use http::uri::PathAndQuery;
-use http::{Method, Request, Response, header};
+use http::{Method, Request, Response};
 use tideover_config::{Distribution, ErrorPage};
 use tideover_rules::admit::{Malformed, admit};
 use tideover_rules::error_page;
+use tideover_rules::fields::Known;
 use tideover_rules::headers::{self, Viewer};
 use tideover_rules::route::{Arrival, route, within};
 
@@ -70,12 +71,8 @@ async fn answer(view: &View, line: &Line, mut body: ViewerBody) -> Reply {
     if edge.listen.health_path.as_deref() == Some(request.uri.path()) {
         return respond::healthy(Speaker::of(view, line, None));
     }
-    let host = match admit(
-        &request.method,
-        &request.uri,
-        request.version,
-        &request.headers,
-    ) {
+    let fields = line.fields();
+    let host = match admit(&request.method, &request.uri, request.version, fields) {
         Ok(host) => host,
         Err(malformed) => return respond::malformed(Speaker::of(view, line, None), malformed),
     };
@@ -88,7 +85,7 @@ async fn answer(view: &View, line: &Line, mut body: ViewerBody) -> Reply {
         scheme: viewer.scheme,
         version: request.version,
         has_body: !body.is_empty(),
-        headers: &request.headers,
+        fields,
     };
     let route = match route(edge, &arrival) {
         Ok(route) => route,
@@ -104,7 +101,7 @@ async fn answer(view: &View, line: &Line, mut body: ViewerBody) -> Reply {
     let asked = headers::Request {
         method: &request.method,
         target: &target,
-        headers: &request.headers,
+        fields,
     };
     let wanted = Wanted {
         route: &route,
@@ -166,7 +163,7 @@ async fn with_error_page(
     let asked = headers::Request {
         method: &method,
         target: &target,
-        headers: &line.request.headers,
+        fields: line.fields(),
     };
     let wanted = Wanted {
         route: &route,
@@ -186,7 +183,7 @@ fn viewer(line: &Line) -> Viewer<'_> {
         port: line.peer.port,
         address_text: &line.peer.address_text,
         scheme: line.peer.scheme,
-        host: line.request.headers.get(header::HOST),
+        host: line.fields().first(Known::Host),
         version: line.request.version,
         request_id: &line.request_id,
     }

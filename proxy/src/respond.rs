@@ -8,6 +8,7 @@ use tideover_config::{AttemptsShown, Distribution, MethodSet, OriginId, Voice, W
 use tideover_rules::admit::{Host, Malformed};
 use tideover_rules::error_page::status_of;
 use tideover_rules::failover::Sent;
+use tideover_rules::fields::Known;
 use tideover_rules::headers;
 use tideover_rules::route::Refusal;
 use tideover_rules::told::{self, AnsweredBy, ResultType};
@@ -21,7 +22,6 @@ use crate::worker::View;
 use page::{Cause, Page};
 
 const TIDEOVER_ATTEMPTS: HeaderName = HeaderName::from_static("tideover-attempts");
-const TIDEOVER_TOKEN: HeaderName = HeaderName::from_static("tideover-token");
 const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
 const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 
@@ -109,9 +109,8 @@ impl<'a> Speaker<'a> {
             AttemptsShown::Off => false,
             AttemptsShown::Token(secret) => self
                 .line
-                .request
-                .headers
-                .get(TIDEOVER_TOKEN)
+                .fields()
+                .first(Known::TideoverToken)
                 .is_some_and(|sent| secret.is(sent.as_bytes())),
         };
         if !may_know {
@@ -148,9 +147,7 @@ impl<'a> Speaker<'a> {
         let headers = response.headers_mut();
         headers.insert(header::SERVER, self.voice.server.clone());
         headers.insert(header::CONTENT_TYPE, content_type);
-        if let Some(via) = headers::via(self.voice) {
-            headers.insert(header::VIA, via);
-        }
+        headers.insert(header::VIA, self.voice.via.by_http_1_1().clone());
         self.sign(headers, result);
         response
     }

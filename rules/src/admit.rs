@@ -1,8 +1,9 @@
 //! Is this request head fit to be forwarded? What cannot be understood in one way only is refused.
 
-use http::header::{CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
 use tideover_config::MethodSet;
+
+use crate::fields::{Fields, Known};
 
 /// No method in use is longer than this, in bytes.
 const LONGEST_METHOD: usize = 64;
@@ -93,17 +94,17 @@ pub fn admit<'r>(
     method: &Method,
     target: &'r Uri,
     version: Version,
-    headers: &'r HeaderMap,
+    fields: Fields<'r>,
 ) -> Result<Host<'r>, Malformed> {
-    check_framing(version, headers)?;
+    check_framing(version, fields)?;
     check_method(method)?;
     check_target(method, target)?;
-    check_expectation(headers)?;
+    check_expectation(fields)?;
     let from_target = match target.authority() {
         Some(authority) => Some(parse(authority.as_str()).ok_or(Malformed::InvalidTarget)?),
         None => None,
     };
-    let mut lines = headers.get_all(HOST).iter();
+    let mut lines = fields.lines(Known::Host);
     let from_header = match lines.next() {
         Some(line) => {
             let line = line.to_str().map_err(|_| Malformed::InvalidHost)?;
@@ -132,8 +133,8 @@ pub fn admit<'r>(
     }
 }
 
-fn check_framing(version: Version, headers: &HeaderMap) -> Result<(), Malformed> {
-    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+fn check_framing(version: Version, fields: Fields<'_>) -> Result<(), Malformed> {
+    let mut codings = fields.lines(Known::TransferEncoding);
     if let Some(coding) = codings.next() {
         let is_chunked = coding
             .as_bytes()
@@ -143,12 +144,12 @@ fn check_framing(version: Version, headers: &HeaderMap) -> Result<(), Malformed>
             return Err(Malformed::TransferEncoding);
         }
     }
-    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    let mut lengths = fields.lines(Known::ContentLength);
     if let Some(length) = lengths.next() {
         if !is_plain_number(length) || lengths.next().is_some() {
             return Err(Malformed::ContentLength);
         }
-        if headers.contains_key(TRANSFER_ENCODING) {
+        if fields.has(Known::TransferEncoding) {
             return Err(Malformed::LengthAndTransferEncoding);
         }
     }
@@ -172,10 +173,9 @@ fn check_method(method: &Method) -> Result<(), Malformed> {
     Ok(())
 }
 
-fn check_expectation(headers: &HeaderMap) -> Result<(), Malformed> {
-    let is_known = headers
-        .get_all(EXPECT)
-        .iter()
+fn check_expectation(fields: Fields<'_>) -> Result<(), Malformed> {
+    let is_known = fields
+        .lines(Known::Expect)
         .all(|value| value.is_empty() || value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
     if is_known {
         Ok(())
@@ -328,5 +328,5 @@ fn parse(sent: &str) -> Option<Authority<'_>> {
 /// Unreserved bytes. A registered name may also hold escapes and sub-delimiters (RFC 3986, section 3.2.2), but none that
 /// is in use does, and a comma makes it look like two.
 fn is_name_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }

@@ -12,9 +12,7 @@ mod target;
 
 use std::net::IpAddr;
 
-use http::header::{
-    self, COOKIE, HOST, LOCATION, SERVER, SET_COOKIE, TRAILER, USER_AGENT, VARY, VIA,
-};
+use http::header::{self, HOST, LOCATION, SERVER, SET_COOKIE, USER_AGENT, VARY, VIA};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use tideover_config::{
@@ -22,7 +20,8 @@ use tideover_config::{
     ResponseHeadersPolicy, Server, ViewerScheme, Voice,
 };
 
-use crate::route::{CDN_LOOP, Route};
+use crate::fields::{Fields, HOP_BY_HOP, Known, Names};
+use crate::route::Route;
 
 /// What the edge knows about the viewer and adds to requests. Made once per connection, except the request id.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +50,7 @@ pub struct Request<'r> {
     /// As the viewer sent it. Where nothing has to change the origin is sent a cheap copy of it.
     pub target: &'r PathAndQuery,
     /// As the viewer sent them.
-    pub headers: &'r HeaderMap,
+    pub fields: Fields<'r>,
 }
 
 /// The target and headers of a request to an origin.
@@ -66,12 +65,6 @@ pub struct OriginHead {
 /// Headers that the edge adds at most: `Host`, `Via`, `X-Forwarded-For`, `-Host`, `-Proto`, request id, `CDN-Loop`,
 /// `User-Agent`, `TE`, `Connection`, and the three of `CloudFrontHeader`.
 const MOST_MADE: usize = 13;
-
-/// The `Via` of an answer that the edge makes itself; `None` only if the name cannot stand in a header, which `config`
-/// sees to.
-pub fn via(voice: &Voice) -> Option<HeaderValue> {
-    made::added_to(None, &[b"1.1 ", voice.via.as_bytes()])
-}
 
 /// The head for `server`, made from the viewer's: [`Route::path`] is asked for, with the query of `request.target`.
 ///
@@ -92,14 +85,13 @@ pub fn for_origin(
     viewer: &Viewer<'_>,
 ) -> OriginHead {
     let plan = &route.behavior.origin_request;
-    let mut headers =
-        HeaderMap::with_capacity(request.headers.len() + MOST_MADE + server.headers.len());
+    let more = MOST_MADE + server.headers.len();
+    let mut headers = copied::copy(route.behavior, request, more);
     headers.insert(HOST, host_for(plan, server, viewer.host).clone());
-    copied::copy(route.behavior, request, &mut headers);
     add_made(
         route.distribution,
         plan,
-        request.headers,
+        request.fields,
         viewer,
         &mut headers,
     );
@@ -116,7 +108,7 @@ pub fn for_origin(
 fn add_made(
     distribution: &Distribution,
     plan: &OriginRequest,
-    sent: &HeaderMap,
+    sent: Fields<'_>,
     viewer: &Viewer<'_>,
     headers: &mut HeaderMap,
 ) {
@@ -133,35 +125,27 @@ fn add_made(
         let value = made::accept_encoding(sent, gzip, brotli);
         put(header::ACCEPT_ENCODING, value);
     }
-    put(COOKIE, copied::cookies(&plan.cookies, sent));
-    let before = connection.unless_named(&VIA);
-    let version = made::via_version(viewer.version);
+    let before = connection.unless_named(Known::Via);
     put(
         VIA,
-        made::added_to(
-            before.as_ref(),
-            &[version, distribution.voice.via.as_bytes()],
-        ),
+        made::via(before, &distribution.voice.via, viewer.version),
     );
-    let before = connection.unless_named(&made::X_FORWARDED_FOR);
+    let before = connection.unless_named(Known::XForwardedFor);
     put(
-        made::X_FORWARDED_FOR.clone(),
-        made::value_added_to(before.as_ref(), viewer.address_text),
+        Known::XForwardedFor.name(),
+        made::added_to(before, viewer.address_text),
     );
     if plan.forwarded_host_and_proto {
-        put(made::X_FORWARDED_HOST.clone(), viewer.host.cloned());
+        put(Known::XForwardedHost.name(), viewer.host.cloned());
         put(
-            made::X_FORWARDED_PROTO.clone(),
+            Known::XForwardedProto.name(),
             Some(made::scheme(viewer.scheme)),
         );
     }
     if let LoopCheck::CdnLoop { cdn_id } = &distribution.loops {
         // RFC 8586, section 2: it must not be taken out, so what `Connection` says of it does not count.
-        let before = Some(sent.get_all(&CDN_LOOP));
-        put(
-            CDN_LOOP.clone(),
-            made::added_to(before.as_ref(), &[cdn_id.as_bytes()]),
-        );
+        let before = sent.lines(Known::CdnLoop);
+        put(Known::CdnLoop.name(), made::added_to(before, cdn_id));
     }
     put(
         distribution.voice.request_id.clone(),
@@ -213,11 +197,13 @@ pub fn for_viewer(
 ) {
     let distribution = route.distribution;
     let plan = &route.behavior.viewer_response;
-    remove_what_is_not_for_viewers(distribution, plan.trailers, headers);
-    if let Some(kept) = &plan.vary_kept {
+    let names = remove_what_is_not_for_viewers(&distribution.voice, plan.trailers, headers);
+    if let Some(kept) = &plan.vary_kept
+        && names.has(Known::Vary)
+    {
         reduce_vary(kept, headers);
     }
-    if !plan.set_cookie {
+    if !plan.set_cookie && names.has(Known::SetCookie) {
         headers.remove(SET_COOKIE);
     }
     // RFC 9110, section 10.2.2: elsewhere `Location` means nothing.
@@ -232,36 +218,35 @@ pub fn for_viewer(
     if let Some(policy) = &plan.policy {
         apply(policy, distribution, request, headers);
     }
-    let via = made::added_to(
-        Some(&headers.get_all(VIA)),
-        &[b"1.1 ", distribution.voice.via.as_bytes()],
-    );
-    if let Some(via) = via {
+    let before = names.has(Known::Via).then(|| headers.get_all(VIA).iter());
+    let before = before.into_iter().flatten();
+    if let Some(via) = made::added_to(before, distribution.voice.via.by_http_1_1()) {
         headers.insert(VIA, via);
     }
 }
 
-fn remove_what_is_not_for_viewers(
-    distribution: &Distribution,
-    trailers: bool,
-    headers: &mut HeaderMap,
-) {
-    let voice = &distribution.voice;
+/// Removes what an origin says to this hop, and what only this edge says to viewers. Returns the names that were there before.
+fn remove_what_is_not_for_viewers(voice: &Voice, trailers: bool, headers: &mut HeaderMap) -> Names {
+    let mut must_go = HOP_BY_HOP.with(Known::TideoverAttempts).with(Known::XCache);
     let pop = voice.pop.as_ref().map(|(name, _)| name);
+    for own in [Some(&voice.request_id), pop].into_iter().flatten() {
+        if let Some(known) = Known::of(own) {
+            must_go = must_go.with(known);
+        }
+    }
+    let fields = Fields::of(headers);
+    let names = fields.names();
     // Owned, because the header that it is read from goes too.
-    let named = copied::Connection::of(headers).all_names();
-    let must_go = |name: &HeaderName| {
-        (is_hop_by_hop(name) && !(trailers && *name == TRAILER))
-            || name.as_str() == "x-cache"
-            || name.as_str() == "tideover-attempts"
-            || *name == voice.request_id
-            || Some(name) == pop
-            || named.contains(name)
-    };
-    // Few of them are ever there: looking again after each is cheaper than a look-up for every name there is.
-    while let Some(name) = headers.keys().find(|name| must_go(name)).cloned() {
+    let named = copied::Connection::of(fields).all_names();
+    for known in names.and(must_go).iter() {
+        if !(trailers && known == Known::Trailer) {
+            headers.remove(known.name());
+        }
+    }
+    for name in named {
         headers.remove(name);
     }
+    names
 }
 
 /// Leaves `Accept-Encoding`, `Cookie`, `*` and the names in `kept`. What `Vary: *` becomes without a cache is not
@@ -326,17 +311,5 @@ fn apply(
 /// Whether a header belongs to one connection only. `Trailer` is among them although a proxy may pass it on with the
 /// trailers that it announces. Source: RFC 9110, section 7.6.1; RFC 7540, section 3.2.1 (`HTTP2-Settings`).
 pub fn is_hop_by_hop(name: &HeaderName) -> bool {
-    match *name {
-        header::CONNECTION
-        | header::PROXY_AUTHENTICATE
-        | header::PROXY_AUTHORIZATION
-        | header::TE
-        | TRAILER
-        | header::TRANSFER_ENCODING
-        | header::UPGRADE => true,
-        _ => matches!(
-            name.as_str(),
-            "keep-alive" | "proxy-connection" | "http2-settings"
-        ),
-    }
+    Known::of(name).is_some_and(|known| HOP_BY_HOP.has(known))
 }

@@ -3,6 +3,7 @@
 //! Nothing here reads a clock, opens a socket, takes a lock or writes a log; time comes in as an elapsed `Duration`.
 //! In the order a request meets them:
 //!
+//! - [`fields`]: which of the names that decide something a head has, found in one walk.
 //! - [`admit`]: is this head fit to be forwarded at all, and which host does it ask?
 //! - [`route`]: host, path, method -> distribution, behavior, target, or a refusal.
 //! - [`failover`]: attempts so far -> try this member within these limits, or deliver that answer.
@@ -15,6 +16,7 @@ pub mod admit;
 pub mod error_page;
 pub mod explain;
 pub mod failover;
+pub mod fields;
 pub mod headers;
 pub mod route;
 pub mod told;

@@ -3,15 +3,13 @@
 use std::borrow::Cow;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use http::header::VIA;
-use http::{HeaderMap, HeaderName, Method, StatusCode, Version};
+use http::{Method, StatusCode, Version};
 use tideover_config::{
     Behavior, Distribution, Edge, GetBody, Hosts, Limits, LoopCheck, MethodSet, Target,
     ViewerProtocol, ViewerScheme,
 };
 
-/// `CDN-Loop`, RFC 8586.
-pub(crate) static CDN_LOOP: HeaderName = HeaderName::from_static("cdn-loop");
+use crate::fields::{Fields, Known};
 
 /// No path and query is longer, whatever the config says: with any origin path in front it still is a target that the
 /// HTTP library can hold (65,534 bytes).
@@ -44,7 +42,7 @@ pub struct Arrival<'r> {
     /// True if the request has a body (a length above 0, or chunked).
     pub has_body: bool,
     /// For the loop check and the length of the head only.
-    pub headers: &'r HeaderMap,
+    pub fields: Fields<'r>,
 }
 
 /// Where a request goes.
@@ -120,7 +118,7 @@ pub fn route<'e: 'r, 'r>(
         return refused(Refusal::Disabled);
     }
     if let Some(refusal) = too_long(&edge.listen.limits, arrival)
-        .or_else(|| went_in_a_circle(distribution, arrival.headers))
+        .or_else(|| went_in_a_circle(distribution, arrival.fields))
     {
         return refused(refusal);
     }
@@ -160,7 +158,12 @@ pub fn distribution<'e>(edge: &'e Edge, host: &str) -> Option<&'e Distribution> 
     let hosts = &edge.hosts;
     let index = exact(hosts, host)
         .or_else(|| wildcard(hosts, host))
-        .or_else(|| hosts.local.filter(|_| is_local(host)))
+        // Whoever takes any name takes these too.
+        .or_else(|| {
+            hosts
+                .local
+                .filter(|local| hosts.any == Some(*local) || is_local(host))
+        })
         .or(hosts.any)?;
     edge.distributions.get(usize::from(index))
 }
@@ -274,13 +277,7 @@ fn too_long(limits: &Limits, arrival: &Arrival<'_>) -> Option<Refusal> {
     if url_bytes > limits.url_bytes.min(MOST_URL_BYTES) {
         return Some(Refusal::UrlTooLong);
     }
-    // `: ` and the line's end count too.
-    let head_bytes: usize = arrival
-        .headers
-        .iter()
-        .map(|(name, value)| name.as_str().len() + value.len() + 4)
-        .sum();
-    let bytes = url_bytes + head_bytes;
+    let bytes = url_bytes + arrival.fields.bytes();
     (bytes > limits.head_bytes).then_some(if bytes > MOST_HEAD_BYTES {
         Refusal::FieldsTooLarge
     } else {
@@ -288,34 +285,26 @@ fn too_long(limits: &Limits, arrival: &Arrival<'_>) -> Option<Refusal> {
     })
 }
 
-fn went_in_a_circle(distribution: &Distribution, headers: &HeaderMap) -> Option<Refusal> {
+fn went_in_a_circle(distribution: &Distribution, fields: Fields<'_>) -> Option<Refusal> {
     match &distribution.loops {
         LoopCheck::Via => {
             let mut others = 0;
-            let own = without_comment(distribution.voice.via.as_bytes());
-            let is_own_or_too_many = elements(headers, &VIA).any(|element| {
+            let own = without_comment(distribution.voice.via.received_by());
+            let is_own_or_too_many = fields.elements(Known::Via).any(|element| {
                 let by = received_by(element);
                 others += usize::from(by.ends_with(b".cloudfront.net"));
                 by.eq_ignore_ascii_case(own) || others > MOST_DISTRIBUTIONS_IN_VIA
             });
             is_own_or_too_many.then_some(Refusal::Loop(StatusCode::FORBIDDEN))
         }
-        LoopCheck::CdnLoop { cdn_id } => elements(headers, &CDN_LOOP)
+        LoopCheck::CdnLoop { cdn_id } => fields
+            .elements(Known::CdnLoop)
             .any(|element| {
                 let id = element.split(|byte| *byte == b';').next();
                 id.is_some_and(|id| id.trim_ascii().eq_ignore_ascii_case(cdn_id.as_bytes()))
             })
             .then_some(Refusal::Loop(StatusCode::LOOP_DETECTED)),
     }
-}
-
-/// The elements of a list header, over all its lines.
-fn elements<'h>(headers: &'h HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'h [u8]> {
-    headers
-        .get_all(name)
-        .iter()
-        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
-        .map(<[u8]>::trim_ascii)
 }
 
 /// Who an element of `Via` names, after the version. A comment says nothing: anybody on the way may take it out (RFC 9110,

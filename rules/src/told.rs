@@ -54,22 +54,16 @@ impl ResultType {
 /// that the edge made is told apart.
 /// Source: Developer Guide, "Standard logging reference"; the spellings are those of CloudFront's answers.
 pub fn x_cache(voice_name: &str, result: ResultType) -> HeaderValue {
-    let known = match (voice_name, result) {
-        ("cloudfront", ResultType::Miss) => "Miss from cloudfront",
-        ("cloudfront", ResultType::Error) => "Error from cloudfront",
-        ("cloudfront", ResultType::Redirect) => "Redirect from cloudfront",
-        ("cloudfront", ResultType::LimitExceeded) => "LimitExceeded from cloudfront",
-        ("tideover", ResultType::Miss) => "Miss from tideover",
-        ("tideover", ResultType::Error) => "Error from tideover",
-        ("tideover", ResultType::Redirect) => "Redirect from tideover",
-        ("tideover", ResultType::LimitExceeded) => "LimitExceeded from tideover",
-        (other, result) => {
-            let value = [result.word(), " from ", other].concat();
-            return HeaderValue::try_from(value)
-                .unwrap_or_else(|_| HeaderValue::from_static(result.word()));
+    match (voice_name, result) {
+        ("cloudfront", ResultType::Miss) => {
+            const { HeaderValue::from_static("Miss from cloudfront") }
         }
-    };
-    HeaderValue::from_static(known)
+        ("tideover", ResultType::Miss) => const { HeaderValue::from_static("Miss from tideover") },
+        (name, result) => {
+            let value = [result.word(), " from ", name].concat();
+            HeaderValue::try_from(value).unwrap_or_else(|_| HeaderValue::from_static(result.word()))
+        }
+    }
 }
 
 /// `Tideover-Attempts`: an RFC 9651 list, one item per attempt in order:

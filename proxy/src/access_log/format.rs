@@ -3,12 +3,13 @@
 use std::io::Write;
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, Version, header};
+use http::{HeaderValue, Version};
 use tideover_config::{AccessLog, LogFormat};
 use tideover_rules::failover::{Outcome, Sent};
+use tideover_rules::fields::Known;
 use tideover_rules::told::ResultType;
 
-use super::{Ending, Line, header_bytes};
+use super::{Ending, Line};
 use crate::clock::Moment;
 use crate::viewer::Peer;
 
@@ -115,11 +116,11 @@ fn cloudfront(out: &mut Vec<u8>, line: &Line, cookies: bool) {
     tab.text(distribution.map_or(b"-", |distribution| distribution.domain_name.as_bytes()));
     tab.encoded(request.uri.path().as_bytes());
     tab.status(ended.status);
-    tab.header(line, &header::REFERER);
-    tab.header(line, &header::USER_AGENT);
+    tab.header(line, Known::Referer);
+    tab.header(line, Known::UserAgent);
     tab.encoded(request.uri.query().unwrap_or_default().as_bytes());
     if cookies {
-        tab.header(line, &header::COOKIE);
+        tab.header(line, Known::Cookie);
     } else {
         tab.text(b"-");
     }
@@ -129,7 +130,7 @@ fn cloudfront(out: &mut Vec<u8>, line: &Line, cookies: bool) {
     tab.text(line.peer.scheme.as_str().as_bytes());
     tab.number(received_bytes(line));
     tab.seconds(ended.took);
-    tab.header(line, &HeaderName::from_static("x-forwarded-for"));
+    tab.header(line, Known::XForwardedFor);
     tab.text(b"-");
     tab.text(b"-");
     tab.text(ended.response_result.as_bytes());
@@ -186,13 +187,9 @@ impl Tabs<'_> {
             .extend_from_slice(&[b'.', digit(millis / 100), digit(millis / 10), digit(millis)]);
     }
 
-    fn header(&mut self, line: &Line, name: &HeaderName) {
-        self.encoded(
-            line.request
-                .headers
-                .get(name)
-                .map_or(b"", HeaderValue::as_bytes),
-        );
+    fn header(&mut self, line: &Line, known: Known) {
+        let value = line.fields().first(known);
+        self.encoded(value.map_or(b"", HeaderValue::as_bytes));
     }
 
     /// `-` for nothing; bytes that would break a line or a field are percent-encoded.
@@ -242,11 +239,11 @@ fn json(out: &mut Vec<u8>, line: &Line) {
     object.millis("ms", ended.took);
     object.millis("first_byte_ms", ended.first_byte);
     for (name, key) in [
-        (header::USER_AGENT, "user_agent"),
-        (header::REFERER, "referer"),
-        (HeaderName::from_static("x-forwarded-for"), "forwarded_for"),
+        (Known::UserAgent, "user_agent"),
+        (Known::Referer, "referer"),
+        (Known::XForwardedFor, "forwarded_for"),
     ] {
-        if let Some(value) = request.headers.get(name) {
+        if let Some(value) = line.fields().first(name) {
             object.text(key, value.as_bytes());
         }
     }
@@ -362,11 +359,7 @@ fn string(out: &mut Vec<u8>, bytes: &[u8]) {
 
 /// The `Host` that the viewer sent, or the host of an absolute target.
 fn host_header(line: &Line) -> &[u8] {
-    let sent = line
-        .request
-        .headers
-        .get(header::HOST)
-        .map(HeaderValue::as_bytes);
+    let sent = line.fields().first(Known::Host).map(HeaderValue::as_bytes);
     sent.or_else(|| {
         line.request
             .uri
@@ -386,7 +379,7 @@ fn received_bytes(line: &Line) -> u64 {
     let request_line =
         (line.request.method.as_str().len() + target + " ".len() + " HTTP/1.1\r\n".len()) as u64;
     let body = line.watch.as_ref().map_or(0, |watch| watch.bytes.get());
-    request_line + header_bytes(&line.request.headers) + body
+    request_line + (line.fields().bytes() + "\r\n".len()) as u64 + body
 }
 
 fn version(version: Version) -> &'static str {

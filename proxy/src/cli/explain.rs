@@ -13,6 +13,7 @@ use tideover_config::{Edge, HostHeader, Member, OriginKind, Target, ViewerScheme
 use tideover_rules::admit::admit;
 use tideover_rules::explain::{Next, Outlook, Prospects, Then, prospects};
 use tideover_rules::failover::{Ask, Outcome};
+use tideover_rules::fields::Fields;
 use tideover_rules::route::{Arrival, Refusal, Route, route};
 
 use super::overriding::Reading;
@@ -118,12 +119,8 @@ pub(super) fn explain(options: &Options, given: &ArgMatches) -> anyhow::Result<E
     };
     let edge = &loaded.edge;
     let request = options.request(edge);
-    let host = match admit(
-        request.method(),
-        request.uri(),
-        request.version(),
-        request.headers(),
-    ) {
+    let fields = Fields::of(request.headers());
+    let host = match admit(request.method(), request.uri(), request.version(), fields) {
         Ok(host) => host,
         Err(malformed) => {
             let status = malformed.status().as_u16();
@@ -144,7 +141,7 @@ pub(super) fn explain(options: &Options, given: &ArgMatches) -> anyhow::Result<E
         version: request.version(),
         has_body: length.is_some_and(|length| length != "0")
             || request.headers().contains_key(header::TRANSFER_ENCODING),
-        headers: request.headers(),
+        fields,
     };
     let route = match route(edge, &arrival) {
         Ok(route) => route,

@@ -24,7 +24,7 @@ pub(super) fn is_answered(headers: &HeaderMap) -> bool {
 /// CloudFront does so is not documented, but the policy's word was to count.
 /// Source: Developer Guide, "Understand response headers policies", CORS headers.
 pub(super) fn answer(cors: &Cors, request: Request<'_>, headers: &mut HeaderMap) {
-    let Some(origin) = request.headers.get(ORIGIN) else {
+    let Some(origin) = request.fields.map().get(ORIGIN) else {
         return;
     };
     match allowed(cors, origin) {
@@ -52,11 +52,14 @@ pub(super) fn answer(cors: &Cors, request: Request<'_>, headers: &mut HeaderMap)
         );
     }
     let is_preflight = *request.method == Method::OPTIONS
-        && request.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+        && request
+            .fields
+            .map()
+            .contains_key(ACCESS_CONTROL_REQUEST_METHOD);
     if is_preflight {
         set(
             ACCESS_CONTROL_ALLOW_HEADERS,
-            allowed_headers(cors, request.headers),
+            allowed_headers(cors, request.fields.map()),
         );
         set(ACCESS_CONTROL_ALLOW_METHODS, cors.allow_methods.clone());
         set(ACCESS_CONTROL_MAX_AGE, cors.max_age.clone());

@@ -1,14 +1,11 @@
 //! Values that the edge makes, or adds to what others said.
 
-use http::header::{self, ACCEPT_ENCODING, GetAll, TE};
-use http::{HeaderMap, HeaderName, HeaderValue, Version};
-use tideover_config::{CloudFrontHeader, ViewerScheme};
+use http::{HeaderName, HeaderValue, Version};
+use tideover_config::{CloudFrontHeader, Via, ViewerScheme};
 
 use super::Viewer;
+use crate::fields::{Fields, Known};
 
-pub(super) static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-pub(super) static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-pub(super) static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 static FORWARDED_PROTO: HeaderName = HeaderName::from_static("cloudfront-forwarded-proto");
 static VIEWER_ADDRESS: HeaderName = HeaderName::from_static("cloudfront-viewer-address");
 static VIEWER_HTTP_VERSION: HeaderName = HeaderName::from_static("cloudfront-viewer-http-version");
@@ -29,17 +26,26 @@ pub(super) fn te() -> HeaderValue {
 }
 
 pub(super) fn scheme(scheme: ViewerScheme) -> HeaderValue {
-    HeaderValue::from_static(scheme.as_str())
+    match scheme {
+        ViewerScheme::Http => const { HeaderValue::from_static("http") },
+        ViewerScheme::Https => const { HeaderValue::from_static("https") },
+    }
 }
 
-/// The first half of a `Via` element.
-pub(super) fn via_version(version: Version) -> &'static [u8] {
-    match version {
+/// The lines `before` and this edge's element, for a message that came by `version`.
+pub(super) fn via<'h>(
+    before: impl Iterator<Item = &'h HeaderValue>,
+    own: &Via,
+    version: Version,
+) -> Option<HeaderValue> {
+    let version: &[u8] = match version {
         Version::HTTP_09 | Version::HTTP_10 => b"1.0 ",
         Version::HTTP_2 => b"2.0 ",
         Version::HTTP_3 => b"3.0 ",
-        _ => b"1.1 ",
-    }
+        _ => return added_to(before, own.by_http_1_1()),
+    };
+    let element = HeaderValue::try_from([version, own.received_by()].concat()).ok()?;
+    added_to(before, &element)
 }
 
 /// One of the headers that the edge makes about the viewer; no value if it cannot be said.
@@ -71,49 +77,31 @@ pub(super) fn about_the_viewer(
     }
 }
 
-/// The lines `before` and one more element, made of `parts`, as one line. `None` only if the element cannot stand in a
-/// header, which `config` sees to.
-pub(super) fn added_to(
-    before: Option<&GetAll<'_, HeaderValue>>,
-    parts: &[&[u8]],
+/// The lines `before` and one more `element`, as one line: a cheap copy of the element where there is nothing before it.
+/// `None` only if both together cannot stand in a header, which they can if each can.
+pub(super) fn added_to<'h>(
+    before: impl Iterator<Item = &'h HeaderValue>,
+    element: &HeaderValue,
 ) -> Option<HeaderValue> {
-    let lines = || {
-        before
-            .into_iter()
-            .flatten()
-            .map(HeaderValue::as_bytes)
-            .filter(|line| !line.is_empty())
+    let mut lines = before
+        .map(HeaderValue::as_bytes)
+        .filter(|line| !line.is_empty());
+    let Some(first) = lines.next() else {
+        return Some(element.clone());
     };
-    let length = lines().map(|line| line.len() + 2).sum::<usize>()
-        + parts.iter().map(|part| part.len()).sum::<usize>();
-    let mut all = Vec::with_capacity(length);
-    for line in lines() {
+    let mut all = Vec::with_capacity(first.len() + 2 + element.len());
+    for line in std::iter::once(first).chain(lines) {
         all.extend_from_slice(line);
         all.extend_from_slice(b", ");
     }
-    for part in parts {
-        all.extend_from_slice(part);
-    }
+    all.extend_from_slice(element.as_bytes());
     HeaderValue::try_from(all).ok()
-}
-
-/// Like [`added_to`], with an element that is at hand: a cheap copy where there is nothing before it.
-pub(super) fn value_added_to(
-    before: Option<&GetAll<'_, HeaderValue>>,
-    element: &HeaderValue,
-) -> Option<HeaderValue> {
-    let is_first = before.is_none_or(|lines| lines.iter().all(HeaderValue::is_empty));
-    if is_first {
-        Some(element.clone())
-    } else {
-        added_to(before, &[element.as_bytes()])
-    }
 }
 
 /// `br,gzip`, `br` or `gzip`: what the viewer accepts of what is enabled; `None`: the header is not sent.
 /// A quality has no say, except `0`, which means "not acceptable" (RFC 9110, section 12.4.2).
 /// Source: Developer Guide, "Serve compressed files".
-pub(super) fn accept_encoding(sent: &HeaderMap, gzip: bool, brotli: bool) -> Option<HeaderValue> {
+pub(super) fn accept_encoding(sent: Fields<'_>, gzip: bool, brotli: bool) -> Option<HeaderValue> {
     let value = match (
         brotli && accepts(sent, b"br"),
         gzip && accepts(sent, b"gzip"),
@@ -126,8 +114,8 @@ pub(super) fn accept_encoding(sent: &HeaderMap, gzip: bool, brotli: bool) -> Opt
     Some(HeaderValue::from_static(value))
 }
 
-fn accepts(sent: &HeaderMap, coding: &[u8]) -> bool {
-    elements(sent, &ACCEPT_ENCODING).any(|element| {
+fn accepts(sent: Fields<'_>, coding: &[u8]) -> bool {
+    sent.elements(Known::AcceptEncoding).any(|element| {
         let mut parts = element.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
         parts
             .next()
@@ -147,17 +135,7 @@ fn is_quality_of_nothing(parameter: &[u8]) -> bool {
 }
 
 /// Whether the viewer's `TE` has `trailers`.
-pub(super) fn accepts_trailers(sent: &HeaderMap) -> bool {
-    elements(sent, &TE).any(|element| element.eq_ignore_ascii_case(b"trailers"))
-}
-
-fn elements<'h>(
-    headers: &'h HeaderMap,
-    name: &'static header::HeaderName,
-) -> impl Iterator<Item = &'h [u8]> {
-    headers
-        .get_all(name)
-        .iter()
-        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
-        .map(<[u8]>::trim_ascii)
+pub(super) fn accepts_trailers(sent: Fields<'_>) -> bool {
+    sent.elements(Known::Te)
+        .any(|element| element.eq_ignore_ascii_case(b"trailers"))
 }

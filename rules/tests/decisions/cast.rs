@@ -12,7 +12,7 @@ use tideover_config::{
     Distribution, Edge, Endpoint, FailoverCriteria, FailureSet, GetBody, HeaderSelection,
     HostHeader, Hosts, Limits, Listen, LogFormat, LogTo, LoopCheck, Member, MethodSet, Mode,
     NameSelection, Origin, OriginId, OriginKind, OriginRequest, OriginScheme, OriginTls, Page,
-    Pages, PathPattern, Server, StatusSet, Target, TargetId, Timers, Trust, ViewerProtocol,
+    Pages, PathPattern, Server, StatusSet, Target, TargetId, Timers, Trust, Via, ViewerProtocol,
     ViewerResponse, ViewerScheme, Voice, WriteError,
 };
 use tideover_rules::headers::Viewer;
@@ -210,7 +210,7 @@ pub(crate) fn behavior(path: &str, target: u16) -> Behavior {
 pub(crate) fn cloudfront_voice() -> Voice {
     Voice {
         name: "cloudfront".into(),
-        via: "0123abcd.cloudfront.net (CloudFront)".into(),
+        via: Via::new("0123abcd.cloudfront.net (CloudFront)"),
         request_id: HeaderName::from_static("x-amz-cf-id"),
         pop: Some((
             HeaderName::from_static("x-amz-cf-pop"),
@@ -225,7 +225,7 @@ pub(crate) fn cloudfront_voice() -> Voice {
 pub(crate) fn tideover_voice() -> Voice {
     Voice {
         name: "tideover".into(),
-        via: "tideover".into(),
+        via: Via::new("tideover"),
         request_id: HeaderName::from_static("x-request-id"),
         pop: None,
         server: HeaderValue::from_static("tideover"),
@@ -253,7 +253,7 @@ pub(crate) fn resilient(distribution: Distribution) -> Distribution {
     Distribution {
         voice: tideover_voice(),
         loops: LoopCheck::CdnLoop {
-            cdn_id: "tideover-1".into(),
+            cdn_id: HeaderValue::from_static("tideover-1"),
         },
         ..distribution
     }

@@ -6,7 +6,7 @@ use http::{HeaderName, HeaderValue};
 
 use crate::compile::defaults::Defaults;
 use crate::compile::{flag, values};
-use crate::distribution::{AttemptsShown, LoopCheck, Pages, Secret, Voice};
+use crate::distribution::{AttemptsShown, LoopCheck, Pages, Secret, Via, Voice};
 use crate::edge::{Mode, Overrides};
 use crate::origin::{Origin, OriginKind};
 use crate::problem::Problem;
@@ -27,8 +27,8 @@ pub(super) fn voice(
     match defaults.mode {
         Mode::Faithful => Voice {
             via: name.map_or_else(
-                || format!("{}.cloudfront.net (CloudFront)", hex(domain_name)).into(),
-                Into::into,
+                || Via::new(&format!("{}.cloudfront.net (CloudFront)", hex(domain_name))),
+                Via::new,
             ),
             name: name.unwrap_or("cloudfront").into(),
             request_id: HeaderName::from_static("x-amz-cf-id"),
@@ -41,7 +41,7 @@ pub(super) fn voice(
             attempts,
         },
         Mode::Resilient => Voice {
-            via: name.unwrap_or("tideover").into(),
+            via: Via::new(name.unwrap_or("tideover")),
             name: name.unwrap_or("tideover").into(),
             request_id: HeaderName::from_static("x-request-id"),
             pop: None,
@@ -139,8 +139,9 @@ pub(super) fn loops(
                 }
             }
             let text = names.join(" ");
+            let cdn_id = HeaderValue::try_from(format!("tideover-{}", letters(&text)));
             LoopCheck::CdnLoop {
-                cdn_id: format!("tideover-{}", letters(&text)).into(),
+                cdn_id: cdn_id.expect("letters and digits"),
             }
         }
     }

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use tideover_config::{
     Behavior, Distribution, Edge, MethodSet, PathPattern, ViewerScheme, wildcard_matches,
 };
+use tideover_rules::fields::Fields;
 use tideover_rules::route::{Arrival, distribution, normalised, route};
 
 use crate::cast::{self, behavior, edge, origin, server, single};
@@ -129,7 +130,7 @@ proptest! {
             scheme: ViewerScheme::Https,
             version: Version::HTTP_11,
             has_body: false,
-            headers: &headers,
+            fields: Fields::of(&headers),
         };
 
         let asked = match root {

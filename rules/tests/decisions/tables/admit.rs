@@ -2,6 +2,7 @@
 
 use http::{Method as HttpMethod, Uri, Version};
 use tideover_rules::admit::{Malformed, admit, may_be_trailers};
+use tideover_rules::fields::Fields;
 
 use crate::cast::{all_hold, headers};
 
@@ -139,7 +140,7 @@ fn heads_that_can_be_understood_in_one_way_only_are_admitted() {
         let method = HttpMethod::from_bytes(method.as_bytes()).expect("a method");
         let uri: Uri = target.parse().expect("a target");
         let headers = headers(lines);
-        let seen = admit(&method, &uri, *version, &headers).map(|host| host.name);
+        let seen = admit(&method, &uri, *version, Fields::of(&headers)).map(|host| host.name);
         if seen != *expected {
             failures.push(format!(
                 "{method} {target} {version:?} {lines:?}: {seen:?}, not {expected:?}"
@@ -195,7 +196,7 @@ fn trailers_say_nothing_about_the_message() {
 fn a_host_is_passed_on_as_it_was_sent() {
     let headers = headers(&["Host: WWW.Shop.example.:8080"]);
     let uri = Uri::from_static("/");
-    let host = admit(&HttpMethod::GET, &uri, V11, &headers).expect("it is fit");
+    let host = admit(&HttpMethod::GET, &uri, V11, Fields::of(&headers)).expect("it is fit");
     assert_eq!(
         (host.name, host.sent),
         ("WWW.Shop.example", "WWW.Shop.example.:8080")

@@ -7,6 +7,7 @@ use tideover_config::{
     AcceptEncoding, Behavior, CloudFrontHeader, Distribution, Edge, HeaderSelection, HostHeader,
     MethodSet, NameSelection, OriginKind, OriginRequest, Server, ViewerScheme,
 };
+use tideover_rules::fields::Fields;
 use tideover_rules::headers::{OriginHead, Request, for_origin};
 use tideover_rules::route::within;
 
@@ -51,7 +52,7 @@ fn head(
     let request = Request {
         method: &method,
         target: &target,
-        headers: sent,
+        fields: Fields::of(sent),
     };
     for_origin(&route, server, request, &visitor.viewer())
 }

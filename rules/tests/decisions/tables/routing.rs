@@ -1,10 +1,11 @@
 //! Host, path, method and protocol -> behavior, or a refusal.
 
-use http::{HeaderMap, Method, StatusCode, Version};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use tideover_config::{
     Behavior, Distribution, Edge, GetBody, LoopCheck, MethodSet, PathPattern, ViewerProtocol,
     ViewerScheme,
 };
+use tideover_rules::fields::Fields;
 use tideover_rules::route::{Arrival, Refusal, distribution, normalised, route};
 
 use crate::cast::{self, all_hold, behavior, headers, origin, server, single};
@@ -34,7 +35,7 @@ fn arrival<'r>(method: &'r Method, path: &'r str, headers: &'r HeaderMap) -> Arr
         scheme: ViewerScheme::Https,
         version: Version::HTTP_11,
         has_body: false,
-        headers,
+        fields: Fields::of(headers),
     }
 }
 
@@ -286,7 +287,7 @@ const TWO: &str = "Via: 2.0 a.cloudfront.net (CloudFront), 1.1 b.cloudfront.net 
 fn circles_are_seen() {
     let via = |lines: &'static [&'static str]| (LoopCheck::Via, lines, StatusCode::FORBIDDEN);
     let cdn = |lines: &'static [&'static str]| {
-        let cdn_id = "tideover-1".into();
+        let cdn_id = HeaderValue::from_static("tideover-1");
         (
             LoopCheck::CdnLoop { cdn_id },
             lines,
@@ -409,10 +410,10 @@ fn refusals_come_in_order() {
     assert_eq!(said(&edge, &asked), Refusal::HeadTooLarge);
     let mut short = headers.clone();
     short.remove("x-long");
-    asked.headers = &short;
+    asked.fields = Fields::of(&short);
     assert_eq!(said(&edge, &asked), Refusal::Loop(StatusCode::FORBIDDEN));
     let empty = HeaderMap::new();
-    asked.headers = &empty;
+    asked.fields = Fields::of(&empty);
     assert_eq!(said(&edge, &asked), Refusal::HttpsRequired);
     asked.scheme = ViewerScheme::Https;
     assert_eq!(said(&edge, &asked), Refusal::MethodNotAllowed);
