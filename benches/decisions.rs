@@ -11,7 +11,7 @@ use tideover_benches::{
 };
 use tideover_rules::admit::admit;
 use tideover_rules::failover::{Ask, next_step};
-use tideover_rules::fields::Fields;
+use tideover_rules::fields::{Fields, Survey};
 use tideover_rules::headers::{for_origin, for_viewer};
 use tideover_rules::route::route;
 use tideover_rules::told::{self, AnsweredBy};
@@ -90,6 +90,7 @@ fn heads(criterion: &mut Criterion) {
                     &viewer,
                     request,
                     StatusCode::OK,
+                    Survey::of(&headers),
                     &mut headers,
                 );
                 headers // dropped outside of the time taken

@@ -188,8 +188,8 @@ impl Drop for Line {
             self.worker
                 .log
                 .borrow_mut()
-                .write(&self.worker.counters, |buffer| {
-                    format::line(buffer, log, self);
+                .write(&self.worker.counters, |buffer, second| {
+                    format::line(buffer, second, log, self);
                 });
         }
     }
@@ -200,8 +200,11 @@ pub(crate) fn refused_head(worker: &Worker, peer: &Peer) {
     let view = worker.view();
     let log = &view.live.edge.access_log;
     if log.to != LogTo::Off {
-        worker.log.borrow_mut().write(&worker.counters, |buffer| {
-            format::refused_head(buffer, log.format, peer);
-        });
+        worker
+            .log
+            .borrow_mut()
+            .write(&worker.counters, |buffer, second| {
+                format::refused_head(buffer, second, log.format, peer);
+            });
     }
 }

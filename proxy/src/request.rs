@@ -47,18 +47,25 @@ impl tower::Service<Request<ViewerBody>> for Story {
     }
 
     fn call(&mut self, request: Request<ViewerBody>) -> Self::Future {
-        let (worker, peer) = (Rc::clone(&self.worker), Rc::clone(&self.peer));
-        Box::pin(async move { Ok(serve(worker, peer, request).await) })
+        Box::pin(serve(
+            Rc::clone(&self.worker),
+            Rc::clone(&self.peer),
+            request,
+        ))
     }
 }
 
 /// One request from head to tail. It keeps the config that it began with.
-async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, request: Request<ViewerBody>) -> Response<Body> {
+async fn serve(
+    worker: Rc<Worker>,
+    peer: Rc<Peer>,
+    request: Request<ViewerBody>,
+) -> Result<Response<Body>, Infallible> {
     let view = worker.view();
     let (head, body) = request.into_parts();
     let line = Line::open(worker, Rc::clone(&view), peer, head, body.watch());
     let reply = answer(&view, &line, body).await;
-    finish(line, reply)
+    Ok(finish(line, reply))
 }
 
 /// The answer to the request of `line`, and what was found out on the way.
@@ -87,53 +94,53 @@ async fn answer(view: &View, line: &Line, mut body: ViewerBody) -> Reply {
         has_body: !body.is_empty(),
         fields,
     };
-    let route = match route(edge, &arrival) {
-        Ok(route) => route,
+    let (distribution, reply) = match route(edge, &arrival) {
+        Ok(route) => {
+            if !route.behavior.origin_request.trailers {
+                body.drop_trailers();
+            }
+            let target = target(request);
+            let asked = headers::Request {
+                method: &request.method,
+                target: &target,
+                fields,
+            };
+            let wanted = Wanted {
+                route: &route,
+                request: asked,
+                viewer: &viewer,
+                watch: line.watch.as_ref(),
+                alarm: &line.peer.alarm,
+            };
+            let fetched = origin::fetch(view, wanted, &mut Once::Here(body)).await;
+            let speaker = Speaker::of(view, line, Some(route.distribution));
+            let reply = respond::fetched(speaker, wanted, fetched);
+            (Some(route.distribution), reply)
+        }
         Err((refusal, distribution)) => {
-            let reply = respond::refused(Speaker::of(view, line, distribution), &refusal, &host);
-            return or_error_page(view, line, distribution, reply).await;
+            let speaker = Speaker::of(view, line, distribution);
+            (distribution, respond::refused(speaker, &refusal, &host))
         }
     };
-    if !route.behavior.origin_request.trailers {
-        body.drop_trailers();
-    }
-    let target = target(request);
-    let asked = headers::Request {
-        method: &request.method,
-        target: &target,
-        fields,
-    };
-    let wanted = Wanted {
-        route: &route,
-        request: asked,
-        viewer: &viewer,
-        watch: line.watch.as_ref(),
-        alarm: &line.peer.alarm,
-    };
-    let fetched = origin::fetch(view, wanted, &mut Once::Here(body)).await;
-    let reply = respond::fetched(
-        Speaker::of(view, line, Some(route.distribution)),
-        wanted,
-        fetched,
-    );
-    or_error_page(view, line, Some(route.distribution), reply).await
-}
-
-/// The reply, or the custom error response that the distribution has for its status.
-async fn or_error_page(
-    view: &View,
-    line: &Line,
-    distribution: Option<&Distribution>,
-    reply: Reply,
-) -> Reply {
-    let Some(distribution) = distribution.filter(|_| reply.may_be_replaced) else {
-        return reply;
-    };
-    match error_page::custom(distribution, reply.status()).and_then(|custom| custom.page.as_ref()) {
+    match distribution.and_then(|distribution| error_page(distribution, &reply)) {
         // Boxed: rare, and a whole fetch of its own.
-        Some(page) => Box::pin(with_error_page(view, line, distribution, page, reply)).await,
+        Some(custom) => Box::pin(with_error_page(view, line, custom, reply)).await,
         None => reply,
     }
+}
+
+/// The page that stands in place of `reply` if the distribution has one for its status, and the distribution.
+fn error_page<'e>(
+    distribution: &'e Distribution,
+    reply: &Reply,
+) -> Option<(&'e Distribution, &'e ErrorPage)> {
+    if !reply.may_be_replaced {
+        return None;
+    }
+    let page = error_page::custom(distribution, reply.status())?
+        .page
+        .as_ref()?;
+    Some((distribution, page))
 }
 
 /// The page of a custom error response, fetched like any other path of the distribution, in place of `reply`'s own body.
@@ -142,8 +149,7 @@ async fn or_error_page(
 async fn with_error_page(
     view: &View,
     line: &Line,
-    distribution: &Distribution,
-    page: &ErrorPage,
+    (distribution, page): (&Distribution, &ErrorPage),
     reply: Reply,
 ) -> Reply {
     let speaker = Speaker::of(view, line, Some(distribution));

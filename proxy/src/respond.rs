@@ -2,12 +2,17 @@
 
 mod page;
 
+use std::cell::RefCell;
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
-use tideover_config::{AttemptsShown, Distribution, MethodSet, OriginId, Voice, WriteError};
+use tideover_config::{
+    AttemptsShown, Distribution, MethodSet, OriginId, TargetId, Voice, WriteError,
+};
 use tideover_rules::admit::{Host, Malformed};
 use tideover_rules::error_page::status_of;
-use tideover_rules::failover::Sent;
+use tideover_rules::failover::{Attempt, Sent};
 use tideover_rules::fields::Known;
 use tideover_rules::headers;
 use tideover_rules::route::Refusal;
@@ -17,12 +22,15 @@ use crate::access_log::{Facts, Line};
 use crate::body::Body;
 use crate::error::{Fault, OriginError};
 use crate::message::ViewerBodyError;
-use crate::origin::{Answer, Fetched, Wanted, page_of};
+use crate::origin::{Answer, Fetched, OriginAnswer, Wanted, page_of};
 use crate::worker::View;
 use page::{Cause, Page};
 
 const TIDEOVER_ATTEMPTS: HeaderName = HeaderName::from_static("tideover-attempts");
 const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
+/// Headers that an origin's answer gets from us at most, `Via` included.
+const MADE: usize = 6;
+
 const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 
 /// An answer with what was found out about the request.
@@ -118,20 +126,27 @@ impl<'a> Speaker<'a> {
         }
         let target = wanted.map(|wanted| wanted.route.target);
         let origins = &self.view.live.edge.origins;
-        let status = told::proxy_status(
-            &self.voice.name,
-            target,
-            origins,
-            &facts.attempts,
-            by,
-            refusal,
-        );
-        headers.append(PROXY_STATUS, status);
-        if let Some(target) = target {
-            headers.insert(
-                TIDEOVER_ATTEMPTS,
-                told::attempts(target, origins, &facts.attempts),
-            );
+        let tell = || Told {
+            proxy_status: told::proxy_status(
+                &self.voice.name,
+                target,
+                origins,
+                &facts.attempts,
+                by,
+                refusal,
+            ),
+            attempts: target.map(|target| told::attempts(target, origins, &facts.attempts)),
+        };
+        let told = match (facts.distribution, facts.target, facts.attempts.as_slice()) {
+            (Some(distribution), Some(target), [attempt]) => {
+                let facts = (distribution, target, *attempt, by);
+                self.view.told_before.recall(facts, tell)
+            }
+            _ => tell(),
+        };
+        headers.append(PROXY_STATUS, told.proxy_status);
+        if let Some(attempts) = told.attempts {
+            headers.insert(TIDEOVER_ATTEMPTS, attempts);
         }
     }
 
@@ -150,6 +165,38 @@ impl<'a> Speaker<'a> {
         headers.insert(header::VIA, self.voice.via.by_http_1_1().clone());
         self.sign(headers, result);
         response
+    }
+}
+
+/// What was tried, in the words of headers.
+#[derive(Clone, Debug)]
+struct Told {
+    proxy_status: HeaderValue,
+    attempts: Option<HeaderValue>,
+}
+
+/// What an answer to a request with one attempt is told by: distribution, target, the attempt, who made it.
+type OneAttempt = (usize, TargetId, Attempt, AnsweredBy);
+
+/// What was told lately. Most answers are told what one of the last few was: the same member, the same status, as many
+/// milliseconds.
+#[derive(Debug, Default)]
+pub(crate) struct ToldBefore([RefCell<Option<(OneAttempt, Told)>>; 8]);
+
+impl ToldBefore {
+    /// What was told for these `facts`, or what `tell` makes of them now. Facts that are told alike count as the same.
+    fn recall(&self, facts: OneAttempt, tell: impl FnOnce() -> Told) -> Told {
+        let (distribution, target, attempt, by) = facts;
+        let ms = attempt.took.as_millis();
+        // The rest of the time is not told.
+        let took = Duration::from_millis(u64::try_from(ms).unwrap_or(u64::MAX));
+        let facts = (distribution, target, Attempt { took, ..attempt }, by);
+        let place = usize::try_from(ms).unwrap_or(0) ^ usize::from(target.0);
+        let mut place = self.0[place % self.0.len()].borrow_mut();
+        match &*place {
+            Some((same, told)) if *same == facts => told.clone(),
+            Some(_) | None => place.insert((facts, tell())).1.clone(),
+        }
     }
 }
 
@@ -271,7 +318,7 @@ pub(crate) fn fetched(speaker: Speaker<'_>, wanted: Wanted<'_>, fetched: Fetched
     facts.attempts = attempts;
     facts.delivered = delivered;
     match answer {
-        Ok(Answer::Origin(response)) => from_origin(speaker, wanted, response, facts),
+        Ok(Answer::Origin(answer)) => from_origin(speaker, wanted, answer, facts),
         Ok(Answer::Page(origin)) => from_page(speaker, wanted, origin, facts),
         Err(error) => failed(speaker, wanted, &error, facts),
     }
@@ -280,10 +327,11 @@ pub(crate) fn fetched(speaker: Speaker<'_>, wanted: Wanted<'_>, fetched: Fetched
 fn from_origin(
     speaker: Speaker<'_>,
     wanted: Wanted<'_>,
-    response: Response<crate::origin::OriginBody>,
+    answer: OriginAnswer,
     mut facts: Facts,
 ) -> Reply {
-    let (mut head, body) = response.into_parts();
+    let (mut head, body) = answer.response.into_parts();
+    head.headers.reserve(MADE);
     // The version is each connection's own affair (RFC 9110, section 2.5).
     head.version = http::Version::HTTP_11;
     headers::for_viewer(
@@ -292,6 +340,7 @@ fn from_origin(
         wanted.viewer,
         wanted.request,
         head.status,
+        answer.survey,
         &mut head.headers,
     );
     if told::is_error(head.status) {

@@ -17,6 +17,7 @@ use crate::live::Live;
 use crate::metrics::{Counters, EdgeCounters};
 use crate::origin::Origins;
 use crate::request_id::RequestIds;
+use crate::respond::ToldBefore;
 
 /// How often idle connections are looked over and log lines are handed on.
 const TICK: Duration = Duration::from_millis(100);
@@ -81,6 +82,17 @@ impl Drain {
 pub(crate) struct View {
     pub(crate) live: Arc<Live>,
     pub(crate) origins: Origins,
+    pub(crate) told_before: ToldBefore,
+}
+
+impl View {
+    fn new(live: Arc<Live>, origins: Origins) -> Self {
+        Self {
+            live,
+            origins,
+            told_before: ToldBefore::default(),
+        }
+    }
 }
 
 impl Worker {
@@ -94,7 +106,7 @@ impl Worker {
             log,
             ids: RefCell::new(RequestIds::new()),
             drain: Drain::default(),
-            view: RefCell::new(Rc::new(View { live, origins })),
+            view: RefCell::new(Rc::new(View::new(live, origins))),
         }
     }
 
@@ -104,7 +116,7 @@ impl Worker {
         if !Arc::ptr_eq(&live, &self.view.borrow().live) {
             let live = Arc::clone(&live);
             let origins = Origins::new(&live, &self.view.borrow().origins);
-            self.view.replace(Rc::new(View { live, origins }));
+            self.view.replace(Rc::new(View::new(live, origins)));
         }
         Rc::clone(&self.view.borrow())
     }

@@ -37,13 +37,17 @@ macro_rules! known {
         impl Known {
             const ALL: &[Self] = &[$(Self::$constant,)* $(Self::$other,)*];
 
+            #[expect(non_upper_case_globals, reason = "named like the variants")]
             pub(crate) fn of(name: &HeaderName) -> Option<Self> {
                 match *name {
                     $($standard => Some(Self::$constant),)*
-                    _ => match name.as_str() {
-                        $($text => Some(Self::$other),)*
-                        _ => None,
-                    },
+                    _ => {
+                        $(const $other: &[u8] = $text.as_bytes();)*
+                        match name.as_str().as_bytes() {
+                            $($other => Some(Self::$other),)*
+                            _ => None,
+                        }
+                    }
                 }
             }
 

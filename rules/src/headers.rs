@@ -20,7 +20,7 @@ use tideover_config::{
     ResponseHeadersPolicy, Server, ViewerScheme, Voice,
 };
 
-use crate::fields::{Fields, HOP_BY_HOP, Known, Names};
+use crate::fields::{Fields, HOP_BY_HOP, Known, Names, Survey};
 use crate::route::Route;
 
 /// What the edge knows about the viewer and adds to requests. Made once per connection, except the request id.
@@ -62,9 +62,8 @@ pub struct OriginHead {
     pub headers: HeaderMap,
 }
 
-/// Headers that the edge adds at most: `Host`, `Via`, `X-Forwarded-For`, `-Host`, `-Proto`, request id, `CDN-Loop`,
-/// `User-Agent`, `TE`, `Connection`, and the three of `CloudFrontHeader`.
-const MOST_MADE: usize = 13;
+/// Headers that the edge nearly always adds: `Host`, `Via`, `X-Forwarded-For`, `-Host`, `-Proto`, `CDN-Loop`, request id.
+const MADE: usize = 7;
 
 /// The head for `server`, made from the viewer's: [`Route::path`] is asked for, with the query of `request.target`.
 ///
@@ -85,7 +84,7 @@ pub fn for_origin(
     viewer: &Viewer<'_>,
 ) -> OriginHead {
     let plan = &route.behavior.origin_request;
-    let more = MOST_MADE + server.headers.len();
+    let more = MADE + plan.cloudfront_headers.len() + server.headers.len();
     let mut headers = copied::copy(route.behavior, request, more);
     headers.insert(HOST, host_for(plan, server, viewer.host).clone());
     add_made(
@@ -180,7 +179,7 @@ pub fn host_for<'a>(
 /// Edits an origin's response head in place for the viewer: hop-by-hop headers (and those named in `Connection`) and
 /// edge-owned names removed, `Vary`, `Set-Cookie` and `Location` by the behavior, the response headers policy applied,
 /// `Via` appended. What the edge adds about this request (`X-Cache`, ids, attempts) is [`told`](crate::told)'s.
-/// `request` is the viewer's own (for CORS); `edge` is there for the names of the target's members (for `Location`).
+/// `survey` is that of `headers`; `request` is the viewer's own (for CORS); `edge` is there for the names of the target's members (for `Location`).
 ///
 /// `Via` has `1.1`, the version of the hop from the origin. An origin's `Proxy-Status` stays: RFC 9209 has every
 /// intermediary append its member. `Public-Key-Pins` and `Alternate-Protocol` pass: that CloudFront still removes them is
@@ -193,11 +192,13 @@ pub fn for_viewer(
     viewer: &Viewer<'_>,
     request: Request<'_>,
     status: StatusCode,
+    survey: Survey,
     headers: &mut HeaderMap,
 ) {
     let distribution = route.distribution;
     let plan = &route.behavior.viewer_response;
-    let names = remove_what_is_not_for_viewers(&distribution.voice, plan.trailers, headers);
+    let names = survey.fields(headers).names();
+    remove_what_is_not_for_viewers(&distribution.voice, plan.trailers, names, headers);
     if let Some(kept) = &plan.vary_kept
         && names.has(Known::Vary)
     {
@@ -225,8 +226,13 @@ pub fn for_viewer(
     }
 }
 
-/// Removes what an origin says to this hop, and what only this edge says to viewers. Returns the names that were there before.
-fn remove_what_is_not_for_viewers(voice: &Voice, trailers: bool, headers: &mut HeaderMap) -> Names {
+/// Removes what an origin says to this hop, and what only this edge says to viewers.
+fn remove_what_is_not_for_viewers(
+    voice: &Voice,
+    trailers: bool,
+    names: Names,
+    headers: &mut HeaderMap,
+) {
     let mut must_go = HOP_BY_HOP.with(Known::TideoverAttempts).with(Known::XCache);
     let pop = voice.pop.as_ref().map(|(name, _)| name);
     for own in [Some(&voice.request_id), pop].into_iter().flatten() {
@@ -234,19 +240,15 @@ fn remove_what_is_not_for_viewers(voice: &Voice, trailers: bool, headers: &mut H
             must_go = must_go.with(known);
         }
     }
-    let fields = Fields::of(headers);
-    let names = fields.names();
-    // Owned, because the header that it is read from goes too.
-    let named = copied::Connection::of(fields).all_names();
     for known in names.and(must_go).iter() {
-        if !(trailers && known == Known::Trailer) {
+        if known == Known::Connection {
+            for name in copied::take_connection(headers) {
+                headers.remove(name);
+            }
+        } else if !(trailers && known == Known::Trailer) {
             headers.remove(known.name());
         }
     }
-    for name in named {
-        headers.remove(name);
-    }
-    names
 }
 
 /// Leaves `Accept-Encoding`, `Cookie`, `*` and the names in `kept`. What `Vary: *` becomes without a cache is not

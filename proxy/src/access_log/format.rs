@@ -21,19 +21,18 @@ cs-protocol-version fle-status fle-encrypted-fields c-port time-to-first-byte x-
 sc-content-type sc-content-len sc-range-start sc-range-end\n";
 
 /// Appends the line of a request that is over.
-pub(super) fn line(out: &mut Vec<u8>, log: &AccessLog, line: &Line) {
+pub(super) fn line(out: &mut Vec<u8>, second: &mut Second, log: &AccessLog, line: &Line) {
     match log.format {
-        LogFormat::CloudFront => cloudfront(out, line, log.cookies),
-        LogFormat::Json => json(out, line),
+        LogFormat::CloudFront => cloudfront(out, second, line, log.cookies),
+        LogFormat::Json => json(out, second, line),
     }
 }
 
 /// Appends the line of a head that was refused before it became a request.
-pub(super) fn refused_head(out: &mut Vec<u8>, format: LogFormat, peer: &Peer) {
-    let now = Stamp::now();
+pub(super) fn refused_head(out: &mut Vec<u8>, second: &mut Second, format: LogFormat, peer: &Peer) {
     match format {
         LogFormat::CloudFront => {
-            now.date_and_time(out, b"\t");
+            second.now(out, b'\t');
             let _ = write!(out, "\t-\t0\t{}", peer.address);
             // From the method to the encrypted fields: what is not known of such a head.
             out.extend_from_slice(
@@ -47,7 +46,7 @@ pub(super) fn refused_head(out: &mut Vec<u8>, format: LogFormat, peer: &Peer) {
         }
         LogFormat::Json => {
             out.extend_from_slice(b"{\"time\":\"");
-            now.rfc3339(out);
+            second.rfc3339(out);
             let _ = writeln!(
                 out,
                 "\",\"client\":\"{}\",\"status\":400,\"detail\":\"InvalidRequestHeader\"}}",
@@ -100,7 +99,7 @@ impl Ended {
     }
 }
 
-fn cloudfront(out: &mut Vec<u8>, line: &Line, cookies: bool) {
+fn cloudfront(out: &mut Vec<u8>, second: &mut Second, line: &Line, cookies: bool) {
     let ended = Ended::of(line);
     let request = &line.request;
     let distribution = line.distribution();
@@ -108,7 +107,7 @@ fn cloudfront(out: &mut Vec<u8>, line: &Line, cookies: bool) {
     let pop = distribution.and_then(|distribution| distribution.voice.pop.as_ref());
     let mut tab = Tabs { out };
 
-    Stamp::now().date_and_time(tab.out, b"\t");
+    second.now(tab.out, b'\t');
     tab.text(pop.map_or(b"-", |(_, value)| value.as_bytes()));
     tab.number(line.sent_bytes + answered.map_or(0, |answered| answered.head_bytes));
     tab.text(line.peer.address_text.as_bytes());
@@ -131,12 +130,12 @@ fn cloudfront(out: &mut Vec<u8>, line: &Line, cookies: bool) {
     tab.number(received_bytes(line));
     tab.seconds(ended.took);
     tab.header(line, Known::XForwardedFor);
-    tab.text(b"-");
-    tab.text(b"-");
+    // TLS to viewers.
+    tab.text(b"-\t-");
     tab.text(ended.response_result.as_bytes());
     tab.text(version(request.version).as_bytes());
-    tab.text(b"-");
-    tab.text(b"-");
+    // Field-level encryption.
+    tab.text(b"-\t-");
     tab.number(u64::from(line.peer.port));
     tab.seconds(ended.first_byte);
     tab.text(ended.detail.as_bytes());
@@ -149,9 +148,8 @@ fn cloudfront(out: &mut Vec<u8>, line: &Line, cookies: bool) {
         Some(length) => tab.number(length),
         None => tab.text(b"-"),
     }
-    tab.text(b"-");
-    tab.text(b"-");
-    tab.out.push(b'\n');
+    // The range of a partial answer: not told.
+    tab.text(b"-\t-\n");
 }
 
 /// Fields with a tab in front of each.
@@ -195,30 +193,47 @@ impl Tabs<'_> {
     /// `-` for nothing; bytes that would break a line or a field are percent-encoded.
     /// Source: Developer Guide, "Standard logging reference", note on encoding.
     fn encoded(&mut self, bytes: &[u8]) {
-        self.out.push(b'\t');
         if bytes.is_empty() {
-            self.out.push(b'-');
+            return self.text(b"-");
         }
+        if bytes.iter().all(|byte| STANDS[usize::from(*byte)]) {
+            return self.text(bytes);
+        }
+        self.out.push(b'\t');
         for &byte in bytes {
-            if byte <= 32 || byte >= 127 || b"<>\"#%{}|\\^~[]`'".contains(&byte) {
-                const HEX: &[u8; 16] = b"0123456789ABCDEF";
-                self.out.extend_from_slice(&[
-                    b'%',
-                    HEX[usize::from(byte >> 4)],
-                    HEX[usize::from(byte & 15)],
-                ]);
-            } else {
+            if STANDS[usize::from(byte)] {
                 self.out.push(byte);
+            } else {
+                const HEX: &[u8; 16] = b"0123456789ABCDEF";
+                let [high, low] = [byte >> 4, byte & 15].map(|digit| HEX[usize::from(digit)]);
+                self.out.extend_from_slice(&[b'%', high, low]);
             }
         }
     }
 }
 
-fn json(out: &mut Vec<u8>, line: &Line) {
+/// Bytes that a field of CloudFront's format can hold as they are.
+const STANDS: [bool; 256] = {
+    let mut stands = [false; 256];
+    let mut byte = b'!';
+    while byte <= b'~' {
+        stands[byte as usize] = true;
+        byte += 1;
+    }
+    let encoded = b"<>\"#%{}|\\^~[]`'";
+    let mut index = 0;
+    while index < encoded.len() {
+        stands[encoded[index] as usize] = false;
+        index += 1;
+    }
+    stands
+};
+
+fn json(out: &mut Vec<u8>, second: &mut Second, line: &Line) {
     let ended = Ended::of(line);
     let request = &line.request;
     out.extend_from_slice(b"{\"time\":\"");
-    Stamp::now().rfc3339(out);
+    second.rfc3339(out);
     out.push(b'"');
     let mut object = Object { out };
     object.text("request_id", line.request_id.as_bytes());
@@ -392,69 +407,70 @@ fn version(version: Version) -> &'static str {
     }
 }
 
-/// A point in time, in UTC.
-struct Stamp {
-    days: u64,
-    seconds: u64,
-    millis: u32,
+/// A second as it stands in lines: `2026-11-24`, a separator, `03:44:02`, in UTC. Kept, because the next line nearly always
+/// is of the same second.
+#[derive(Debug, Default)]
+pub(super) struct Second {
+    since_1970: u64,
+    text: [u8; 19],
 }
 
-impl Stamp {
-    fn now() -> Self {
+impl Second {
+    /// Appends it, and returns the milliseconds of the present moment.
+    fn now(&mut self, out: &mut Vec<u8>, separator: u8) -> u32 {
         let since = Moment::now().on_the_wall();
-        Self {
-            days: since.as_secs() / 86_400,
-            seconds: since.as_secs() % 86_400,
-            millis: since.subsec_millis(),
+        if since.as_secs() != self.since_1970 || self.text[10] != separator {
+            self.since_1970 = since.as_secs();
+            self.text = second(since.as_secs(), separator);
         }
-    }
-
-    /// Year, month, day of the Gregorian calendar.
-    fn date(&self) -> (u64, u64, u64) {
-        // Counted from 1 March of year 0, so that the leap day is a year's last.
-        let days = self.days + 719_468;
-        let (era, day_of_era) = (days / 146_097, days % 146_097);
-        let year_of_era =
-            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let month_from_march = (5 * day_of_year + 2) / 153;
-        let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-        let month = if month_from_march < 10 {
-            month_from_march + 3
-        } else {
-            month_from_march - 9
-        };
-        (era * 400 + year_of_era + u64::from(month <= 2), month, day)
-    }
-
-    /// `2026-11-24`, the separator, `03:44:02`.
-    fn date_and_time(&self, out: &mut Vec<u8>, separator: &[u8]) {
-        let (year, month, day) = self.date();
-        let two = |out: &mut Vec<u8>, n: u64| {
-            out.extend_from_slice(&[
-                b'0' + u8::try_from(n / 10).unwrap_or(0),
-                b'0' + u8::try_from(n % 10).unwrap_or(0),
-            ]);
-        };
-        two(out, year / 100);
-        two(out, year % 100);
-        out.push(b'-');
-        two(out, month);
-        out.push(b'-');
-        two(out, day);
-        out.extend_from_slice(separator);
-        two(out, self.seconds / 3_600);
-        out.push(b':');
-        two(out, self.seconds / 60 % 60);
-        out.push(b':');
-        two(out, self.seconds % 60);
+        out.extend_from_slice(&self.text);
+        since.subsec_millis()
     }
 
     /// `2026-11-24T03:44:02.123Z`.
-    fn rfc3339(&self, out: &mut Vec<u8>) {
-        self.date_and_time(out, b"T");
-        let _ = write!(out, ".{:03}Z", self.millis);
+    fn rfc3339(&mut self, out: &mut Vec<u8>) {
+        let millis = self.now(out, b'T');
+        let _ = write!(out, ".{millis:03}Z");
     }
+}
+
+fn second(since_1970: u64, separator: u8) -> [u8; 19] {
+    let (days, seconds) = (since_1970 / 86_400, since_1970 % 86_400);
+    let (year, month, day) = date(days);
+    let mut text = *b"0000-00-00 00:00:00";
+    text[10] = separator;
+    for (at, two_digits) in [
+        (0, year / 100),
+        (2, year % 100),
+        (5, month),
+        (8, day),
+        (11, seconds / 3_600),
+        (14, seconds / 60 % 60),
+        (17, seconds % 60),
+    ] {
+        let digit = |number: u64| b'0' + u8::try_from(number % 10).unwrap_or(0);
+        text[at] = digit(two_digits / 10);
+        text[at + 1] = digit(two_digits);
+    }
+    text
+}
+
+/// Year, month, day of the Gregorian calendar.
+fn date(since_1970: u64) -> (u64, u64, u64) {
+    // Counted from 1 March of year 0, so that the leap day is a year's last.
+    let days = since_1970 + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
+    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
 }
 
 #[cfg(test)]
@@ -469,16 +485,10 @@ mod tests {
             (11_016, "2000-02-29"),
             (20_781, "2026-11-24"),
         ] {
-            let mut out = Vec::new();
-            Stamp {
-                days,
-                seconds: 13_442,
-                millis: 7,
-            }
-            .rfc3339(&mut out);
+            let text = second(days * 86_400 + 13_442, b'T');
             assert_eq!(
-                String::from_utf8_lossy(&out),
-                format!("{expected}T03:44:02.007Z")
+                String::from_utf8_lossy(&text),
+                format!("{expected}T03:44:02")
             );
         }
     }

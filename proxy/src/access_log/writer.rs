@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use tideover_config::{AccessLog, LogFormat, LogTo};
 
-use super::format;
+use super::format::{self, Second};
 use crate::metrics::Counters;
 
 /// A buffer of this size is handed on at once; a smaller one waits for the worker's tick.
@@ -195,6 +195,7 @@ impl LogFile {
 pub(crate) struct LogBuffer {
     sender: Option<SyncSender<Message>>,
     bytes: Vec<u8>,
+    second: Second,
     lines: u64,
     /// Lost and not yet said.
     lost: u64,
@@ -205,17 +206,22 @@ impl LogBuffer {
         Self {
             sender: writer.sender.clone(),
             bytes: Vec::new(),
+            second: Second::default(),
             lines: 0,
             lost: 0,
         }
     }
 
     /// Lets `format` append one line.
-    pub(crate) fn write(&mut self, counters: &Counters, format: impl FnOnce(&mut Vec<u8>)) {
+    pub(super) fn write(
+        &mut self,
+        counters: &Counters,
+        format: impl FnOnce(&mut Vec<u8>, &mut Second),
+    ) {
         if self.sender.is_none() {
             return;
         }
-        format(&mut self.bytes);
+        format(&mut self.bytes, &mut self.second);
         self.lines += 1;
         if self.bytes.len() >= FULL {
             self.hand_on(counters);

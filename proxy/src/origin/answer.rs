@@ -7,8 +7,11 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Response;
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
+
+use tideover_rules::fields::Survey;
 
 use super::pool::Lease;
 use crate::clock::{Alarm, Moment, sockets_first};
@@ -21,6 +24,14 @@ const DRAIN_TIME: Duration = Duration::from_secs(1);
 
 /// How often is looked whether a request's body has ended that outlives its answer.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// An origin's answer whose head is complete and fit to be passed on.
+#[derive(Debug)]
+pub(crate) struct OriginAnswer {
+    pub(crate) response: Response<OriginBody>,
+    /// Of the response's headers.
+    pub(crate) survey: Survey,
+}
 
 /// The body of an origin's answer. It carries the connection: read to its end, the connection goes back to its pool;
 /// dropped before, the connection is closed.

@@ -6,15 +6,16 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
+use http::{HeaderValue, Method, Request, Response, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use tideover_config::MethodSet;
 use tideover_rules::failover::{Limits, Sent};
+use tideover_rules::fields::{Fields, Known, Survey};
 use tideover_rules::headers::OriginHead;
 use tokio::time::timeout_at;
 
-use super::answer::OriginBody;
+use super::answer::{OriginAnswer, OriginBody};
 use super::connect::Way;
 use super::pool::{Lease, Pool, Turn, Wish};
 use super::wire::Meter;
@@ -50,7 +51,7 @@ pub(crate) async fn attempt(
     clock: Clock,
     limits: Limits,
     errand: Errand<'_>,
-) -> Result<Response<OriginBody>, OriginError> {
+) -> Result<OriginAnswer, OriginError> {
     let started = Moment::now();
     let head_by = limits
         .head
@@ -280,38 +281,48 @@ fn accept(
     errand: &Errand<'_>,
     gap: Duration,
     complete_by: Option<Moment>,
-) -> Result<Response<OriginBody>, OriginError> {
+) -> Result<OriginAnswer, OriginError> {
     if response.status() == http::StatusCode::SWITCHING_PROTOCOLS {
         return Err(OriginError::Malformed {
             what: "switched protocols unasked",
         });
     }
     let (mut head, incoming) = response.into_parts();
-    if head.headers.contains_key(header::TRANSFER_ENCODING) {
-        if !is_chunked_only(&head.headers) {
-            return Err(OriginError::Malformed {
-                what: "a transfer coding other than chunked",
-            });
+    let mut survey = Survey::of(&head.headers);
+    let fields = survey.fields(&head.headers);
+    let granted = fields.first(Known::KeepAlive).and_then(keep_alive_timeout);
+    let is_coded = fields.has(Known::TransferEncoding);
+    if is_coded && !is_chunked_only(fields) {
+        return Err(OriginError::Malformed {
+            what: "a transfer coding other than chunked",
+        });
+    }
+    if fields.has(Known::ContentLength) {
+        if is_coded {
+            // The coding is what counts (RFC 9112, section 6.3), and hyper would believe the length.
+            head.headers.remove(header::CONTENT_LENGTH);
+            survey = Survey::of(&head.headers);
+        } else if let Some(length) = one_length(fields)? {
+            head.headers.insert(header::CONTENT_LENGTH, length);
+            survey = Survey::of(&head.headers);
         }
-        // The coding is what counts (RFC 9112, section 6.3), and hyper would believe the length.
-        head.headers.remove(header::CONTENT_LENGTH);
     }
-    if let Some(length) = one_length(&head.headers)? {
-        head.headers.insert(header::CONTENT_LENGTH, length);
-    }
-    if let Some(granted) = head.headers.get("keep-alive").and_then(keep_alive_timeout) {
-        lease.connection.granted.set(Some(granted));
+    if granted.is_some() {
+        lease.connection.granted.set(granted);
     }
     let watch = errand.watch.cloned();
     let alarm = Rc::clone(errand.alarm);
     let body = OriginBody::new(incoming, lease, watch, gap, complete_by, alarm);
-    Ok(Response::from_parts(head, body))
+    Ok(OriginAnswer {
+        response: Response::from_parts(head, body),
+        survey,
+    })
 }
 
 /// The one length that is said more than once, by several lines or in a list; none if there is nothing to mend. Where no
 /// body comes (HEAD) hyper does not look at it. Source: RFC 9110, section 8.6.
-fn one_length(headers: &HeaderMap) -> Result<Option<HeaderValue>, OriginError> {
-    let mut lines = headers.get_all(header::CONTENT_LENGTH).iter();
+fn one_length(fields: Fields<'_>) -> Result<Option<HeaderValue>, OriginError> {
+    let mut lines = fields.lines(Known::ContentLength);
     let Some(line) = lines.next() else {
         return Ok(None);
     };
@@ -319,9 +330,8 @@ fn one_length(headers: &HeaderMap) -> Result<Option<HeaderValue>, OriginError> {
     if lines.next().is_none() && is_plain(line.as_bytes()) {
         return Ok(None);
     }
-    let mut said = headers
-        .get_all(header::CONTENT_LENGTH)
-        .iter()
+    let mut said = fields
+        .lines(Known::ContentLength)
         .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
         .map(<[u8]>::trim_ascii);
     let first = said.next().unwrap_or_default();
@@ -336,8 +346,8 @@ fn one_length(headers: &HeaderMap) -> Result<Option<HeaderValue>, OriginError> {
         .map_err(|_| malformed)
 }
 
-fn is_chunked_only(headers: &HeaderMap) -> bool {
-    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+fn is_chunked_only(fields: Fields<'_>) -> bool {
+    let mut codings = fields.lines(Known::TransferEncoding);
     codings
         .next()
         .is_some_and(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
@@ -364,6 +374,8 @@ mod tests {
 
     use tideover_config::{AddressFamily, Endpoint, InterimLimit};
     use tokio::runtime::{Builder, LocalOptions};
+
+    use http::HeaderMap;
 
     use super::*;
     use crate::clock;

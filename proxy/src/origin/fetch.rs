@@ -3,13 +3,13 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use http::{Response, StatusCode};
+use http::StatusCode;
 use tideover_config::{OriginId, OriginKind, OriginScheme, Page, Server, Target, ViewerScheme};
 use tideover_rules::failover::{self, Ask, Attempt, Limits, Outcome, Sent, Step};
 use tideover_rules::headers::{self, Request, Viewer};
 use tideover_rules::route::Route;
 
-use super::answer::OriginBody;
+use super::answer::OriginAnswer;
 use super::attempt::{Errand, attempt};
 use crate::clock::{Alarm, Moment};
 use crate::error::{Fault, OriginError};
@@ -34,7 +34,7 @@ pub(crate) struct Fetched {
 )]
 pub(crate) enum Answer {
     /// An origin's.
-    Origin(Response<OriginBody>),
+    Origin(OriginAnswer),
     /// A page of the edge's own, by the origin that it is.
     Page(OriginId),
 }
@@ -42,7 +42,7 @@ pub(crate) enum Answer {
 impl Answer {
     fn status(&self, view: &View) -> StatusCode {
         match self {
-            Self::Origin(response) => response.status(),
+            Self::Origin(answer) => answer.response.status(),
             Self::Page(id) => {
                 page_of(view, *id).map_or(StatusCode::SERVICE_UNAVAILABLE, |page| page.status)
             }
@@ -52,7 +52,7 @@ impl Answer {
     /// Nobody wants it any more; its connection may still be good.
     fn set_aside(self) {
         match self {
-            Self::Origin(response) => response.into_body().drain(),
+            Self::Origin(answer) => answer.response.into_body().drain(),
             Self::Page(_) => {}
         }
     }

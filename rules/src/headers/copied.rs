@@ -1,6 +1,6 @@
 //! Which of the viewer's headers an origin is sent as they came.
 
-use http::header::{self, CONNECTION, COOKIE};
+use http::header::{self, CONNECTION, COOKIE, Entry};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use tideover_config::{
     AcceptEncoding, Behavior, HeaderSelection, MethodSet, NameSelection, OriginRequest,
@@ -252,15 +252,19 @@ impl<'h> Connection<'h> {
             .into_iter()
             .flatten()
     }
+}
 
-    /// All names; empty, and not allocated, where there is nothing but `keep-alive` and `close`.
-    pub(super) fn all_names(self) -> Vec<HeaderName> {
-        if !self.names_headers {
-            return Vec::new();
-        }
-        self.fields
-            .elements(Known::Connection)
-            .filter_map(|option| HeaderName::from_bytes(option).ok())
-            .collect()
-    }
+/// Takes `Connection` out, and returns the names that stand in it; no `Vec` is allocated for `keep-alive` and `close`.
+pub(super) fn take_connection(headers: &mut HeaderMap) -> Vec<HeaderName> {
+    let Entry::Occupied(connection) = headers.entry(CONNECTION) else {
+        return Vec::new();
+    };
+    let named = connection
+        .iter()
+        .filter(|line| *line != "keep-alive" && *line != "close")
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
+        .filter_map(|option| HeaderName::from_bytes(option.trim_ascii()).ok())
+        .collect();
+    connection.remove();
+    named
 }

@@ -8,7 +8,7 @@ use tideover_config::{
     Server, ViewerResponse, ViewerScheme,
 };
 use tideover_rules::admit::admit;
-use tideover_rules::fields::Fields;
+use tideover_rules::fields::{Fields, Survey};
 use tideover_rules::headers::{Request, for_origin, for_viewer, is_hop_by_hop};
 use tideover_rules::route::within;
 
@@ -263,7 +263,7 @@ proptest! {
         let named = named(&answer);
         let mut headers = answer.clone();
         let status = StatusCode::from_u16(status).expect("a status");
-        for_viewer(&edge, &route, &visitor.viewer(), request, status, &mut headers);
+        for_viewer(&edge, &route, &visitor.viewer(), request, status, Survey::of(&answer), &mut headers);
 
         let voice = &edge.distributions[0].voice;
         for (name, value) in &headers {
@@ -346,7 +346,7 @@ proptest! {
         let before = HeaderValue::try_from(location.as_str()).expect("visible");
         let mut headers = HeaderMap::new();
         headers.insert("location", before.clone());
-        for_viewer(&edge, &route, &visitor.viewer(), request, StatusCode::FOUND, &mut headers);
+        for_viewer(&edge, &route, &visitor.viewer(), request, StatusCode::FOUND, Survey::of(&headers.clone()), &mut headers);
         let after = &headers["location"];
         if *after != before {
             let after = after.to_str().expect("text");

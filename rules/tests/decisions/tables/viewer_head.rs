@@ -9,7 +9,7 @@ use tideover_config::{
     Behavior, Cors, Edge, Endpoint, HostHeader, OriginScheme, ResponseHeadersPolicy, Server,
     ViewerResponse, ViewerScheme,
 };
-use tideover_rules::fields::Fields;
+use tideover_rules::fields::{Fields, Survey};
 use tideover_rules::headers::{Request, for_viewer};
 use tideover_rules::route::within;
 
@@ -68,6 +68,7 @@ pub(super) fn head_passed_on(
         &visitor.viewer(),
         request,
         status,
+        Survey::of(&answer),
         &mut answer,
     );
     answer
