@@ -195,7 +195,10 @@ async fn ask_member(
         .expect("every server has a way for each of its schemes");
     let errand = Errand {
         method: wanted.request.method,
-        head: &|| headers::for_origin(wanted.route, server, wanted.request, wanted.viewer),
+        head: &|| {
+            let frame = view.live.frame(wanted.route);
+            headers::for_origin(wanted.route, frame, server, wanted.request, wanted.viewer)
+        },
         body,
         watch: wanted.watch,
         alarm: wanted.alarm,
