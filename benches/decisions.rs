@@ -12,7 +12,7 @@ use tideover_benches::{
 use tideover_rules::admit::admit;
 use tideover_rules::failover::{Ask, next_step};
 use tideover_rules::fields::{Fields, Survey};
-use tideover_rules::headers::{for_origin, for_viewer};
+use tideover_rules::headers::{Frame, for_origin, for_viewer};
 use tideover_rules::route::route;
 use tideover_rules::told::{self, AnsweredBy};
 
@@ -70,8 +70,17 @@ fn heads(criterion: &mut Criterion) {
         let visit = Visit::get("/owners?lastName=Davis", headers);
         let arrival = visit.arrival();
         let route = route(&edge, &arrival).expect("the default behavior takes it");
+        let frame = Frame::of(route.distribution, route.behavior);
         criterion.bench_function(question, |bencher| {
-            bencher.iter(|| for_origin(black_box(&route), vm, visit.request(), &visit.viewer()));
+            bencher.iter(|| {
+                for_origin(
+                    black_box(&route),
+                    &frame,
+                    vm,
+                    visit.request(),
+                    &visit.viewer(),
+                )
+            });
         });
     }
 

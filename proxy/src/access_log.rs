@@ -14,7 +14,7 @@ use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use tideover_config::{Distribution, LogTo, TargetId};
 use tideover_rules::failover::Attempt;
-use tideover_rules::fields::{Fields, Survey};
+use tideover_rules::fields::{Fields, Survey, bytes_of};
 use tideover_rules::told::ResultType;
 
 use crate::clock::Moment;
@@ -119,7 +119,7 @@ impl Line {
             first_byte: self.view.live.clock.since(self.started),
             // Status line, one line each, an empty line.
             head_bytes: if logged {
-                17 + (Survey::of(&head.headers).bytes() + "\r\n".len()) as u64
+                17 + (bytes_of(&head.headers) + "\r\n".len()) as u64
             } else {
                 0
             },

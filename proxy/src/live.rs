@@ -8,6 +8,9 @@ use tideover_config::{
     AddressFamily, Edge, Endpoint, Origin, OriginKind, OriginScheme, OriginTls, Server, Trust,
 };
 
+use tideover_rules::headers::Frame;
+use tideover_rules::route::Route;
+
 use crate::clock::Clock;
 use crate::origin::Addresses;
 
@@ -18,6 +21,8 @@ pub(crate) struct Live {
     pub(crate) clock: Clock,
     /// By `OriginId`.
     pub(crate) origins: Vec<LiveOrigin>,
+    /// By the positions of distribution and behavior.
+    frames: Vec<Vec<Frame>>,
 }
 
 /// What is alive beside one origin. Empty for a page.
@@ -61,11 +66,23 @@ impl Live {
             .iter()
             .map(|origin| LiveOrigin::new(origin, before))
             .collect::<io::Result<_>>()?;
+        let frames = edge.distributions.iter().map(|distribution| {
+            let behaviors = distribution.behaviors.iter();
+            behaviors
+                .map(|behavior| Frame::of(distribution, behavior))
+                .collect()
+        });
         Ok(Self {
             clock: Clock::new(edge.time_scale),
+            frames: frames.collect(),
             edge,
             origins,
         })
+    }
+
+    /// What every head begins with that goes to an origin by `route`, which is one of this edge's.
+    pub(crate) fn frame(&self, route: &Route<'_, '_>) -> &Frame {
+        &self.frames[route.distribution_index][route.behavior_index]
     }
 
     fn endpoints(&self) -> impl Iterator<Item = &LiveEndpoint> {

@@ -13,7 +13,7 @@ use tideover_rules::admit::{Malformed, admit};
 use tideover_rules::error_page;
 use tideover_rules::fields::Known;
 use tideover_rules::headers::{self, Viewer};
-use tideover_rules::route::{Arrival, route, within};
+use tideover_rules::route::{Arrival, Route, route, within};
 
 use crate::access_log::{Ending, Line};
 use crate::body::Body;
@@ -62,48 +62,19 @@ async fn serve(
     request: Request<ViewerBody>,
 ) -> Result<Response<Body>, Infallible> {
     let view = worker.view();
-    let (head, body) = request.into_parts();
+    let (head, mut body) = request.into_parts();
     let line = Line::open(worker, Rc::clone(&view), peer, head, body.watch());
-    let reply = answer(&view, &line, body).await;
-    Ok(finish(line, reply))
-}
-
-/// The answer to the request of `line`, and what was found out on the way.
-async fn answer(view: &View, line: &Line, mut body: ViewerBody) -> Reply {
-    let edge = &view.live.edge;
-    let request = &line.request;
-    if let Some(malformed) = request.extensions.get::<Malformed>() {
-        return respond::malformed(Speaker::of(view, line, None), *malformed);
-    }
-    if edge.listen.health_path.as_deref() == Some(request.uri.path()) {
-        return respond::healthy(Speaker::of(view, line, None));
-    }
-    let fields = line.fields();
-    let host = match admit(&request.method, &request.uri, request.version, fields) {
-        Ok(host) => host,
-        Err(malformed) => return respond::malformed(Speaker::of(view, line, None), malformed),
-    };
-    let viewer = viewer(line);
-    let arrival = Arrival {
-        method: &request.method,
-        host: host.name,
-        path: request.uri.path(),
-        query: request.uri.query(),
-        scheme: viewer.scheme,
-        version: request.version,
-        has_body: !body.is_empty(),
-        fields,
-    };
-    let (distribution, reply) = match route(edge, &arrival) {
+    let viewer = viewer(&line);
+    let (distribution, reply) = match destination(&view, &line, &viewer, !body.is_empty()) {
         Ok(route) => {
             if !route.behavior.origin_request.trailers {
                 body.drop_trailers();
             }
-            let target = target(request);
+            let target = target(&line.request);
             let asked = headers::Request {
-                method: &request.method,
+                method: &line.request.method,
                 target: &target,
-                fields,
+                fields: line.fields(),
             };
             let wanted = Wanted {
                 route: &route,
@@ -112,21 +83,55 @@ async fn answer(view: &View, line: &Line, mut body: ViewerBody) -> Reply {
                 watch: line.watch.as_ref(),
                 alarm: &line.peer.alarm,
             };
-            let fetched = origin::fetch(view, wanted, &mut Once::Here(body)).await;
-            let speaker = Speaker::of(view, line, Some(route.distribution));
+            let fetched = origin::fetch(&view, wanted, &mut Once::Here(body)).await;
+            let speaker = Speaker::of(&view, &line, Some(route.distribution));
             let reply = respond::fetched(speaker, wanted, fetched);
             (Some(route.distribution), reply)
         }
-        Err((refusal, distribution)) => {
-            let speaker = Speaker::of(view, line, distribution);
-            (distribution, respond::refused(speaker, &refusal, &host))
-        }
+        Err(refused) => *refused,
     };
-    match distribution.and_then(|distribution| error_page(distribution, &reply)) {
+    let custom = distribution.and_then(|distribution| error_page(distribution, &reply));
+    let reply = match custom {
         // Boxed: rare, and a whole fetch of its own.
-        Some(custom) => Box::pin(with_error_page(view, line, custom, reply)).await,
+        Some(custom) => Box::pin(with_error_page(&view, &line, custom, reply)).await,
         None => reply,
+    };
+    Ok(finish(line, reply))
+}
+
+/// Where the request of `line` goes; or the reply to it, and the distribution in whose voice that is spoken.
+fn destination<'r>(
+    view: &'r View,
+    line: &'r Line,
+    viewer: &Viewer<'_>,
+    has_body: bool,
+) -> Result<Route<'r, 'r>, Box<(Option<&'r Distribution>, Reply)>> {
+    let edge = &view.live.edge;
+    let request = &line.request;
+    let nobodys = Speaker::of(view, line, None);
+    if let Some(malformed) = request.extensions.get::<Malformed>() {
+        return Err(Box::new((None, respond::malformed(nobodys, *malformed))));
     }
+    if edge.listen.health_path.as_deref() == Some(request.uri.path()) {
+        return Err(Box::new((None, respond::healthy(nobodys))));
+    }
+    let fields = line.fields();
+    let host = admit(&request.method, &request.uri, request.version, fields)
+        .map_err(|malformed| Box::new((None, respond::malformed(nobodys, malformed))))?;
+    let arrival = Arrival {
+        method: &request.method,
+        host: host.name,
+        path: request.uri.path(),
+        query: request.uri.query(),
+        scheme: viewer.scheme,
+        version: request.version,
+        has_body,
+        fields,
+    };
+    route(edge, &arrival).map_err(|(refusal, distribution)| {
+        let speaker = Speaker::of(view, line, distribution);
+        Box::new((distribution, respond::refused(speaker, &refusal, &host)))
+    })
 }
 
 /// The page that stands in place of `reply` if the distribution has one for its status, and the distribution.

@@ -121,8 +121,7 @@ impl Survey {
             if let Some(known) = Known::of(name) {
                 survey.names = survey.names.with(known);
             }
-            // `: ` and the line's end.
-            survey.bytes += name.as_str().len() + value.len() + 4;
+            survey.bytes += bytes_of_line(name, value);
         }
         survey
     }
@@ -140,6 +139,18 @@ impl Survey {
             survey: self,
         }
     }
+}
+
+/// Bytes of the field lines as HTTP/1.1 writes them, line ends included; without the empty line.
+pub fn bytes_of(headers: &HeaderMap) -> usize {
+    headers
+        .iter()
+        .map(|(name, value)| bytes_of_line(name, value))
+        .sum()
+}
+
+fn bytes_of_line(name: &HeaderName, value: &HeaderValue) -> usize {
+    name.as_str().len() + ": ".len() + value.len() + "\r\n".len()
 }
 
 impl<'h> Fields<'h> {
@@ -169,7 +180,8 @@ impl<'h> Fields<'h> {
 
     /// The first line of this name.
     pub fn first(self, known: Known) -> Option<&'h HeaderValue> {
-        self.lines(known).next()
+        let name = self.has(known).then(|| known.name())?;
+        self.map.get(name)
     }
 
     /// All lines of this name, in the order in which they came.

@@ -1,23 +1,26 @@
 //! The head that an origin is sent, and what is left of an origin's head for the viewer.
 //!
 //! [`for_origin`] and [`for_viewer`] are the two passages; the folder holds their details:
-//! `target` (path and query), `copied` (which of the viewer's headers go on), `made` (what the edge adds),
+//! `target` (path and query), `frame` (what every head has), `copied` (which of the viewer's headers go on), `made` (values),
 //! `location`, `cors`.
 
 mod copied;
 mod cors;
+mod frame;
 mod location;
 mod made;
 mod target;
 
+pub use frame::Frame;
+
 use std::net::IpAddr;
 
-use http::header::{self, HOST, LOCATION, SERVER, SET_COOKIE, USER_AGENT, VARY, VIA};
+use http::header::{self, LOCATION, SERVER, SET_COOKIE, USER_AGENT, VARY, VIA};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use tideover_config::{
-    AcceptEncoding, Distribution, Edge, HostHeader, LoopCheck, OriginRequest,
-    ResponseHeadersPolicy, Server, ViewerScheme, Voice,
+    AcceptEncoding, Distribution, Edge, HostHeader, OriginRequest, ResponseHeadersPolicy, Server,
+    ViewerScheme, Voice,
 };
 
 use crate::fields::{Fields, HOP_BY_HOP, Known, Names, Survey};
@@ -62,14 +65,12 @@ pub struct OriginHead {
     pub headers: HeaderMap,
 }
 
-/// Headers that the edge nearly always adds: `Host`, `Via`, `X-Forwarded-For`, `-Host`, `-Proto`, `CDN-Loop`, request id.
-const MADE: usize = 7;
-
-/// The head for `server`, made from the viewer's: [`Route::path`] is asked for, with the query of `request.target`.
+/// The head for `server`, made from the viewer's: [`Route::path`] is asked for, with the query of `request.target`. `frame` is
+/// that of the route's behavior.
 ///
 /// Hop-by-hop headers, those named in `Connection`, and `Expect` are gone; `Host`, `Via`, `X-Forwarded-For`, the request
 /// id, `CDN-Loop`, `X-Forwarded-Host`/`-Proto` and the origin's own headers are there as the behavior says. The viewer's
-/// headers are read, never changed; the map is built with capacity for all.
+/// headers are read, never changed.
 ///
 /// `TE` is reduced to `trailers` where trailers are passed on, and then `Connection: te` says so (RFC 9110, section
 /// 10.1.4). A list header that the edge adds to (`Via`, `X-Forwarded-For`, `CDN-Loop`) is sent as one line, and so is
@@ -79,21 +80,25 @@ const MADE: usize = 7;
 /// behavior; RFC 9110, section 7.6.1.
 pub fn for_origin(
     route: &Route<'_, '_>,
+    frame: &Frame,
     server: &Server,
     request: Request<'_>,
     viewer: &Viewer<'_>,
 ) -> OriginHead {
     let plan = &route.behavior.origin_request;
-    let more = MADE + plan.cloudfront_headers.len() + server.headers.len();
-    let mut headers = copied::copy(route.behavior, request, more);
-    headers.insert(HOST, host_for(plan, server, viewer.host).clone());
-    add_made(
-        route.distribution,
-        plan,
-        request.fields,
-        viewer,
-        &mut headers,
-    );
+    let mut headers = if copied::is_cheaper_whole(plan, request.fields) {
+        let mut headers = copied::whole(plan, request.fields, frame.len());
+        frame.put_over(&mut headers, route, server, request, viewer);
+        headers
+    } else {
+        let mut headers = frame.filled(route, server, request, viewer);
+        copied::add(route.behavior, frame, request, &mut headers);
+        headers
+    };
+    if viewer.host.is_none() && plan.forwarded_host_and_proto {
+        headers.remove(Known::XForwardedHost.name());
+    }
+    add_made(plan, request.fields, viewer, &mut headers);
     for (name, value) in &server.headers {
         headers.insert(name.clone(), value.clone());
     }
@@ -103,60 +108,24 @@ pub fn for_origin(
     }
 }
 
-/// Headers whose value is the edge's own, or is added to.
-fn add_made(
-    distribution: &Distribution,
-    plan: &OriginRequest,
-    sent: Fields<'_>,
-    viewer: &Viewer<'_>,
-    headers: &mut HeaderMap,
-) {
-    let connection = copied::Connection::of(sent);
-    let mut put = |name: HeaderName, value: Option<HeaderValue>| {
-        if let Some(value) = value {
-            headers.insert(name, value);
-        }
-    };
+/// Headers that some plans have the edge make.
+fn add_made(plan: &OriginRequest, sent: Fields<'_>, viewer: &Viewer<'_>, headers: &mut HeaderMap) {
     if !plan.viewer_user_agent {
-        put(USER_AGENT, Some(made::user_agent()));
+        headers.insert(USER_AGENT, made::user_agent());
     }
-    if let AcceptEncoding::Normalised { gzip, brotli } = plan.accept_encoding {
-        let value = made::accept_encoding(sent, gzip, brotli);
-        put(header::ACCEPT_ENCODING, value);
+    if let AcceptEncoding::Normalised { gzip, brotli } = plan.accept_encoding
+        && let Some(value) = made::accept_encoding(sent, gzip, brotli)
+    {
+        headers.insert(header::ACCEPT_ENCODING, value);
     }
-    let before = connection.unless_named(Known::Via);
-    put(
-        VIA,
-        made::via(before, &distribution.voice.via, viewer.version),
-    );
-    let before = connection.unless_named(Known::XForwardedFor);
-    put(
-        Known::XForwardedFor.name(),
-        made::added_to(before, viewer.address_text),
-    );
-    if plan.forwarded_host_and_proto {
-        put(Known::XForwardedHost.name(), viewer.host.cloned());
-        put(
-            Known::XForwardedProto.name(),
-            Some(made::scheme(viewer.scheme)),
-        );
-    }
-    if let LoopCheck::CdnLoop { cdn_id } = &distribution.loops {
-        // RFC 8586, section 2: it must not be taken out, so what `Connection` says of it does not count.
-        let before = sent.lines(Known::CdnLoop);
-        put(Known::CdnLoop.name(), made::added_to(before, cdn_id));
-    }
-    put(
-        distribution.voice.request_id.clone(),
-        Some(viewer.request_id.clone()),
-    );
     for wanted in &plan.cloudfront_headers {
-        let (name, value) = made::about_the_viewer(*wanted, viewer);
-        put(name.clone(), value);
+        if let (name, Some(value)) = made::about_the_viewer(*wanted, viewer) {
+            headers.insert(name.clone(), value);
+        }
     }
     if plan.trailers && made::accepts_trailers(sent) {
-        put(header::TE, Some(made::trailers()));
-        put(header::CONNECTION, Some(made::te()));
+        headers.insert(header::TE, made::trailers());
+        headers.insert(header::CONNECTION, made::te());
     }
 }
 

@@ -193,21 +193,25 @@ impl Tabs<'_> {
     /// `-` for nothing; bytes that would break a line or a field are percent-encoded.
     /// Source: Developer Guide, "Standard logging reference", note on encoding.
     fn encoded(&mut self, bytes: &[u8]) {
+        const HEX: &[u8; 16] = b"0123456789ABCDEF";
         if bytes.is_empty() {
             return self.text(b"-");
         }
-        if bytes.iter().all(|byte| STANDS[usize::from(*byte)]) {
-            return self.text(bytes);
-        }
         self.out.push(b'\t');
-        for &byte in bytes {
-            if STANDS[usize::from(byte)] {
-                self.out.push(byte);
-            } else {
-                const HEX: &[u8; 16] = b"0123456789ABCDEF";
-                let [high, low] = [byte >> 4, byte & 15].map(|digit| HEX[usize::from(digit)]);
-                self.out.extend_from_slice(&[b'%', high, low]);
-            }
+        let mut rest = bytes;
+        loop {
+            let stands = rest
+                .iter()
+                .position(|byte| !STANDS[usize::from(*byte)])
+                .unwrap_or(rest.len());
+            let (as_they_are, others) = rest.split_at(stands);
+            self.out.extend_from_slice(as_they_are);
+            let Some((byte, after)) = others.split_first() else {
+                return;
+            };
+            let [high, low] = [byte >> 4, byte & 15].map(|digit| HEX[usize::from(digit)]);
+            self.out.extend_from_slice(&[b'%', high, low]);
+            rest = after;
         }
     }
 }

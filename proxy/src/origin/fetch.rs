@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use http::StatusCode;
 use tideover_config::{OriginId, OriginKind, OriginScheme, Page, Server, Target, ViewerScheme};
-use tideover_rules::failover::{self, Ask, Attempt, Limits, Outcome, Sent, Step};
+use tideover_rules::failover::{self, Ask, Attempt, Outcome, Sent, Step};
 use tideover_rules::headers::{self, Request, Viewer};
 use tideover_rules::route::Route;
 
+use super::Reach;
 use super::answer::OriginAnswer;
 use super::attempt::{Errand, attempt};
 use crate::clock::{Alarm, Moment};
@@ -86,129 +87,115 @@ pub(crate) async fn fetch(view: &View, wanted: Wanted<'_>, body: &mut Once) -> F
         wanted.request.method,
         !body.is_empty(),
     );
+    let clock = view.live.clock;
     let started = Moment::now();
     let mut attempts: Vec<Attempt> = Vec::with_capacity(1);
-    // The soft answer that is held, its body unread, and the latest outcome.
-    let mut held: Option<(usize, Answer)> = None;
-    let mut latest: Option<Result<Answer, OriginError>> = None;
+    // The soft answer that is held, its body unread. Boxed: rare, and large.
+    let mut held: Option<(usize, Box<Answer>)> = None;
+    let mut step = failover::next_step(target, ask, &attempts, Duration::ZERO);
     loop {
-        let elapsed = if attempts.is_empty() {
-            Duration::ZERO
-        } else {
-            view.live.clock.since(started)
+        let Step::Try { member, within } = step else {
+            unreachable!("the rule delivers only what an attempt brought");
         };
-        match failover::next_step(target, ask, &attempts, elapsed) {
-            Step::Try { member, within } => {
-                set_aside_or_hold(target, &attempts, latest.take(), &mut held);
-                let began = Moment::now();
-                let outcome = ask_member(view, wanted, body, &attempts, member, within).await;
-                let (outcome_told, sent) = match &outcome {
-                    Ok(answer) => (Outcome::Status(answer.status(view)), Sent::Something),
-                    Err(error) => match error.fault() {
-                        Fault::Origin(failure, sent) => (Outcome::Failed(failure), sent),
-                        Fault::Viewer(_) => {
-                            return Fetched {
-                                answer: outcome,
-                                delivered: attempts.len(),
-                                attempts,
-                            };
-                        }
+        let began = Moment::now();
+        let origin = target.members[member].origin;
+        let outcome = match &view.live.edge.origin(origin).kind {
+            OriginKind::Page(_) => Ok(Answer::Page(origin)),
+            OriginKind::Server(server) => {
+                let reach = reach(view, origin, server, wanted.viewer.scheme);
+                let errand = Errand {
+                    method: wanted.request.method,
+                    head: &|| {
+                        let frame = view.live.frame(wanted.route);
+                        let (request, viewer) = (wanted.request, wanted.viewer);
+                        headers::for_origin(wanted.route, frame, server, request, viewer)
                     },
+                    body,
+                    watch: wanted.watch,
+                    alarm: wanted.alarm,
+                    server_name: reach.way.tls.as_ref().map(|_| server_name(wanted, server)),
+                    turn: attempts
+                        .iter()
+                        .filter(|attempt| attempt.member == member)
+                        .count(),
+                    gap: target.members[member].timers.response_timeout,
                 };
-                let took = view.live.clock.since(began);
-                if let Err(error) = &outcome {
-                    tell_failure(view, target, member, error);
+                attempt(&reach.way, &reach.pool, clock, within, errand)
+                    .await
+                    .map(Answer::Origin)
+            }
+        };
+        let (told, sent) = match &outcome {
+            Ok(answer) => (Outcome::Status(answer.status(view)), Sent::Something),
+            Err(error) => match error.fault() {
+                Fault::Origin(failure, sent) => (Outcome::Failed(failure), sent),
+                Fault::Viewer(_) => {
+                    return Fetched {
+                        answer: outcome,
+                        delivered: attempts.len(),
+                        attempts,
+                    };
                 }
-                attempts.push(Attempt {
-                    member,
-                    outcome: outcome_told,
-                    sent,
-                    took,
-                });
-                latest = Some(outcome);
-            }
-            Step::Deliver(delivered) => {
-                let answer = match held.take() {
-                    Some((index, answer)) if index == delivered => {
-                        if let Some(Ok(unwanted)) = latest.take() {
-                            unwanted.set_aside();
-                        }
-                        Ok(answer)
+            },
+        };
+        if let Err(error) = &outcome {
+            tell_failure(view, target, member, error);
+        }
+        attempts.push(Attempt {
+            member,
+            outcome: told,
+            sent,
+            took: clock.since(began),
+        });
+        step = failover::next_step(target, ask, &attempts, clock.since(started));
+        if let Step::Deliver(delivered) = step {
+            let answer = match held {
+                Some((index, answer)) if index == delivered => {
+                    set_aside(outcome);
+                    Ok(*answer)
+                }
+                unwanted => {
+                    if let Some((_, answer)) = unwanted {
+                        answer.set_aside();
                     }
-                    unwanted => {
-                        if let Some((_, answer)) = unwanted {
-                            answer.set_aside();
-                        }
-                        latest
-                            .take()
-                            .expect("the rule delivers only after an attempt")
-                    }
-                };
-                return Fetched {
-                    answer,
-                    attempts,
-                    delivered,
-                };
+                    outcome
+                }
+            };
+            return Fetched {
+                answer,
+                attempts,
+                delivered,
+            };
+        }
+        // The answer makes room for the next attempt: it is kept if it is the first soft one.
+        let is_soft = attempts
+            .last()
+            .is_some_and(|attempt| failover::is_soft(target, attempt));
+        match outcome {
+            Ok(answer) if is_soft && held.is_none() => {
+                held = Some((attempts.len() - 1, Box::new(answer)));
             }
+            unwanted => set_aside(unwanted),
         }
     }
 }
 
-/// The latest answer makes room for the next attempt: kept if it is the first soft one, else drained.
-fn set_aside_or_hold(
-    target: &Target,
-    attempts: &[Attempt],
-    latest: Option<Result<Answer, OriginError>>,
-    held: &mut Option<(usize, Answer)>,
-) {
-    let (Some(Ok(answer)), Some(attempt)) = (latest, attempts.last()) else {
-        return;
-    };
-    if held.is_none() && failover::is_soft(target, attempt) {
-        *held = Some((attempts.len() - 1, answer));
-    } else {
+fn set_aside(outcome: Result<Answer, OriginError>) {
+    if let Ok(answer) = outcome {
         answer.set_aside();
     }
 }
 
-async fn ask_member(
-    view: &View,
-    wanted: Wanted<'_>,
-    body: &mut Once,
-    past: &[Attempt],
-    member: usize,
-    within: Limits,
-) -> Result<Answer, OriginError> {
-    let origin = wanted.route.target.members[member].origin;
-    let server = match &view.live.edge.origin(origin).kind {
-        OriginKind::Page(_) => return Ok(Answer::Page(origin)),
-        OriginKind::Server(server) => server,
-    };
+/// The way to `origin`, which is `server`, for a viewer that came by `scheme`.
+fn reach<'v>(view: &'v View, origin: OriginId, server: &Server, scheme: ViewerScheme) -> &'v Reach {
     let scheme = match server.scheme {
         OriginScheme::Http => ViewerScheme::Http,
         OriginScheme::Https => ViewerScheme::Https,
-        OriginScheme::MatchViewer => wanted.viewer.scheme,
+        OriginScheme::MatchViewer => scheme,
     };
-    let reach = view
-        .origins
+    view.origins
         .reach(origin, scheme)
-        .expect("every server has a way for each of its schemes");
-    let errand = Errand {
-        method: wanted.request.method,
-        head: &|| headers::for_origin(wanted.route, server, wanted.request, wanted.viewer),
-        body,
-        watch: wanted.watch,
-        alarm: wanted.alarm,
-        server_name: reach.way.tls.as_ref().map(|_| server_name(wanted, server)),
-        turn: past
-            .iter()
-            .filter(|attempt| attempt.member == member)
-            .count(),
-        gap: wanted.route.target.members[member].timers.response_timeout,
-    };
-    attempt(&reach.way, &reach.pool, view.live.clock, within, errand)
-        .await
-        .map(Answer::Origin)
+        .expect("every server has a way for each of its schemes")
 }
 
 /// The name for SNI: as configured, else the host that is sent if it is a DNS name, else the origin's own.

@@ -7,39 +7,44 @@ use tideover_config::{
     wildcard_matches,
 };
 
-use super::Request;
+use super::{Frame, Request};
 use crate::fields::{Fields, Known, Names};
 
-/// Those that go on, with room for `more`.
-pub(super) fn copy(behavior: &Behavior, request: Request<'_>, more: usize) -> HeaderMap {
+/// Adds those that go on to `headers`, which has the frame.
+pub(super) fn add(
+    behavior: &Behavior,
+    frame: &Frame,
+    request: Request<'_>,
+    headers: &mut HeaderMap,
+) {
     let connection = Connection::of(request.fields);
-    if all_go_on_but_some(&behavior.origin_request) && !connection.names_headers {
-        return whole(&behavior.origin_request, request.fields, more);
-    }
-    let sent = request.fields.map();
-    let mut headers = HeaderMap::with_capacity(sent.len() + more);
-    for (name, value) in sent {
-        if goes_on(behavior, request.method, name) && !connection.names(name) {
+    for (name, value) in request.fields.map() {
+        if goes_on(behavior, request.method, name) && !connection.names(name) && !frame.has(name) {
             headers.append(name.clone(), value.clone());
         }
     }
     if let Some(cookies) = cookies(&behavior.origin_request.cookies, request.fields) {
         headers.insert(COOKIE, cookies);
     }
-    headers
 }
 
-/// Whether [`goes_on`] says no to names only that [`Fields`] knows, whatever the method.
-fn all_go_on_but_some(plan: &OriginRequest) -> bool {
-    plan.headers == HeaderSelection::All
+/// Up to so many headers it is cheaper to add them to the frame than the frame to them.
+const FEW: usize = 5;
+
+/// Whether [`whole`] does for these fields, and costs less than to add them one by one: [`goes_on`] must say no to names
+/// only that [`Fields`] knows, whatever the method.
+pub(super) fn is_cheaper_whole(plan: &OriginRequest, sent: Fields<'_>) -> bool {
+    sent.map().len() > FEW
+        && plan.headers == HeaderSelection::All
         && plan.authorization
         && plan.forwarded_host_and_proto
         && plan.viewer_user_agent
+        && !Connection::of(sent).names_headers
 }
 
-/// What [`copy`] brings for such a plan, at a fraction of its cost: a map that is copied as a whole is not hashed again.
-/// What the edge overwrites in any case may still be in it.
-fn whole(plan: &OriginRequest, sent: Fields<'_>, more: usize) -> HeaderMap {
+/// Those that go on, with room for `more`: a copy of all of them without the few that do not. What the frame overwrites
+/// may still be in it.
+pub(super) fn whole(plan: &OriginRequest, sent: Fields<'_>, more: usize) -> HeaderMap {
     let mut headers = sent.map().clone();
     headers.reserve(more);
     for known in sent.names().and(NEVER).iter() {

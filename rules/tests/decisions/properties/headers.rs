@@ -9,7 +9,7 @@ use tideover_config::{
 };
 use tideover_rules::admit::admit;
 use tideover_rules::fields::{Fields, Survey};
-use tideover_rules::headers::{Request, for_origin, for_viewer, is_hop_by_hop};
+use tideover_rules::headers::{Frame, Request, for_origin, for_viewer, is_hop_by_hop};
 use tideover_rules::route::within;
 
 use crate::cast::{
@@ -212,7 +212,7 @@ proptest! {
         let target = PathAndQuery::from_static("/x?a=1&b");
         let route = within(&edge, &edge.distributions[0], &method, "/x");
         let request = Request { method: &method, target: &target, fields: Fields::of(&sent) };
-        let head = for_origin(&route, the_server(&edge), request, &visitor.viewer());
+        let head = for_origin(&route, &Frame::of(route.distribution, route.behavior), the_server(&edge), request, &visitor.viewer());
 
         let trailers = route.behavior.origin_request.trailers;
         let made = ["host", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "cdn-loop",
@@ -297,7 +297,7 @@ proptest! {
         let route = within(&edge, &edge.distributions[0], &Method::GET, sent.path());
         let nothing = HeaderMap::new();
         let request = Request { method: &Method::GET, target: &sent, fields: Fields::of(&nothing) };
-        let head = for_origin(&route, the_server(&edge), request, &Visitor::new().viewer());
+        let head = for_origin(&route, &Frame::of(route.distribution, route.behavior), the_server(&edge), request, &Visitor::new().viewer());
         prop_assert_eq!(head.path_and_query.path(), format!("{path}{}", sent.path()));
         let before: Vec<&str> = sent.query().map_or_else(Vec::new, |query| query.split('&').collect());
         let after: Vec<&str> = head.path_and_query.query().map_or_else(Vec::new, |query| query.split('&').collect());

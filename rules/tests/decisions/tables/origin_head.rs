@@ -8,7 +8,7 @@ use tideover_config::{
     MethodSet, NameSelection, OriginKind, OriginRequest, Server, ViewerScheme,
 };
 use tideover_rules::fields::Fields;
-use tideover_rules::headers::{OriginHead, Request, for_origin};
+use tideover_rules::headers::{Frame, OriginHead, Request, for_origin};
 use tideover_rules::route::within;
 
 use crate::cast::{
@@ -54,7 +54,8 @@ fn head(
         target: &target,
         fields: Fields::of(sent),
     };
-    for_origin(&route, server, request, &visitor.viewer())
+    let frame = Frame::of(route.distribution, route.behavior);
+    for_origin(&route, &frame, server, request, &visitor.viewer())
 }
 
 /// The lines of `name`, as they stand in the head; `-`: none.
