@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -24,7 +24,7 @@ impl Program {
         Ok(Self(line))
     }
 
-    /// The same, started by a tool that lives in the same process or leaves the program this process' child.
+    /// The same, started by a tool: one that lives in the program's process, or says `process ID` before the program speaks.
     pub(crate) fn under(&self, tool: &[String]) -> Self {
         Self(tool.iter().chain(&self.0).cloned().collect())
     }
@@ -49,6 +49,7 @@ impl Program {
         let mut child = command.spawn().with_context(|| program.clone())?;
         let output = child.stdout.take().context("its output is piped")?;
         let mut running = Running {
+            process: Pid::from_child(&child),
             child,
             output: BufReader::new(output),
             said: said.to_owned(),
@@ -63,16 +64,18 @@ fn has_flag_prefix(name: &OsStr) -> bool {
     name.as_encoded_bytes().starts_with(b"TIDEOVER_")
 }
 
-/// A program that serves. Dropped, it is killed.
+/// A program that serves. Dropped, it is killed, if it did not end.
 pub(crate) struct Running {
+    /// The program, or the tool that is its parent.
     child: Child,
+    process: Pid,
     output: BufReader<ChildStdout>,
     said: PathBuf,
     listens: Vec<SocketAddr>,
 }
 
 impl Running {
-    /// Both programs say `listening http ADDRESS`, and then `ready`.
+    /// Both programs say `listening http ADDRESS`, and then `ready`. A tool that is their parent has said the process before.
     fn wait_until_ready(&mut self) -> anyhow::Result<()> {
         let mut line = String::new();
         loop {
@@ -82,6 +85,9 @@ impl Running {
             }
             if let Some(address) = line.trim().strip_prefix("listening http ") {
                 self.listens.push(address.parse()?);
+            }
+            if let Some(id) = line.trim().strip_prefix("process ") {
+                self.process = Pid::from_raw(id.parse()?).context("no process has the number 0")?;
             }
             if line.trim() == "ready" {
                 return Ok(());
@@ -95,16 +101,13 @@ impl Running {
     }
 
     /// Its process.
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
+    pub(crate) fn process(&self) -> Pid {
+        self.process
     }
 
     /// Ends it as an operator would, and returns when it and the tool that it ran under are done.
     pub(crate) fn end(mut self) -> anyhow::Result<()> {
-        let id = Pid::from_child(&self.child);
-        kill_process(id, Signal::INT)?;
-        // A tool that counts from outside has the same output: its end is the end of both.
-        self.output.read_to_end(&mut Vec::new())?;
+        kill_process(self.process, Signal::INT)?;
         let status = self.child.wait()?;
         ensure!(status.success(), "it ended with {status}:\n{}", self.said());
         Ok(())
@@ -117,8 +120,11 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Both fail if it has ended already, which is as well.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        // A process that was waited for is another's by now, perhaps.
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let _ = kill_process(self.process, Signal::KILL);
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
     }
 }
