@@ -104,15 +104,14 @@ pub fn admit<'r>(
         Some(authority) => Some(parse(authority.as_str()).ok_or(Malformed::InvalidTarget)?),
         None => None,
     };
-    let mut lines = fields.lines(Known::Host);
-    let from_header = match lines.next() {
+    let from_header = match fields.first(Known::Host) {
         Some(line) => {
             let line = line.to_str().map_err(|_| Malformed::InvalidHost)?;
             Some(parse(line).ok_or(Malformed::InvalidHost)?)
         }
         None => None,
     };
-    if lines.next().is_some() {
+    if fields.repeats(Known::Host) {
         return Err(Malformed::SecondHost);
     }
     match (from_target, from_header) {
@@ -327,6 +326,16 @@ fn parse(sent: &str) -> Option<Authority<'_>> {
 
 /// Unreserved bytes. A registered name may also hold escapes and sub-delimiters (RFC 3986, section 3.2.2), but none that
 /// is in use does, and a comma makes it look like two.
-fn is_name_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
+const fn is_name_byte(byte: u8) -> bool {
+    const NAME: [bool; 256] = {
+        let mut table = [false; 256];
+        let mut byte = 0_u8;
+        while byte < 128 {
+            table[byte as usize] =
+                byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+            byte += 1;
+        }
+        table
+    };
+    NAME[byte as usize]
 }

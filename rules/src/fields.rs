@@ -17,6 +17,8 @@ pub struct Fields<'h> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Survey {
     names: Names,
+    /// Those with more than one line.
+    repeated: Names,
     bytes: usize,
 }
 
@@ -119,6 +121,9 @@ impl Survey {
         let mut survey = Self::default();
         for (name, value) in headers {
             if let Some(known) = Known::of(name) {
+                if survey.names.has(known) {
+                    survey.repeated = survey.repeated.with(known);
+                }
                 survey.names = survey.names.with(known);
             }
             survey.bytes += bytes_of_line(name, value);
@@ -176,6 +181,11 @@ impl<'h> Fields<'h> {
     /// True if there is a line of this name.
     pub fn has(self, known: Known) -> bool {
         self.survey.names.has(known)
+    }
+
+    /// True if there is more than one line of this name.
+    pub fn repeats(self, known: Known) -> bool {
+        self.survey.repeated.has(known)
     }
 
     /// The first line of this name.

@@ -43,19 +43,13 @@ pub(crate) struct OriginBody {
     request_body: Option<Rc<BodyWatch>>,
     /// Between two pieces; real time.
     gap: Duration,
-    complete_by: Option<Moment>,
+    complete_by: Moment,
     /// Of the task that reads it.
     alarm: Rc<Alarm>,
-    wait: Wait,
-}
-
-/// Whether a piece of the body is being waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wait {
-    No,
-    Until(Moment),
+    /// Until when the next piece is waited for; [`Moment::NEVER`]: none is waited for.
+    waits_until: Moment,
     /// That time is over; what is in the socket counts all the same.
-    LastLook,
+    is_last_look: bool,
 }
 
 /// Why an origin's body ended early. The viewer's connection can only be cut.
@@ -78,7 +72,7 @@ impl OriginBody {
         lease: Lease,
         request_body: Option<Rc<BodyWatch>>,
         gap: Duration,
-        complete_by: Option<Moment>,
+        complete_by: Moment,
         alarm: Rc<Alarm>,
     ) -> Self {
         Self {
@@ -88,7 +82,8 @@ impl OriginBody {
             gap,
             complete_by,
             alarm,
-            wait: Wait::No,
+            waits_until: Moment::NEVER,
+            is_last_look: false,
         }
     }
 
@@ -137,21 +132,15 @@ impl OriginBody {
     /// Nothing is there now: ready when that has lasted too long.
     fn overdue(&mut self, context: &mut Context<'_>) -> Poll<OriginBodyError> {
         let now = Moment::now();
-        let due = match self.wait {
-            Wait::No => {
-                let gap_ends = now + self.gap;
-                self.complete_by.map_or(gap_ends, |by| by.min(gap_ends))
-            }
-            Wait::Until(due) => due,
-            Wait::LastLook => now,
-        };
-        if due > now {
-            self.wait = Wait::Until(due);
-            self.alarm.by(due);
+        if self.waits_until == Moment::NEVER {
+            self.waits_until = self.complete_by.min(now + self.gap);
+        }
+        if self.waits_until > now {
+            self.alarm.by(self.waits_until);
             return Poll::Pending;
         }
-        if self.wait != Wait::LastLook {
-            self.wait = Wait::LastLook;
+        if !self.is_last_look {
+            self.is_last_look = true;
             // Pending once; the wake-up comes from elsewhere.
             ready!(pin!(sockets_first()).poll(context));
         }
@@ -163,7 +152,7 @@ impl OriginBody {
     }
 
     fn is_complete_time_over(&self) -> bool {
-        self.complete_by.is_some_and(|by| by <= Moment::now())
+        self.complete_by <= Moment::now()
     }
 }
 
@@ -196,7 +185,8 @@ impl http_body::Body for OriginBody {
             self.lease = None;
             return Poll::Ready(Some(Err(error)));
         };
-        self.wait = Wait::No;
+        self.waits_until = Moment::NEVER;
+        self.is_last_look = false;
         Poll::Ready(match frame {
             Some(Ok(_)) if self.is_complete_time_over() => {
                 self.lease = None;

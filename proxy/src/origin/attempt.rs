@@ -1,7 +1,7 @@
 //! One try at one origin: lease or open a connection, send the request, wait for the head, all within limits.
 
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use http::{HeaderValue, Method, Request, Response, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
+use hyper::client::conn::TrySendError;
 use tideover_config::MethodSet;
 use tideover_rules::failover::{Limits, Sent};
 use tideover_rules::fields::{Fields, Known, Survey};
@@ -49,14 +50,16 @@ pub(crate) async fn attempt(
     way: &Way,
     pool: &Pool,
     clock: Clock,
-    limits: Limits,
-    errand: Errand<'_>,
+    limits: &Limits,
+    errand: &mut Errand<'_>,
 ) -> Result<OriginAnswer, OriginError> {
     let started = Moment::now();
     let head_by = limits
         .head
         .map_or(Moment::NEVER, |limit| started + clock.real(limit));
-    let complete_by = limits.completion.map(|limit| started + clock.real(limit));
+    let complete_by = limits
+        .completion
+        .map_or(Moment::NEVER, |limit| started + clock.real(limit));
     let response_limit = clock.real(limits.response);
 
     let may_repeat = errand.body.is_empty() && MethodSet::READS_AND_OPTIONS.contains(errand.method);
@@ -67,20 +70,22 @@ pub(crate) async fn attempt(
         } else {
             let by = started + clock.real(limits.connect);
             // Rare and large: boxed, so that it is not part of every request.
-            Box::pin(lease(way, pool, &errand, by, wish)).await?
+            Box::pin(lease(way, pool, errand, by, wish)).await?
         };
-        let reused = lease.reused;
+        let reused = lease.connection.reused;
         let (written_before, read_before) = lease.connection.meter.begin();
         let Some(body) = errand.body.take() else {
             return Err(OriginError::Malformed {
                 what: "the request body is gone",
             });
         };
-        let request = request(&errand, body);
-        match send(&mut lease, request, &errand, response_limit, head_by).await {
+        let request = request(errand, body);
+        let connection = &mut *lease.connection;
+        let sent = pin!(connection.sender.try_send_request(request));
+        match answer(sent, &connection.meter, errand, response_limit, head_by).await {
             Ok(response) => {
                 let gap = clock.real(errand.gap);
-                return accept(response, lease, &errand, gap, complete_by);
+                return accept(response, lease, errand, gap, complete_by);
             }
             Err(Lost { error, unsent }) => {
                 let meter = &lease.connection.meter;
@@ -118,10 +123,7 @@ async fn lease(
     let got = async {
         let mut lease = match pool.turn(errand.server_name, wish).await {
             Turn::Reuse(lease) => lease,
-            Turn::Open(slot) => Lease {
-                connection: way.open(errand.server_name, errand.turn, slot).await?,
-                reused: false,
-            },
+            Turn::Open(slot) => Lease::new(way.open(errand.server_name, errand.turn, slot).await?),
         };
         // One given back a moment ago may need one more turn of its task.
         let _ = lease.connection.sender.ready().await;
@@ -173,15 +175,17 @@ impl From<OriginError> for Lost {
     }
 }
 
-async fn send(
-    lease: &mut Lease,
-    request: Request<ViewerBody>,
+/// The answer to what was `sent`, or why there is none in time.
+async fn answer<F>(
+    mut sent: Pin<&mut F>,
+    meter: &Meter,
     errand: &Errand<'_>,
     response_limit: Duration,
     head_by: Moment,
-) -> Result<Response<Incoming>, Lost> {
-    let mut sent = pin!(lease.connection.sender.try_send_request(request));
-    let meter = &lease.connection.meter;
+) -> Result<Response<Incoming>, Lost>
+where
+    F: Future<Output = Result<Response<Incoming>, TrySendError<Request<ViewerBody>>>>,
+{
     let mut look_at = head_by.min(Moment::now() + response_limit);
     let mut is_last_look = false;
     poll_fn(|context| {
@@ -280,7 +284,7 @@ fn accept(
     lease: Lease,
     errand: &Errand<'_>,
     gap: Duration,
-    complete_by: Option<Moment>,
+    complete_by: Moment,
 ) -> Result<OriginAnswer, OriginError> {
     if response.status() == http::StatusCode::SWITCHING_PROTOCOLS {
         return Err(OriginError::Malformed {
@@ -436,7 +440,7 @@ mod tests {
         worker.block_on(async {
             let pool = Pool::new(1, Duration::ZERO);
             let alarm = Rc::new(Alarm::new());
-            let errand = Errand {
+            let mut errand = Errand {
                 method: &Method::GET,
                 head: &|| OriginHead {
                     path_and_query: http::uri::PathAndQuery::from_static("/"),
@@ -449,8 +453,10 @@ mod tests {
                 turn: 0,
                 gap: Duration::from_secs(10),
             };
-            let (answer, ()) =
-                tokio::join!(attempt(&way, &pool, Clock::new(1.0), limits, errand), busy);
+            let (answer, ()) = tokio::join!(
+                attempt(&way, &pool, Clock::new(1.0), &limits, &mut errand),
+                busy
+            );
             answer.map(drop)
         })
     }

@@ -103,7 +103,7 @@ pub(crate) async fn fetch(view: &View, wanted: Wanted<'_>, body: &mut Once) -> F
             OriginKind::Page(_) => Ok(Answer::Page(origin)),
             OriginKind::Server(server) => {
                 let reach = reach(view, origin, server, wanted.viewer.scheme);
-                let errand = Errand {
+                let mut errand = Errand {
                     method: wanted.request.method,
                     head: &|| {
                         let frame = view.live.frame(wanted.route);
@@ -120,7 +120,7 @@ pub(crate) async fn fetch(view: &View, wanted: Wanted<'_>, body: &mut Once) -> F
                         .count(),
                     gap: target.members[member].timers.response_timeout,
                 };
-                attempt(&reach.way, &reach.pool, clock, within, errand)
+                attempt(&reach.way, &reach.pool, clock, &within, &mut errand)
                     .await
                     .map(Answer::Origin)
             }

@@ -25,6 +25,8 @@ pub(crate) struct Connection {
     pub(crate) server_name: Option<Rc<str>>,
     /// How long the origin says that it keeps idle connections (`Keep-Alive: timeout=`), if it says so.
     pub(crate) granted: Cell<Option<Duration>>,
+    /// It has carried a request before.
+    pub(crate) reused: bool,
     mover: Mover,
     slot: Slot,
 }
@@ -62,6 +64,7 @@ impl Connection {
             meter,
             server_name,
             granted: Cell::new(None),
+            reused: false,
             mover,
             slot,
         }
@@ -106,18 +109,22 @@ pub(crate) enum Turn {
 /// A connection in use. Dropping it closes the connection; [`Lease::give_back`] is the one way to keep it.
 #[derive(Debug)]
 pub(crate) struct Lease {
-    pub(crate) connection: Connection,
-    /// It has carried a request before.
-    pub(crate) reused: bool,
+    // Boxed once: a lease is moved with every answer.
+    pub(crate) connection: Box<Connection>,
 }
 
 impl Lease {
-    fn again(connection: Connection) -> Self {
-        connection.mover.in_use.set(true);
+    /// Of a connection that was opened for this.
+    pub(crate) fn new(connection: Connection) -> Self {
         Self {
-            connection,
-            reused: true,
+            connection: Box::new(connection),
         }
+    }
+
+    fn again(mut connection: Box<Connection>) -> Self {
+        connection.mover.in_use.set(true);
+        connection.reused = true;
+        Self { connection }
     }
 
     /// The answer on it was read to its end: the next request may have it.
@@ -132,7 +139,7 @@ impl Lease {
 
 #[derive(Debug)]
 struct Idle {
-    connection: Connection,
+    connection: Box<Connection>,
     since: Moment,
 }
 
@@ -257,7 +264,7 @@ impl Pool {
         None
     }
 
-    fn take_back(&self, connection: Connection) {
+    fn take_back(&self, connection: Box<Connection>) {
         if connection.sender.is_closed() || self.keepalive.is_zero() {
             return;
         }

@@ -57,7 +57,7 @@ pub(super) fn whole(plan: &OriginRequest, sent: Fields<'_>, more: usize) -> Head
         headers.remove(header::ACCEPT_ENCODING);
     }
     if sent.has(Known::Cookie)
-        && (plan.cookies != NameSelection::All || sent.lines(Known::Cookie).nth(1).is_some())
+        && (plan.cookies != NameSelection::All || sent.repeats(Known::Cookie))
     {
         headers.remove(COOKIE);
         if let Some(cookies) = cookies(&plan.cookies, sent) {
