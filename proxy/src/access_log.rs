@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use http::request::Parts;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderValue, StatusCode, header};
 use tideover_config::{Distribution, LogTo, TargetId};
 use tideover_rules::failover::Attempt;
 use tideover_rules::fields::{Fields, Survey, bytes_of};
@@ -33,6 +33,8 @@ pub(crate) struct Line {
     /// The viewer's head, as it came.
     pub(crate) request: Parts,
     survey: Survey,
+    /// `Host` as it came, the first one.
+    pub(crate) host: Option<HeaderValue>,
     pub(crate) request_id: HeaderValue,
     pub(crate) watch: Option<Rc<BodyWatch>>,
     started: Moment,
@@ -95,6 +97,7 @@ impl Line {
             worker,
             view,
             peer,
+            host: request.headers.get(header::HOST).cloned(),
             survey: Survey::of(&request.headers),
             request,
             request_id,
@@ -125,7 +128,7 @@ impl Line {
             },
             content_type: head
                 .headers
-                .get(http::header::CONTENT_TYPE)
+                .get(header::CONTENT_TYPE)
                 .cloned()
                 .filter(|_| logged),
             content_length,

@@ -178,11 +178,16 @@ impl Tabs<'_> {
 
     /// Seconds with three decimals.
     fn seconds(&mut self, span: Duration) {
-        self.number(span.as_secs());
         let millis = span.subsec_millis();
         let digit = |n: u32| b'0' + u8::try_from(n % 10).unwrap_or(0);
-        self.out
-            .extend_from_slice(&[b'.', digit(millis / 100), digit(millis / 10), digit(millis)]);
+        let [tenths, hundredths, thousandths] = [millis / 100, millis / 10, millis].map(digit);
+        if let Ok(second @ 0..=9) = u8::try_from(span.as_secs()) {
+            self.text(&[b'0' + second, b'.', tenths, hundredths, thousandths]);
+        } else {
+            self.number(span.as_secs());
+            self.out
+                .extend_from_slice(&[b'.', tenths, hundredths, thousandths]);
+        }
     }
 
     fn header(&mut self, line: &Line, known: Known) {
@@ -378,7 +383,7 @@ fn string(out: &mut Vec<u8>, bytes: &[u8]) {
 
 /// The `Host` that the viewer sent, or the host of an absolute target.
 fn host_header(line: &Line) -> &[u8] {
-    let sent = line.fields().first(Known::Host).map(HeaderValue::as_bytes);
+    let sent = line.host.as_ref().map(HeaderValue::as_bytes);
     sent.or_else(|| {
         line.request
             .uri
