@@ -106,6 +106,21 @@ impl Verdict {
         }
     }
 
+    /// What is to be done.
+    pub(crate) fn remedy(self) -> &'static str {
+        match self {
+            Self::Holds => "nothing",
+            Self::Grew => {
+                "make it cheaper, or raise its budget in benches/budget.toml in the same commit and say in its `why` what \
+                 the growth buys"
+            }
+            Self::Fell => {
+                "lower its budget in benches/budget.toml to this, so that it cannot grow back unseen"
+            }
+            Self::Unknown => "give it one in benches/budget.toml, and say why it is that",
+        }
+    }
+
     /// Whether the gate stays shut.
     pub(crate) fn fails(self) -> bool {
         matches!(self, Self::Grew | Self::Unknown)

@@ -28,37 +28,21 @@ pub(crate) fn ratio(counts: &[Count], scenario: &str, yardstick: &str) -> Option
 /// Prints it, and what is to be done. Fails if one of the counts does.
 pub(crate) fn judge(counts: &[Count], budget: &Budget) -> ExitCode {
     println!("{:<34} {:>9} {:>9}  verdict", "what", "budget", "counted");
-    let mut advice = String::new();
-    let mut fails = false;
+    let mut verdicts = Vec::new();
     for Count { name, each } in counts {
         let allowance = budget.of(name);
         let verdict = Verdict::on(*each, allowance);
-        fails |= verdict.fails();
         let allowed =
             allowance.map_or_else(|| "-".to_owned(), |allowance| written(allowance.budget));
-        let counted = written(*each);
-        println!("{name:<34} {allowed:>9} {counted:>9}  {verdict}");
-        match verdict {
-            Verdict::Holds => {}
-            Verdict::Grew => {
-                advice += &format!(
-                    "{name} grew: make it cheaper, or raise its budget to {counted} in the same commit, with the reason as its `why`\n"
-                )
-            }
-            Verdict::Fell => {
-                advice += &format!(
-                    "{name} fell: lower its budget to {counted}, so that it cannot grow back unseen\n"
-                )
-            }
-            Verdict::Unknown => {
-                advice += &format!(
-                    "{name} has no budget: give it {counted} in benches/budget.toml, and say why\n"
-                )
-            }
+        println!("{name:<34} {allowed:>9} {:>9}  {verdict}", written(*each));
+        verdicts.push(verdict);
+    }
+    for verdict in [Verdict::Grew, Verdict::Fell, Verdict::Unknown] {
+        if verdicts.contains(&verdict) {
+            println!("{verdict}: {}", verdict.remedy());
         }
     }
-    print!("{advice}");
-    if fails {
+    if verdicts.iter().any(|verdict| verdict.fails()) {
         ExitCode::FAILURE
     } else {
         ExitCode::SUCCESS
