@@ -199,7 +199,7 @@ impl Drop for Line {
 }
 
 /// A line for a head that hyper refused: nothing of it is known but who sent it.
-pub(crate) fn refused_head(worker: &Worker, peer: &Peer) {
+pub(crate) fn refused_head(worker: &Worker, peer: &Peer, status: StatusCode) {
     let view = worker.view();
     let log = &view.live.edge.access_log;
     if log.to != LogTo::Off {
@@ -207,7 +207,7 @@ pub(crate) fn refused_head(worker: &Worker, peer: &Peer) {
             .log
             .borrow_mut()
             .write(&worker.counters, |buffer, second| {
-                format::refused_head(buffer, second, log.format, peer);
+                format::refused_head(buffer, second, log.format, peer, status);
             });
     }
 }

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use http::{HeaderValue, Version};
+use http::{HeaderValue, StatusCode, Version};
 use tideover_config::{AccessLog, LogFormat};
 use tideover_rules::failover::{Outcome, Sent};
 use tideover_rules::fields::Known;
@@ -29,14 +29,22 @@ pub(super) fn line(out: &mut Vec<u8>, second: &mut Second, log: &AccessLog, line
 }
 
 /// Appends the line of a head that was refused before it became a request.
-pub(super) fn refused_head(out: &mut Vec<u8>, second: &mut Second, format: LogFormat, peer: &Peer) {
+pub(super) fn refused_head(
+    out: &mut Vec<u8>,
+    second: &mut Second,
+    format: LogFormat,
+    peer: &Peer,
+    status: StatusCode,
+) {
+    let status = status.as_str();
     match format {
         LogFormat::CloudFront => {
             second.now(out, b'\t');
             let _ = write!(out, "\t-\t0\t{}", peer.address);
-            // From the method to the encrypted fields: what is not known of such a head.
+            // From the method to the encrypted fields: next to nothing is known of such a head.
+            let _ = write!(out, "\t-\t-\t-\t{status}");
             out.extend_from_slice(
-                b"\t-\t-\t-\t400\t-\t-\t-\t-\tError\t-\t-\thttp\t0\t0.000\t-\t-\t-\tError\t-\t-\t-",
+                b"\t-\t-\t-\t-\tError\t-\t-\thttp\t0\t0.000\t-\t-\t-\tError\t-\t-\t-",
             );
             let _ = writeln!(
                 out,
@@ -49,7 +57,7 @@ pub(super) fn refused_head(out: &mut Vec<u8>, second: &mut Second, format: LogFo
             second.rfc3339(out);
             let _ = writeln!(
                 out,
-                "\",\"client\":\"{}\",\"status\":400,\"detail\":\"InvalidRequestHeader\"}}",
+                "\",\"client\":\"{}\",\"status\":{status},\"detail\":\"InvalidRequestHeader\"}}",
                 peer.address
             );
         }
