@@ -119,6 +119,17 @@ def cores_now() -> dict[int, CoreTime]:
     return parse_cores(Path("/proc/stat").read_text())
 
 
+def parse_failed_connects(text: str) -> int:
+    """`AttemptFails` of `/proc/net/snmp`: TCP connections that were refused or given up before they were open."""
+    names, values = (line.split()[1:] for line in text.splitlines() if line.startswith("Tcp:"))
+    return int(dict(zip(names, values))["AttemptFails"])
+
+
+def failed_connects() -> int:
+    """Connections that were not let in since boot, of anybody here."""
+    return parse_failed_connects(Path("/proc/net/snmp").read_text())
+
+
 def description() -> dict[str, str | int]:
     """The machine, in words for the report: CPU model, cores, kernel, system, memory."""
     model = "unknown"

@@ -170,7 +170,7 @@ class Course:
             family = Family(peer.commands(place), directory, self._settings.proxy_core)
             try:
                 try:
-                    family.wait_until(lambda: answers(place.port, peer.path(outcome.scenario)), peer.name)
+                    family.wait_until(lambda: is_ready(peer, place), peer.name)
                 except StartFailed as problem:
                     if left and "in use" in str(problem):
                         continue
@@ -276,13 +276,19 @@ class Course:
         )
 
 
+def is_ready(peer: Peer, place: Place) -> bool:
+    """Whether the peer answers, and all that belongs to it is at work."""
+    return answers(place.port, peer.path(place.scenario)) and peer.is_complete(place)
+
+
 def answers(port: int, path: str) -> bool:
-    """Whether a GET of `path` is answered at all."""
+    """Whether a GET of `path` is answered with 200: a port may be open before there are routes behind it."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         connection.request("GET", path)
-        connection.getresponse().read()
-        return True
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status == 200
     except (OSError, http.client.HTTPException):
         return False
     finally:

@@ -77,6 +77,10 @@ class Peer:
         """Writes the config and returns what to start, in order. The first one takes the viewers' connections."""
         raise NotImplementedError
 
+    def is_complete(self, place: Place) -> bool:
+        """Whether everything that belongs to it is at work, once it has answered."""
+        return True
+
     def version(self) -> str:
         """What the program says of its version: the first number with a dot in it."""
         raise NotImplementedError
@@ -329,10 +333,16 @@ sub vcl_recv {{
         home = str(place.directory / "varnish")
         daemon = [self.at["varnishd"], "-F", "-j", "none", "-n", home, "-a", f"127.0.0.1:{place.port}", "-T", "none"]
         daemon += ["-f", vcl, "-s", "malloc,64M", "-p", "thread_pools=1", "-p", f"timeout_idle={IDLE_SECONDS}"]
+        # It would leave an origin alone for a while after a failed connect.
+        daemon += ["-p", "backend_local_error_holddown=0", "-p", "backend_remote_error_holddown=0"]
         started = [Command(daemon)]
         if place.log:
             started.append(Command([self.at["varnishncsa"], "-n", home, "-t", "20", "-w", str(place.log)]))
         return started
+
+    def is_complete(self, place: Place) -> bool:
+        # varnishncsa begins with what happens after it has found its varnishd.
+        return place.log is None or (place.log.exists() and place.log.stat().st_size > 0)
 
     def version(self) -> str:
         return version_said([self.at["varnishd"], "-V"])
