@@ -24,8 +24,9 @@ class Turn:
     `cpu_us`: CPU microseconds (user and system, all of the peer's processes) per request that the load generator counted.
     `per_second`: requests per second. `proxy_busy`, `load_busy`: percent of its core that the proxy used, and that the load
     generator and the origin used together of theirs. `foreign`: percent of one core, summed over both cores, that neither
-    of them used, the hypervisor's share included. `interrupts`: the same unit, charged to nobody. `failed`: requests that
-    were not answered right. `origin_requests`, `origin_connections`: what the origin saw per request.
+    of them used, the hypervisor's share included. `interrupts`: in the same unit, time in interrupts (see
+    `machine.interrupts_apart`). `failed`: requests that were not answered right. `origin_requests`, `origin_connections`: what
+    the origin saw per request.
     """
 
     cpu_us: float

@@ -6,12 +6,31 @@ usually 10 ms: over one second that is one percent, over five seconds a fifth of
 
 from __future__ import annotations
 
+import gzip
 import os
 import platform
 from dataclasses import dataclass
 from pathlib import Path
 
 TICK = 1 / os.sysconf("SC_CLK_TCK")
+
+
+def interrupts_apart() -> bool:
+    """Whether the running kernel takes time in interrupts out of the processes' times (CONFIG_IRQ_TIME_ACCOUNTING).
+
+    On loopback much of a packet's way is a soft interrupt of whoever sent it. A kernel without the option charges it to that
+    process, and CPU per request is all of it; with the option it is charged to nobody. Unknown counts as without.
+    """
+    option = b"CONFIG_IRQ_TIME_ACCOUNTING=y\n"
+    try:
+        if option in Path(f"/boot/config-{platform.release()}").read_bytes():
+            return True
+        return option in gzip.decompress(Path("/proc/config.gz").read_bytes())
+    except OSError:
+        return False
+
+
+INTERRUPTS_APART = interrupts_apart()
 
 
 @dataclass(frozen=True)
@@ -28,8 +47,7 @@ class Process:
 class CoreTime:
     """One `cpuN` line of `/proc/stat`, summed by kind; seconds since boot.
 
-    `stolen` is what the hypervisor kept for others. `interrupts` is time in hard and soft interrupts that the kernel charged
-    to nobody: on loopback it is mostly our own packets, so it is shown and not called foreign.
+    `stolen` is what the hypervisor kept for others. `interrupts` is time in hard and soft interrupts; see `interrupts_apart`.
     """
 
     working: float
@@ -151,4 +169,5 @@ def description() -> dict[str, str | int]:
         "kernel": platform.release(),
         "system": system,
         "memory_mib": memory >> 20,
+        "interrupts": "apart from processes" if INTERRUPTS_APART else "in the processes' times",
     }

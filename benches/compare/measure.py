@@ -163,7 +163,7 @@ class Course:
         """The peer, started afresh and ready; ended and its files gone afterwards."""
         for left in reversed(range(STARTS)):
             directory = self._workplace.folder(peer.name)
-            log = directory / "access.log" if outcome.log else None
+            log = directory / "access.log" if outcome.log and peer.logs else None
             place = Place(
                 directory, free_port(), free_port(), self._origin.endpoints(outcome.scenario), outcome.scenario, log
             )
@@ -191,8 +191,9 @@ class Course:
         return Turn(
             cpu_us=1e6 * used.proxy / max(1, done.requests),
             per_second=done.requests / done.seconds,
-            proxy_busy=percent(used.proxy, used.seconds),
-            load_busy=percent(used.load, used.seconds),
+            # Of the time that the generator really ran: starting it takes some, too.
+            proxy_busy=percent(used.proxy, done.seconds),
+            load_busy=percent(used.load, done.seconds),
             foreign=used.foreign,
             interrupts=used.interrupts,
             requests=done.requests,
@@ -259,6 +260,8 @@ class Course:
             for core in used_cores
         )
         interrupts = sum(cores_after[core].interrupts - cores[core].interrupts for core in used_cores)
+        if not machine.INTERRUPTS_APART:
+            busy += interrupts  # they are in the processes' times as well
         foreign = percent(busy - proxy_used - load_used, seconds)
         usage.append(Usage(seconds, proxy_used, load_used, foreign, percent(interrupts, seconds)))
 

@@ -86,7 +86,6 @@ class Origin:
 {user}
 daemon off;
 worker_processes 1;
-worker_rlimit_nofile 20000;
 pid {directory}/pid;
 error_log {directory}/stderr-log warn;
 events {{ worker_connections 16384; }}

@@ -20,12 +20,11 @@ from pathlib import Path
 from typing import ClassVar, Mapping
 
 from origin import Endpoints
-from process import Command
+from process import Command, open_connections
 from scenarios import Scenario
 
 MANY = 1_000_000_000
 IDLE_SECONDS = 120
-OPEN_CONNECTIONS = 16_384
 
 
 @dataclass(frozen=True)
@@ -60,6 +59,8 @@ class Peer:
 
     name: ClassVar[str]
     programs: ClassVar[Mapping[str, str]]
+    # Whether it can write a log at all.
+    logs: ClassVar[bool] = True
 
     def __init__(self, programs: Mapping[str, str]) -> None:
         """`programs` maps the name of each program to its path."""
@@ -142,6 +143,7 @@ class Bare(Peer):
 
     name = "bare"
     programs: ClassVar[Mapping[str, str]] = {}
+    logs = False
 
     def why_not(self, scenario: Scenario) -> str | None:
         return "it knows one origin" if scenario.groups() else None
@@ -179,10 +181,9 @@ class Nginx(Peer):
 {user}
 daemon off;
 worker_processes 1;
-worker_rlimit_nofile 20000;
 pid {home}/pid;
 error_log {home}/stderr-log error;
-events {{ worker_connections {OPEN_CONNECTIONS}; }}
+events {{ worker_connections {open_connections()}; }}
 http {{
     access_log {log};
     sendfile on;
@@ -259,7 +260,7 @@ class HAProxy(Peer):
         text = f"""
 global
     nbthread 1
-    maxconn {OPEN_CONNECTIONS // 2}
+    maxconn {open_connections()}
     {"log stdout format raw local0" if place.log else ""}
 defaults
     mode http
@@ -363,7 +364,7 @@ class H2o(Peer):
             for prefix in [*place.prefixes(), ""]
         )
         text = f"""num-threads: 1
-max-connections: {OPEN_CONNECTIONS}
+max-connections: {open_connections()}
 http1-request-timeout: {IDLE_SECONDS}
 pid-file: {place.directory}/pid
 error-log: {place.directory}/stderr-log

@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from typing import ClassVar, Mapping
 
-from peers import IDLE_SECONDS, MANY, OPEN_CONNECTIONS, Peer, Place, version_said
-from process import Command
+from peers import IDLE_SECONDS, MANY, Peer, Place, version_said
+from process import Command, open_connections
 from scenarios import Origins, Scenario
 
 
@@ -50,7 +50,7 @@ class Envoy(Peer):
         chain = [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]
         listener = {"name": "viewers", "address": _address(place.port), "filter_chains": [{"filters": chain}]}
         thresholds = {
-            name: OPEN_CONNECTIONS
+            name: open_connections()
             for name in ("max_connections", "max_pending_requests", "max_requests", "max_retries")
         }
         cluster = {

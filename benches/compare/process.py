@@ -7,6 +7,7 @@ Each process leads a session of its own, is bound to one core, and dies with thi
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -47,6 +48,12 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def open_connections() -> int:
+    """How many viewers' connections a peer may hold: each is up to three open files, and those are limited."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 16_384 if most == resource.RLIM_INFINITY else min(16_384, most // 3)
 
 
 class RefusingPort:

@@ -253,9 +253,12 @@ def markdown(report: Report) -> str:
         f"load ({how['load']}) and origin on another. A number in parentheses is the spread; `~` was disturbed and is not judged.",
         "Versions: " + ", ".join(f"{name} {version}" for name, version in report.versions.items()) + ".",
     ]
+    if machine["interrupts"] == "apart from processes":
+        parts.append("**This kernel charges interrupts to nobody: the CPU per request of all is less than it is.**")
     for table in summary(report):
         parts += [f"**{table.title[0].upper()}{table.title[1:]}**", markdown_table(table)]
-        parts += [note if note.startswith("*") is False else f"\\{note}" for note in table.notes]
+        # A star at the beginning would be a list.
+        parts += [f"\\{note}" if note.startswith("*") else note for note in table.notes]
     lists = {
         "Not here": [f"{name}: {reason}" for name, reason in report.absent.items()],
         "Left out": _reasons(report.outcomes),
