@@ -101,9 +101,7 @@ def ratios_by_round(
     return ratios
 
 
-def spread_of_ratios(
-    turns: Mapping[str, Sequence[Turn | None]], peer: str, references: Sequence[str]
-) -> Spread | None:
+def spread_of_ratios(turns: Mapping[str, Sequence[Turn | None]], peer: str, references: Sequence[str]) -> Spread | None:
     """The spread of `ratios_by_round` over the judged rounds; over all, marked as not judged, if there is none."""
     ratios = ratios_by_round(turns, peer, references)
     good = [ratio for ratio, judged in ratios if judged]

@@ -8,6 +8,7 @@ import shutil
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Callable, Iterator, Sequence
 
 import load
@@ -170,7 +171,7 @@ class Course:
             family = Family(peer.commands(place), directory, self._settings.proxy_core)
             try:
                 try:
-                    family.wait_until(lambda: is_ready(peer, place), peer.name)
+                    family.wait_until(partial(is_ready, peer, place), peer.name)
                 except StartFailed as problem:
                     if left and "in use" in str(problem):
                         continue
@@ -265,7 +266,9 @@ class Course:
         foreign = percent(busy - proxy_used - load_used, seconds)
         usage.append(Usage(seconds, proxy_used, load_used, foreign, percent(interrupts, seconds)))
 
-    def _snapshot(self, running: Running) -> tuple[dict[int, float], dict[int, float], float, dict[int, machine.CoreTime]]:
+    def _snapshot(
+        self, running: Running
+    ) -> tuple[dict[int, float], dict[int, float], float, dict[int, machine.CoreTime]]:
         ourselves = 0.0
         # Load generators have ended and been waited for: they are the children.
         for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):

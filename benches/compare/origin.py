@@ -107,8 +107,8 @@ http {{
     server {{
         listen 127.0.0.1:{self._answering} backlog=4096;
         root {directory};
-        location = /1k {{ return 200 "{'x' * KIB}"; }}
-        location /service- {{ return 200 "{'x' * KIB}"; }}
+        location = /1k {{ return 200 "{"x" * KIB}"; }}
+        location /service- {{ return 200 "{"x" * KIB}"; }}
         location = /64k {{ }}
         location = /1m {{ }}
         # What arrived here, for the check before anything is measured.
@@ -116,7 +116,7 @@ http {{
         # `mirror` reads the whole body before the request goes on; a file refuses POST, and that refusal is the answer.
         location = /post {{ mirror /read; mirror_request_body on; error_page 405 = @read; try_files /1m =404; }}
         location = /read {{ internal; return 204; }}
-        location @read {{ add_header X-Request-Length $request_length; return 200 "{'x' * KIB}"; }}
+        location @read {{ add_header X-Request-Length $request_length; return 200 "{"x" * KIB}"; }}
     }}
     server {{
         listen 127.0.0.1:{self._unavailable} backlog=4096;

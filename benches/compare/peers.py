@@ -308,7 +308,9 @@ class Varnish(Peer):
         return None
 
     def commands(self, place: Place) -> list[Command]:
-        backends = "".join(f'backend {name} {{ .host = "127.0.0.1"; .port = "{port}"; }}\n' for name, port in place.members())
+        backends = "".join(
+            f'backend {name} {{ .host = "127.0.0.1"; .port = "{port}"; }}\n' for name, port in place.members()
+        )
         following = ""
         if place.scenario.groups():
             following = """

@@ -28,7 +28,7 @@ class Envoy(Peer):
         return needs_no_prefixes(scenario)
 
     def commands(self, place: Place) -> list[Command]:
-        manager = {
+        manager: dict[str, object] = {
             "@type": _type("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"),
             "stat_prefix": "viewers",
             "codec_type": "HTTP1",
@@ -45,8 +45,8 @@ class Envoy(Peer):
             ],
         }
         if place.log:
-            file = {"@type": _type("envoy.extensions.access_loggers.file.v3.FileAccessLog"), "path": str(place.log)}
-            manager["access_log"] = [{"name": "envoy.access_loggers.file", "typed_config": file}]
+            to_file = {"@type": _type("envoy.extensions.access_loggers.file.v3.FileAccessLog"), "path": str(place.log)}
+            manager["access_log"] = [{"name": "envoy.access_loggers.file", "typed_config": to_file}]
         chain = [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]
         listener = {"name": "viewers", "address": _address(place.port), "filter_chains": [{"filters": chain}]}
         thresholds = {

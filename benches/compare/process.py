@@ -47,7 +47,8 @@ def free_port() -> int:
     """A TCP port of 127.0.0.1 that nobody had a moment ago. Another may take it first: who starts on it tries again."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def open_connections() -> int:

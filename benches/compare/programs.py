@@ -16,7 +16,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 # What measuring itself needs, and the Debian package that has it.
 TOOLS = {"nginx": "nginx", "wrk": "wrk", "taskset": "util-linux", "setpriv": "util-linux"}
 H2LOAD = {"h2load": "nghttp2-client"}
-OPTIONAL: dict[str, type[Peer]] = {peer.name: peer for peer in (*FROM_PYPI, Bare)}
+BEYOND_DEBIAN: tuple[type[Peer], ...] = (*FROM_PYPI, Bare)
+OPTIONAL = {peer.name: peer for peer in BEYOND_DEBIAN}
 
 
 class Missing(Exception):
@@ -28,7 +29,9 @@ def install_from_debian(programs: Mapping[str, str]) -> None:
     packages = sorted({package for program, package in programs.items() if not find(program)})
     if not packages:
         return
-    print(f"installing with apt-get: {' '.join(packages)} (an installed server may start by itself; it is not needed to run)")
+    print(
+        f"installing with apt-get: {' '.join(packages)} (an installed server may start by itself; it is not needed to run)"
+    )
     as_root = [] if os.geteuid() == 0 else ["sudo"]
     quiet = [*as_root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y"]
     subprocess.run([*quiet, "update"], check=True, stdout=subprocess.DEVNULL)

@@ -250,7 +250,7 @@ def markdown(report: Report) -> str:
     where = f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}, Linux {machine['kernel']}"
     parts = [
         f"Measured {report.date} on {where}; {how['rounds']} rounds of {how['seconds']} s, proxy on one core, "
-        f"load ({how['load']}) and origin on another. A number in parentheses is the spread; `~` was disturbed and is not judged.",
+        f"load ({how['load']}) and origin on another. Medians, in parentheses the extremes; `~` was disturbed and is not judged.",
         "Versions: " + ", ".join(f"{name} {version}" for name, version in report.versions.items()) + ".",
     ]
     if machine["interrupts"] == "apart from processes":
@@ -303,10 +303,7 @@ def _outcome_as_json(outcome: Outcome) -> dict[str, object]:
             "cpu_us": _plain(spread_of_turns(turns, "cpu_us")),
             "per_second": _plain(spread_of_turns(turns, "per_second")),
             "ratios": {name: _plain(ratio_to(outcome, peer, members)) for name, members in against.items()},
-            "rounds": [
-                _plain(turn) and {**_plain(turn), "bottleneck": turn.bottleneck(), "disturbances": turn.disturbances()}
-                for turn in turns
-            ],
+            "rounds": [turn and _turn_as_json(turn) for turn in turns],
             "latencies": [_plain(latency) for latency in outcome.latencies[peer]],
             "memory": [_plain(memory) for memory in outcome.memory[peer]],
             "pss_after_load": outcome.pss_after_load[peer],
@@ -321,5 +318,9 @@ def _outcome_as_json(outcome: Outcome) -> dict[str, object]:
     }
 
 
-def _plain(value: object) -> dict[str, object] | None:
+def _turn_as_json(turn: Turn) -> dict[str, object]:
+    return {**dataclasses.asdict(turn), "bottleneck": turn.bottleneck(), "disturbances": turn.disturbances()}
+
+
+def _plain(value: Spread | Latency | Memory | None) -> dict[str, object] | None:
     return dataclasses.asdict(value) if value is not None else None

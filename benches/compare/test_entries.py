@@ -6,6 +6,7 @@ import json
 import tempfile
 import unittest
 from pathlib import Path
+from typing import Dict
 
 import figures
 import load
@@ -18,10 +19,10 @@ from report import Report
 from scenarios import SCENARIOS, Scenario, named
 from test_figures import turn
 
-KINDS = (*OURS, *FROM_DEBIAN, *FROM_PYPI, Bare)
+KINDS: tuple[type[Peer], ...] = (*OURS, *FROM_DEBIAN, *FROM_PYPI, Bare)
 
 
-class AnyPath(dict):
+class AnyPath(Dict[str, str]):
     """Programs that are wherever one looks."""
 
     def __missing__(self, program: str) -> str:

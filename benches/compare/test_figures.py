@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unittest
 from dataclasses import replace
+from typing import Any
 
 import figures
 from figures import Spread, Turn, ratios_by_round, spread_of_ratios, spread_of_turns
@@ -22,7 +23,7 @@ QUIET = Turn(
 )
 
 
-def turn(cpu_us: float, **other: float) -> Turn:
+def turn(cpu_us: float, **other: Any) -> Turn:
     """A turn that nobody disturbed, unless `other` says so."""
     return replace(QUIET, cpu_us=cpu_us, **other)
 

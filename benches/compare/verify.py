@@ -53,9 +53,7 @@ def _ask(place: Place, path: str, count: int) -> None:
             answer = connection.getresponse()
             got = answer.read()
             if answer.status != 200 or len(got) != scenario.body_bytes:
-                raise WrongAnswer(
-                    f"answered {answer.status} with {len(got)} bytes, not 200 with {scenario.body_bytes}"
-                )
+                raise WrongAnswer(f"answered {answer.status} with {len(got)} bytes, not 200 with {scenario.body_bytes}")
             arrived = int(answer.headers.get("X-Request-Length", "0"))
             if arrived < scenario.request_body_bytes:
                 raise WrongAnswer(f"the origin read {arrived} bytes of a request of {scenario.request_body_bytes}")
