@@ -25,6 +25,8 @@ from scenarios import Scenario
 
 MANY = 1_000_000_000
 IDLE_SECONDS = 120
+# All or only the reading ones can be allowed, as in CloudFront.
+METHODS = [f'"{method}"' for method in ("GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE")]
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,8 @@ class Tideover(Peer):
         for prefix in place.prefixes():
             text += f'[[distribution.compare.behavior]]\npath = "{prefix}/*"\ntarget = {target}\n'
         text += f"[distribution.compare.default_behavior]\ntarget = {target}\n"
+        if place.scenario.method not in ("GET", "HEAD"):
+            text += f'allowed_methods = [{", ".join(METHODS)}]\n'
         return [Command([self.at["tideover"], "run", "--config", place.write("tideover.toml", text)])]
 
     def version(self) -> str:
