@@ -111,9 +111,9 @@ class Course:
         self._say = say
         self._scratch = workplace.folder("load")
 
-    def play(self, scenario: Scenario, peers: Sequence[Peer], log: bool) -> Outcome:
-        """Verifies every peer, then measures those that passed."""
-        outcome = Outcome(scenario, log)
+    def play(self, outcome: Outcome, peers: Sequence[Peer]) -> None:
+        """Verifies every peer, then measures those that passed; what was measured is in the outcome even if it is stopped."""
+        where = f"{outcome.scenario.name}, log {'on' if outcome.log else 'off'}"
         passed = [peer for peer in peers if self._passes(peer, outcome)]
         for peer in passed:
             for figures in (outcome.turns, outcome.latencies, outcome.memory, outcome.pss_after_load):
@@ -121,8 +121,7 @@ class Course:
         for number in range(self._settings.rounds):
             first = number % max(1, len(passed))
             for peer in passed[first:] + passed[:first]:
-                self._measure(peer, outcome, f"{scenario.name}, log {'on' if log else 'off'}, round {number + 1}")
-        return outcome
+                self._measure(peer, outcome, f"{where}, round {number + 1}")
 
     def _passes(self, peer: Peer, outcome: Outcome) -> bool:
         reason = peer.why_not(outcome.scenario)
@@ -188,6 +187,8 @@ class Course:
         with self._watched(running) as usage:
             done = self._closed_loop(running, self._settings.seconds)
         (used,) = usage
+        if done.requests == done.failed == 0:
+            raise LoadFailed(f"no request was answered in {done.seconds:.1f} s")
         requests, connections = per_request(before, self._origin.seen(), done.requests)
         return Turn(
             cpu_us=1e6 * used.proxy / max(1, done.requests),

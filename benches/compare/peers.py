@@ -123,7 +123,7 @@ class Tideover(Peer):
             text += f'[[distribution.compare.behavior]]\npath = "{prefix}/*"\ntarget = {target}\n'
         text += f"[distribution.compare.default_behavior]\ntarget = {target}\n"
         if place.scenario.method not in ("GET", "HEAD"):
-            text += f'allowed_methods = [{", ".join(METHODS)}]\n'
+            text += f"allowed_methods = [{', '.join(METHODS)}]\n"
         return [Command([self.at["tideover"], "run", "--config", place.write("tideover.toml", text)])]
 
     def version(self) -> str:
@@ -150,6 +150,8 @@ class Bare(Peer):
     logs = False
 
     def why_not(self, scenario: Scenario) -> str | None:
+        if not scenario.keeps_alive():
+            return "it passes `Connection: close` on to the origin and loses its connection"
         return "it knows one origin" if scenario.groups() else None
 
     def commands(self, place: Place) -> list[Command]:

@@ -167,10 +167,13 @@ class Workplace(ExitStack):
 
 
 def stop_on_signals() -> None:
-    """Lets SIGTERM and SIGHUP unwind the program as Ctrl-C does, so that everything is ended."""
+    """Lets SIGTERM and SIGHUP unwind the program as Ctrl-C does, so that everything is ended.
+
+    SIGINT is named too: a shell that starts something in the background has it ignored.
+    """
 
     def stop(number: int, _frame: object) -> None:
         raise KeyboardInterrupt(signal.Signals(number).name)
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop)

@@ -12,6 +12,8 @@ from typing import Callable, Iterable, Sequence
 
 from figures import Spread, Turn, spread_of_ratios, spread_of_turns
 from measure import Latency, Memory, Outcome
+from peers import FROM_DEBIAN, OURS
+from programs import BEYOND_DEBIAN
 
 # A ratio is to the cheapest of these in its round, of those that take part in the scenario.
 REFERENCES = {
@@ -19,7 +21,7 @@ REFERENCES = {
     "HAProxy": ("haproxy",),
     "better of both": ("nginx", "nginx-large-buffers", "haproxy", "haproxy-splice"),
 }
-OURS = ("tideover", "tideover-first")
+ORDER = [kind.name for kinds in (OURS, FROM_DEBIAN, BEYOND_DEBIAN) for kind in kinds]
 NOTHING = "–"
 
 
@@ -120,10 +122,8 @@ def of_scenario(outcome: Outcome) -> Table:
 
 
 def _everyone(outcomes: Iterable[Outcome]) -> list[str]:
-    names: dict[str, None] = {}
-    for outcome in outcomes:
-        names.update(dict.fromkeys(outcome.turns))
-    return list(names)
+    there = {peer for outcome in outcomes for peer in outcome.turns}
+    return [peer for peer in ORDER if peer in there]
 
 
 def costs(outcomes: Sequence[Outcome]) -> Table:
