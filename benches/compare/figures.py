@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from statistics import median
-from typing import Iterable, Mapping, Sequence
+from typing import Callable, Iterable, Mapping, Protocol, Sequence, TypeVar
 
 # Above this much work of others, in percent of one core, a turn says more about them than about the peer.
 FOREIGN_LIMIT = 15.0
@@ -77,33 +77,47 @@ class Spread:
         return cls(median(values), values[0], values[-1], len(values), judged)
 
 
-def spread_of_turns(turns: Sequence[Turn | None], figure: str) -> Spread | None:
-    """The spread of one figure over the undisturbed turns; over all of them, marked as not judged, if none was undisturbed."""
-    there = [turn for turn in turns if turn is not None]
-    good = [turn for turn in there if not turn.disturbances()]
-    return Spread.of((getattr(turn, figure) for turn in good or there), judged=bool(good))
+class Measured(Protocol):
+    """Something that was measured once, and may have been disturbed."""
+
+    def disturbances(self) -> list[str]:
+        """Why it is not judged, in words; empty if it is."""
+
+
+M = TypeVar("M", bound=Measured)
+
+
+def spread(measured: Sequence[M | None], figure: Callable[[M], float]) -> Spread | None:
+    """The spread of one figure over what was undisturbed; over everything, marked as not judged, if nothing was."""
+    there = [each for each in measured if each is not None]
+    good = [each for each in there if not each.disturbances()]
+    return Spread.of((figure(each) for each in good or there), judged=bool(good))
 
 
 def ratios_by_round(
-    turns: Mapping[str, Sequence[Turn | None]], peer: str, references: Sequence[str]
+    measured: Mapping[str, Sequence[M | None]], peer: str, references: Sequence[str], figure: Callable[[M], float]
 ) -> list[tuple[float, bool]]:
-    """CPU per request of `peer` divided by that of the cheapest of `references`, one item per round in which all of them ran.
+    """The peer's figure divided by the lowest of the references', one item per round in which all of them ran.
 
     The flag says whether the round is judged. One disturbed reference makes the round disturbed: had it been left out, the
     ratio would be to a reference that is not the cheapest, and flatter the peer.
     """
     ratios = []
-    for mine, *theirs in zip(turns[peer], *(turns[reference] for reference in references)):
-        everyone = [mine, *theirs]
-        if all(turn is not None for turn in everyone) and theirs:
-            cheapest = min(turn.cpu_us for turn in theirs)
-            ratios.append((mine.cpu_us / cheapest, not any(turn.disturbances() for turn in everyone)))
+    for mine, *theirs in zip(measured[peer], *(measured[reference] for reference in references)):
+        others = [each for each in theirs if each is not None]
+        if mine is not None and others and len(others) == len(theirs):
+            lowest = min(figure(each) for each in others)
+            disturbed = any(each.disturbances() for each in (mine, *others))
+            if lowest > 0:
+                ratios.append((figure(mine) / lowest, not disturbed))
     return ratios
 
 
-def spread_of_ratios(turns: Mapping[str, Sequence[Turn | None]], peer: str, references: Sequence[str]) -> Spread | None:
+def spread_of_ratios(
+    measured: Mapping[str, Sequence[M | None]], peer: str, references: Sequence[str], figure: Callable[[M], float]
+) -> Spread | None:
     """The spread of `ratios_by_round` over the judged rounds; over all, marked as not judged, if there is none."""
-    ratios = ratios_by_round(turns, peer, references)
+    ratios = ratios_by_round(measured, peer, references, figure)
     good = [ratio for ratio, judged in ratios if judged]
     return Spread.of(good or (ratio for ratio, _ in ratios), judged=bool(good))
 

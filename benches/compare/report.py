@@ -8,9 +8,10 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Callable, Iterable, Sequence
 
-from figures import Spread, Turn, spread_of_ratios, spread_of_turns
+from figures import Spread, Turn, spread, spread_of_ratios
 from measure import Latency, Memory, Outcome
 from peers import FROM_DEBIAN, OURS
 from programs import BEYOND_DEBIAN
@@ -57,14 +58,14 @@ def ratio(value: float) -> str:
     return f"{value:.2f}"
 
 
-def cell(spread: Spread | None, words: Callable[[float], str] = number, extremes: bool = False) -> str:
+def cell(values: Spread | None, words: Callable[[float], str] = number, extremes: bool = False) -> str:
     """The median, with the lowest and highest of several if asked for."""
-    if spread is None:
+    if values is None:
         return NOTHING
-    text = words(spread.median)
-    if extremes and spread.count > 1:
-        text += f" ({words(spread.low)} to {words(spread.high)})"
-    return text if spread.judged else f"~{text}"
+    text = words(values.median)
+    if extremes and values.count > 1:
+        text += f" ({words(values.low)} to {words(values.high)})"
+    return text if values.judged else f"~{text}"
 
 
 def references(outcome: Outcome) -> dict[str, list[str]]:
@@ -84,7 +85,7 @@ def ratio_to(outcome: Outcome, peer: str, members: Sequence[str]) -> Spread | No
     """CPU per request of `peer` to the cheapest of `members`, round by round; none of a peer to itself alone."""
     if list(members) == [peer]:
         return None
-    return spread_of_ratios(outcome.turns, peer, members)
+    return spread_of_ratios(outcome.turns, peer, members, attrgetter("cpu_us"))
 
 
 def _log(outcome: Outcome) -> str:
@@ -108,14 +109,14 @@ def of_scenario(outcome: Outcome) -> Table:
     columns += ["proxy %", "load %", "foreign %", "origin req", "origin conn", "disturbed"]
     rows = []
     for peer, turns in outcome.turns.items():
-        row = [peer, cell(spread_of_turns(turns, "cpu_us"), extremes=True)]
+        row = [peer, cell(spread(turns, attrgetter("cpu_us")), extremes=True)]
         row += [cell(ratio_to(outcome, peer, members), ratio, extremes=True) for members in against.values()]
-        row += [cell(spread_of_turns(turns, "per_second")), _bottleneck(turns)]
+        row += [cell(spread(turns, attrgetter("per_second"))), _bottleneck(turns)]
         row += [
-            cell(spread_of_turns(turns, figure), lambda value: f"{value:.0f}")
+            cell(spread(turns, attrgetter(figure)), lambda value: f"{value:.0f}")
             for figure in ("proxy_busy", "load_busy", "foreign")
         ]
-        row += [cell(spread_of_turns(turns, figure), ratio) for figure in ("origin_requests", "origin_connections")]
+        row += [cell(spread(turns, attrgetter(figure)), ratio) for figure in ("origin_requests", "origin_connections")]
         rows.append([*row, _disturbed(turns)])
     notes = [*outcome.notes, *(f"{peer} takes no part: {reason}" for peer, reason in outcome.left_out.items())]
     return Table(f"{outcome.scenario.name}: {outcome.scenario.about}, {_log(outcome)}", columns, rows, notes)
@@ -135,7 +136,7 @@ def costs(outcomes: Sequence[Outcome]) -> Table:
     for outcome in outcomes:
         against = references(outcome)
         row = [outcome.scenario.name]
-        row += [cell(spread_of_turns(outcome.turns.get(peer, []), "cpu_us")) for peer in peers]
+        row += [cell(spread(outcome.turns.get(peer, []), attrgetter("cpu_us"))) for peer in peers]
         for name in ratios:
             known = name in against and "tideover" in outcome.turns
             row.append(cell(ratio_to(outcome, "tideover", against[name]), ratio, True) if known else NOTHING)
@@ -152,32 +153,32 @@ def rates(outcomes: Sequence[Outcome]) -> Table:
         for peer in peers:
             turns = outcome.turns.get(peer, [])
             limited = "proxy" in _bottleneck(turns)
-            row.append(cell(spread_of_turns(turns, "per_second")) + ("" if limited or not turns else " *"))
+            row.append(cell(spread(turns, attrgetter("per_second"))) + ("" if limited or not turns else " *"))
         rows.append(row)
     note = "* the proxy's core was not the limit: the load generator, the origin or others were"
     return Table(f"requests per second on one core, {_log(outcomes[0])}", ["scenario", *peers], rows, [note])
 
 
-def _latency_spread(latencies: Sequence[Latency | None], figure: str) -> Spread | None:
-    there = [latency for latency in latencies if latency is not None]
-    good = [latency for latency in there if not latency.disturbances()]
-    return Spread.of((getattr(latency.seen, figure) for latency in good or there), judged=bool(good))
-
-
 def latencies(outcomes: Sequence[Outcome]) -> Table | None:
-    """p50, p99 and p99.9 of everyone at the fixed rate; none if they were not taken."""
+    """p50, p99 and p99.9 of everyone at the fixed rate, and Tideover's ratio to HAProxy's; none if they were not taken."""
     there = [outcome for outcome in outcomes if any(any(taken) for taken in outcome.latencies.values())]
     if not there:
         return None
     peers = _everyone(there)
     rows = []
     for outcome in there:
-        for figure, words in (("p50_us", "p50"), ("p99_us", "p99"), ("p999_us", "p99.9")):
-            spreads = (_latency_spread(outcome.latencies.get(peer, []), figure) for peer in peers)
-            cells = [cell(spread, lambda value: f"{value:,.0f}", extremes=True) for spread in spreads]
-            rows.append([f"{outcome.scenario.name} {words}", *cells])
+        for field_name, words in (("p50_us", "p50"), ("p99_us", "p99"), ("p999_us", "p99.9")):
+            figure = attrgetter(f"seen.{field_name}")
+            spreads = (spread(outcome.latencies.get(peer, []), figure) for peer in peers)
+            row = [f"{outcome.scenario.name} {words}"]
+            row += [cell(each, lambda value: f"{value:,.0f}", extremes=True) for each in spreads]
+            both = {"tideover", "haproxy"} <= outcome.latencies.keys()
+            against = spread_of_ratios(outcome.latencies, "tideover", ["haproxy"], figure) if both else None
+            rows.append([*row, cell(against, ratio, extremes=True)])
     rate = f"{there[0].scenario.rate:,} requests/s on {there[0].scenario.connections} connections"
-    return Table(f"latency in microseconds at {rate}, {_log(outcomes[0])}", ["scenario", *peers], rows)
+    return Table(
+        f"latency in microseconds at {rate}, {_log(outcomes[0])}", ["scenario", *peers, "tideover / HAProxy"], rows
+    )
 
 
 def memory(outcomes: Sequence[Outcome]) -> Table | None:
@@ -300,8 +301,8 @@ def _outcome_as_json(outcome: Outcome) -> dict[str, object]:
     for peer, turns in outcome.turns.items():
         against = references(outcome)
         peers[peer] = {
-            "cpu_us": _plain(spread_of_turns(turns, "cpu_us")),
-            "per_second": _plain(spread_of_turns(turns, "per_second")),
+            "cpu_us": _plain(spread(turns, attrgetter("cpu_us"))),
+            "per_second": _plain(spread(turns, attrgetter("per_second"))),
             "ratios": {name: _plain(ratio_to(outcome, peer, members)) for name, members in against.items()},
             "rounds": [turn and _turn_as_json(turn) for turn in turns],
             "latencies": [_plain(latency) for latency in outcome.latencies[peer]],

@@ -117,6 +117,23 @@ class Reports(unittest.TestCase):
         # Against the better of both only the first round counts: 10 / 8.
         self.assertEqual(list(table.rows[0]), ["h1-1k", "10.5", "8.0", "11.0", "1.25", "0.97 (0.83 to 1.10)", "1.25"])
 
+    def test_every_table_is_as_wide_as_its_head(self) -> None:
+        outcome = self.outcome()
+        tables = [report.of_scenario(outcome), *report.summary(self.report())]
+        self.assertEqual(len(tables), 5)
+        for table in tables:
+            with self.subTest(table.title):
+                self.assertEqual({len(row) for row in table.rows}, {len(table.columns)})
+                self.assertIn(table.title, report.terminal(table))
+
+    def test_the_latency_table_has_the_ratio_to_haproxy(self) -> None:
+        outcome = self.outcome()
+        slow = load.Latencies(100, 0, 0, 100.0, 500.0, 900.0, 900.0, 50.0)
+        outcome.latencies["tideover"] = [Latency(slow, 1.0), Latency(slow, 1.0)]
+        table = report.latencies([outcome])
+        assert table is not None
+        self.assertEqual([row[-1] for row in table.rows], ["0.50", "1.25", "1.12"])
+
     def test_disturbed_figures_are_marked(self) -> None:
         self.assertEqual(report.cell(figures.Spread(12.34, 10, 14, 3)), "12.3")
         self.assertEqual(report.cell(figures.Spread(1234.5, 10, 14, 3, judged=False)), "~1,234")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import figures
-from figures import Spread, Turn, ratios_by_round, spread_of_ratios, spread_of_turns
+from figures import Spread, Turn
 
 QUIET = Turn(
     cpu_us=10.0,
@@ -26,6 +26,11 @@ QUIET = Turn(
 def turn(cpu_us: float, **other: Any) -> Turn:
     """A turn that nobody disturbed, unless `other` says so."""
     return replace(QUIET, cpu_us=cpu_us, **other)
+
+
+def cpu_us(each: Turn) -> float:
+    """The figure that ratios are taken of."""
+    return each.cpu_us
 
 
 class Spreads(unittest.TestCase):
@@ -68,38 +73,40 @@ class DisturbedTurns(unittest.TestCase):
 
     def test_the_median_leaves_disturbed_and_lost_turns_out(self) -> None:
         turns = [turn(10), turn(90, foreign=50.0), None, turn(12)]
-        self.assertEqual(spread_of_turns(turns, "cpu_us"), Spread(11.0, 10.0, 12.0, 2))
+        self.assertEqual(figures.spread(turns, cpu_us), Spread(11.0, 10.0, 12.0, 2))
 
     def test_if_all_are_disturbed_they_are_shown_and_not_judged(self) -> None:
         turns = [turn(10, foreign=50.0), turn(20, foreign=50.0)]
-        self.assertEqual(spread_of_turns(turns, "cpu_us"), Spread(15.0, 10.0, 20.0, 2, judged=False))
-        self.assertIsNone(spread_of_turns([None], "cpu_us"))
+        self.assertEqual(figures.spread(turns, cpu_us), Spread(15.0, 10.0, 20.0, 2, judged=False))
+        self.assertIsNone(figures.spread([None], cpu_us))
 
 
 class Ratios(unittest.TestCase):
     def test_a_ratio_is_taken_within_its_round(self) -> None:
         # The machine was twice as slow in the second round: the ratio does not see it, that of the medians would.
         turns = {"mine": [turn(10), turn(20), turn(11)], "nginx": [turn(20), turn(40), turn(20)]}
-        self.assertEqual(ratios_by_round(turns, "mine", ["nginx"]), [(0.5, True), (0.5, True), (0.55, True)])
-        self.assertEqual(spread_of_ratios(turns, "mine", ["nginx"]), Spread(0.5, 0.5, 0.55, 3))
+        self.assertEqual(
+            figures.ratios_by_round(turns, "mine", ["nginx"], cpu_us), [(0.5, True), (0.5, True), (0.55, True)]
+        )
+        self.assertEqual(figures.spread_of_ratios(turns, "mine", ["nginx"], cpu_us), Spread(0.5, 0.5, 0.55, 3))
 
     def test_the_better_of_two_is_chosen_anew_in_each_round(self) -> None:
         turns = {"mine": [turn(10), turn(10)], "a": [turn(5), turn(20)], "b": [turn(10), turn(8)]}
-        self.assertEqual(ratios_by_round(turns, "mine", ["a", "b"]), [(2.0, True), (1.25, True)])
+        self.assertEqual(figures.ratios_by_round(turns, "mine", ["a", "b"], cpu_us), [(2.0, True), (1.25, True)])
 
     def test_a_disturbed_reference_disturbs_the_round_even_where_it_is_not_the_cheapest(self) -> None:
         turns = {"mine": [turn(10), turn(12)], "a": [turn(10), turn(10)], "b": [turn(50, foreign=90.0), turn(30)]}
-        self.assertEqual(ratios_by_round(turns, "mine", ["a", "b"]), [(1.0, False), (1.2, True)])
-        self.assertEqual(spread_of_ratios(turns, "mine", ["a", "b"]), Spread(1.2, 1.2, 1.2, 1))
+        self.assertEqual(figures.ratios_by_round(turns, "mine", ["a", "b"], cpu_us), [(1.0, False), (1.2, True)])
+        self.assertEqual(figures.spread_of_ratios(turns, "mine", ["a", "b"], cpu_us), Spread(1.2, 1.2, 1.2, 1))
 
     def test_without_an_undisturbed_round_nothing_is_judged(self) -> None:
         turns = {"mine": [turn(10, proxy_busy=50.0)], "a": [turn(10)]}
-        self.assertEqual(spread_of_ratios(turns, "mine", ["a"]), Spread(1.0, 1.0, 1.0, 1, judged=False))
+        self.assertEqual(figures.spread_of_ratios(turns, "mine", ["a"], cpu_us), Spread(1.0, 1.0, 1.0, 1, judged=False))
 
     def test_a_lost_turn_takes_its_round_along(self) -> None:
         turns = {"mine": [None, turn(10)], "a": [turn(10), None]}
-        self.assertEqual(ratios_by_round(turns, "mine", ["a"]), [])
-        self.assertIsNone(spread_of_ratios(turns, "mine", ["a"]))
+        self.assertEqual(figures.ratios_by_round(turns, "mine", ["a"], cpu_us), [])
+        self.assertIsNone(figures.spread_of_ratios(turns, "mine", ["a"], cpu_us))
 
 
 if __name__ == "__main__":
