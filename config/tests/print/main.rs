@@ -1,6 +1,7 @@
 //! `check --print`: what is printed loads again as the same edge, and tells no secret.
 
 mod facts;
+mod mangled;
 mod mutations;
 
 use std::path::Path;
