@@ -46,7 +46,7 @@ fn real_distributions_load() {
 
 #[test]
 fn petclinic_is_what_its_json_says() {
-    let file = folder("examples/petclinic.cloudfront.json");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/petclinic.cloudfront.json");
     let loaded = load(&file, &Overrides::default()).expect("it loads as it stands");
     assert!(
         loaded

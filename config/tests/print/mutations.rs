@@ -1,25 +1,22 @@
 //! Whatever is done to a `tideover.toml`, it is loaded or reported, and what loads prints as itself.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use crate::mangled;
+use crate::{examples, fixture, mangled};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use tideover_config::{Mode, Overrides, Problems, Severity, from_origins, load_text};
 
 /// Names of files stand relative to this one.
 fn place() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/examples/x.toml")
+    fixture("examples/x.toml")
 }
 
 static TEXTS: LazyLock<Vec<String>> = LazyLock::new(|| {
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures");
-    let mut files: Vec<PathBuf> = ["toml", "examples"]
+    let mut files: Vec<PathBuf> = [fixture("toml"), fixture("examples"), examples()]
         .into_iter()
-        .flat_map(|folder| {
-            std::fs::read_dir(fixtures.join(folder)).expect("the fixtures are there")
-        })
+        .flat_map(|folder| std::fs::read_dir(folder).expect("the fixtures are there"))
         .map(|entry| entry.expect("an entry").path())
         .filter(|path| path.extension().is_some_and(|kind| kind == "toml"))
         .collect();
