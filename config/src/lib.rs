@@ -16,6 +16,7 @@ mod compile;
 pub mod distribution;
 mod edge;
 mod fields;
+mod files;
 mod json;
 pub mod listener;
 pub mod origin;
@@ -27,8 +28,8 @@ mod toml;
 mod written;
 
 pub use behavior::{
-    AcceptEncoding, Behavior, CloudFrontHeader, Cors, GetBody, HeaderSelection, MethodSet,
-    NameSelection, OriginRequest, PathPattern, ResponseHeadersPolicy, ViewerProtocol,
+    AcceptEncoding, Behavior, Behaviors, CloudFrontHeader, Cors, GetBody, HeaderSelection,
+    MethodSet, NameSelection, OriginRequest, PathPattern, ResponseHeadersPolicy, ViewerProtocol,
     ViewerResponse, WriteError, wildcard_matches,
 };
 pub use distribution::{
@@ -54,9 +55,9 @@ use written::{Notation, Written};
 /// printed by `aws cloudfront get-distribution[-config]`; told apart by content.
 pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, Problems> {
     let text = if path == Path::new("-") {
-        std::io::read_to_string(std::io::stdin())
+        files::read_stdin()
     } else {
-        std::fs::read_to_string(path)
+        files::read_text(path)
     };
     match text {
         Ok(text) => load_text(path, &text, overrides),

@@ -43,6 +43,8 @@ impl Problem {
             "save it as UTF-8; in PowerShell: … | Out-File -Encoding utf8 FILE"
         } else if error.kind() == io::ErrorKind::PermissionDenied {
             "let the user that this program runs as read it"
+        } else if error.kind() == io::ErrorKind::FileTooLarge {
+            "name a file of 16 MiB at most"
         } else if error.kind() == io::ErrorKind::IsADirectory {
             "name the file in it"
         } else {

@@ -25,7 +25,7 @@ const MAX_TTL: i64 = 31_536_000;
 pub(crate) fn read(files: &[PathBuf], problems: &mut Vec<Problem>) -> Policies {
     let mut policies = Policies::default();
     for file in files {
-        match std::fs::read_to_string(file) {
+        match crate::files::read_text(file) {
             Ok(text) => read_text(&text, file, &mut policies, problems),
             Err(error) => problems.push(Problem::unreadable(file, &error)),
         }

@@ -1,6 +1,6 @@
 //! Small compiled configs, as the compiler would make them.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -241,7 +241,7 @@ pub(crate) fn distribution(behaviors: Vec<Behavior>) -> Distribution {
         aliases: Vec::new(),
         enabled: true,
         default_root_object: None,
-        behaviors,
+        behaviors: behaviors.into(),
         error_responses: Vec::new(),
         voice: cloudfront_voice(),
         loops: LoopCheck::Via,
@@ -266,7 +266,7 @@ pub(crate) fn edge(
     distributions: Vec<Distribution>,
 ) -> Edge {
     let mut hosts = Hosts {
-        exact: HashMap::new(),
+        exact: BTreeMap::new(),
         wildcards: Vec::new(),
         any: None,
         local: (distributions.len() == 1).then_some(0),
