@@ -80,7 +80,7 @@ pub(crate) struct Wanted<'a> {
 }
 
 /// Asks the members of the route's target until the rule says which outcome to deliver.
-pub(crate) async fn fetch(view: &View, wanted: Wanted<'_>, body: &mut Once) -> Fetched {
+pub(crate) async fn fetch(view: &View, wanted: &Wanted<'_>, body: &mut Once) -> Fetched {
     let target = wanted.route.target;
     let ask = Ask::of(
         wanted.route.behavior,
@@ -94,7 +94,7 @@ pub(crate) async fn fetch(view: &View, wanted: Wanted<'_>, body: &mut Once) -> F
     let mut held: Option<(usize, Box<Answer>)> = None;
     let mut step = failover::next_step(target, ask, &attempts, Duration::ZERO);
     loop {
-        let Step::Try { member, within } = step else {
+        let Step::Try { member, ref within } = step else {
             unreachable!("the rule delivers only what an attempt brought");
         };
         let began = Moment::now();
@@ -120,7 +120,7 @@ pub(crate) async fn fetch(view: &View, wanted: Wanted<'_>, body: &mut Once) -> F
                         .count(),
                     gap: target.members[member].timers.response_timeout,
                 };
-                attempt(&reach.way, &reach.pool, clock, &within, &mut errand)
+                attempt(&reach.way, &reach.pool, clock, within, &mut errand)
                     .await
                     .map(Answer::Origin)
             }
@@ -200,7 +200,7 @@ fn reach<'v>(view: &'v View, origin: OriginId, server: &Server, scheme: ViewerSc
 
 /// The name for SNI: as configured, else the host that is sent if it is a DNS name, else the origin's own.
 /// Source: Developer Guide, "Requirements for using SSL/TLS certificates with CloudFront".
-fn server_name<'a>(wanted: Wanted<'a>, server: &'a Server) -> &'a str {
+fn server_name<'a>(wanted: &Wanted<'a>, server: &'a Server) -> &'a str {
     if let Some(name) = &server.tls.server_name {
         return name;
     }
