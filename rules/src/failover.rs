@@ -44,6 +44,15 @@ impl Ask {
     }
 }
 
+/// Whether a request of `method` may be sent again although it may have arrived before, when the reused connection that it
+/// was sent on has died without a byte of an answer: the origin may have closed it, idle, as the request was on its way.
+/// GET, HEAD and OPTIONS without a body. That is within one attempt and not counted. A request of which not a byte was sent
+/// may always be sent again.
+/// Source: RFC 9110, section 9.2.2; RFC 9112, section 9.3.1.
+pub fn may_be_resent(method: &Method, has_body: bool) -> bool {
+    !has_body && MethodSet::READS_AND_OPTIONS.contains(method)
+}
+
 /// One try at one member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attempt {

@@ -10,8 +10,7 @@ use http::{HeaderValue, Method, Request, Response, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
-use tideover_config::MethodSet;
-use tideover_rules::failover::{Limits, Sent};
+use tideover_rules::failover::{self, Limits, Sent};
 use tideover_rules::fields::{Fields, Known, Survey};
 use tideover_rules::headers::OriginHead;
 use tokio::time::timeout_at;
@@ -44,8 +43,8 @@ pub(crate) struct Errand<'a> {
 /// Sends `errand` and waits for the head of the answer. `limits` are nominal.
 ///
 /// A request that was lost on a reused connection is sent once more, on a fresh one if one may be opened, within the same
-/// limits and without being counted, if not a byte of it was sent, or if it may be repeated (GET, HEAD, OPTIONS without a
-/// body) and not a byte of an answer came.
+/// limits and without being counted, if not a byte of it was sent, or if it [may be resent](failover::may_be_resent) and
+/// not a byte of an answer came.
 pub(crate) async fn attempt(
     way: &Way,
     pool: &Pool,
@@ -63,8 +62,8 @@ pub(crate) async fn attempt(
     };
     let complete_by = until(limits.completion);
 
-    let may_repeat = errand.body.is_empty() && MethodSet::READS_AND_OPTIONS.contains(errand.method);
-    let mut wish = if may_repeat { Wish::Any } else { Wish::Sure };
+    let may_be_resent = failover::may_be_resent(errand.method, !errand.body.is_empty());
+    let mut wish = if may_be_resent { Wish::Any } else { Wish::Sure };
     loop {
         let mut lease = if let Some(lease) = pool.at_hand(errand.server_name, wish) {
             lease
@@ -102,7 +101,7 @@ pub(crate) async fn attempt(
                     && reused
                     && is_first
                     && body_is_here
-                    && (nothing_sent || (may_repeat && no_answer))
+                    && (nothing_sent || (may_be_resent && no_answer))
                 {
                     wish = Wish::New;
                     continue;

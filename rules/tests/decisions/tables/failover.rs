@@ -4,10 +4,12 @@
 
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 use tideover_config::{Edge, Failure, Member, Mode};
 use tideover_rules::error_page::status_of;
-use tideover_rules::failover::{Ask, Attempt, Limits, Outcome, Sent, Step, next_step};
+use tideover_rules::failover::{
+    Ask, Attempt, Limits, Outcome, Sent, Step, may_be_resent, next_step,
+};
 
 use crate::cast::{all_hold, group, kind, member, own_timers};
 use crate::play::{ORIGINS, compiled, pair, play, span, tiers};
@@ -543,4 +545,23 @@ fn nobody_is_asked_after_a_page() {
     };
     let step = next_step(&target, ask, &[answered], Duration::ZERO);
     assert_eq!(step, Step::Deliver(0));
+}
+
+#[test]
+fn what_may_be_lost_on_a_dying_connection_and_sent_again() {
+    for (method, has_body, expected) in [
+        (Method::GET, false, true),
+        (Method::HEAD, false, true),
+        (Method::OPTIONS, false, true),
+        (Method::GET, true, false),
+        (Method::OPTIONS, true, false),
+        (Method::POST, false, false),
+        (Method::PUT, false, false),
+        (Method::PATCH, false, false),
+        (Method::DELETE, false, false),
+        (Method::DELETE, true, false),
+    ] {
+        let seen = may_be_resent(&method, has_body);
+        assert_eq!(seen, expected, "{method}, body: {has_body}");
+    }
 }
