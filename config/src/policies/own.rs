@@ -12,6 +12,7 @@ use super::response_headers;
 use crate::cloudfront::remarks::Remarks;
 use crate::cloudfront::shape;
 use crate::cloudfront::spot::{Source, Spot};
+use crate::file;
 use crate::problem::Problem;
 use crate::written::{
     At, CachePolicy, OriginRequestPolicy, Place, Policies, ResponseHeadersPolicy,
@@ -24,10 +25,10 @@ const MAX_TTL: i64 = 31_536_000;
 /// The policies in `files`; what is wrong with them goes to `problems`.
 pub(crate) fn read(files: &[PathBuf], problems: &mut Vec<Problem>) -> Policies {
     let mut policies = Policies::default();
-    for file in files {
-        match std::fs::read_to_string(file) {
-            Ok(text) => read_text(&text, file, &mut policies, problems),
-            Err(error) => problems.push(Problem::unreadable(file, &error)),
+    for path in files {
+        match file::text(path) {
+            Ok(text) => read_text(&text, path, &mut policies, problems),
+            Err(why) => problems.push(Problem::unreadable(path, &why)),
         }
     }
     policies

@@ -462,15 +462,11 @@ pub(in crate::compile) fn trust(
     problems: &mut Vec<Problem>,
 ) -> Trust {
     const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
-    let pem = match std::fs::read(file) {
+    let pem = match crate::file::bytes(file) {
         Ok(pem) => pem,
-        Err(error) => {
+        Err(why) => {
             problems.push(said.place.error(
-                format!(
-                    "is {}, which cannot be read ({})",
-                    said.shown(),
-                    error.kind()
-                ),
+                format!("is {}, which {}", said.shown(), why.in_short()),
                 "name a PEM file with the certificates that are trusted",
             ));
             return Trust::Platform;
