@@ -1,6 +1,6 @@
 //! The compiled config: everything one edge needs to know, by index.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use crate::distribution::Distribution;
 use crate::listener::{AccessLog, Listen};
@@ -65,7 +65,7 @@ impl Mode {
 #[derive(Clone, Debug, Default)]
 pub struct Hosts {
     /// Lower-case names without port.
-    pub exact: HashMap<Box<str>, u16>,
+    pub exact: BTreeMap<Box<str>, u16>,
     /// What follows the `*`, dot included (`.example.com`), longest first.
     pub wildcards: Vec<(Box<str>, u16)>,
     /// Takes every host that nothing else takes: a distribution without aliases, or `--default-distribution`.

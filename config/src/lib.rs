@@ -16,7 +16,7 @@ mod compile;
 pub mod distribution;
 mod edge;
 mod fields;
-mod file;
+mod files;
 mod json;
 pub mod listener;
 pub mod origin;
@@ -55,7 +55,7 @@ use written::{Notation, Written};
 /// printed by `aws cloudfront get-distribution[-config]`; told apart by content. Read are files of 16 MiB at most, and pipes
 /// that this program was started with; a device or a named pipe is a problem, for it need not come to an end.
 pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, Problems> {
-    match file::text(path) {
+    match files::read_text(path) {
         Ok(text) => load_text(path, &text, overrides),
         Err(error) => Err(Problems(vec![Problem::unreadable(path, &error)])),
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::file::Unreadable;
+use crate::files::Unreadable;
 
 /// One thing to say about a config: where, what was found, what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq)]

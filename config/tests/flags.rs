@@ -294,3 +294,14 @@ fn a_deadline_that_cannot_hold_is_told_in_the_words_of_the_config() {
         "OriginGroups.Items[0].Members may take 60s until \"Azure-VM\", origin 1 of 2, has answered, and the deadline is 25s: it may be cut short, or not be asked at all; shorten ConnectionTimeout, OriginReadTimeout or ConnectionAttempts"
     ), "{late}");
 }
+
+/// A device has no end.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_without_end_is_refused() {
+    let file = std::path::Path::new("/dev/zero");
+    let problems = tideover_config::load(file, &Overrides::default()).expect_err("no config");
+    let told = problems.to_string();
+    assert!(told.contains("this file is a device, not a file"), "{told}");
+    assert!(told.contains("name a file; - is standard input"), "{told}");
+}

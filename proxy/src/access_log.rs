@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use http::request::Parts;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderValue, StatusCode, header};
 use tideover_config::{Distribution, LogTo, TargetId};
 use tideover_rules::failover::Attempt;
 use tideover_rules::fields::{Fields, Survey, bytes_of};
@@ -33,6 +33,8 @@ pub(crate) struct Line {
     /// The viewer's head, as it came.
     pub(crate) request: Parts,
     survey: Survey,
+    /// `Host` as it came, the first one.
+    pub(crate) host: Option<HeaderValue>,
     pub(crate) request_id: HeaderValue,
     pub(crate) watch: Option<Rc<BodyWatch>>,
     started: Moment,
@@ -95,6 +97,7 @@ impl Line {
             worker,
             view,
             peer,
+            host: request.headers.get(header::HOST).cloned(),
             survey: Survey::of(&request.headers),
             request,
             request_id,
@@ -125,7 +128,7 @@ impl Line {
             },
             content_type: head
                 .headers
-                .get(http::header::CONTENT_TYPE)
+                .get(header::CONTENT_TYPE)
                 .cloned()
                 .filter(|_| logged),
             content_length,
@@ -196,7 +199,7 @@ impl Drop for Line {
 }
 
 /// A line for a head that hyper refused: nothing of it is known but who sent it.
-pub(crate) fn refused_head(worker: &Worker, peer: &Peer) {
+pub(crate) fn refused_head(worker: &Worker, peer: &Peer, status: StatusCode) {
     let view = worker.view();
     let log = &view.live.edge.access_log;
     if log.to != LogTo::Off {
@@ -204,7 +207,7 @@ pub(crate) fn refused_head(worker: &Worker, peer: &Peer) {
             .log
             .borrow_mut()
             .write(&worker.counters, |buffer, second| {
-                format::refused_head(buffer, second, log.format, peer);
+                format::refused_head(buffer, second, log.format, peer, status);
             });
     }
 }

@@ -30,10 +30,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
 use tideover_config::{Edge, LogTo};
 use tokio::runtime::{Builder, LocalOptions};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 pub use metrics::Summary;
 
@@ -137,12 +136,7 @@ pub fn start(edge: Edge) -> Result<RunningEdge, StartError> {
         }
     })?;
     let live = Live::new(edge, None).map_err(StartError::Origins)?;
-    let shared = Arc::new(Shared {
-        live: ArcSwap::from_pointee(live),
-        counters,
-        log,
-        draining: watch::channel(false).0,
-    });
+    let shared = Arc::new(Shared::new(live, counters, log));
 
     let mut edge = RunningEdge {
         shared: Arc::clone(&shared),
@@ -253,9 +247,9 @@ impl RunningEdge {
             .reloading
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let before = self.shared.live.load_full();
+        let before = self.shared.live();
         let live = Live::new(edge, Some(&before)).map_err(StartError::Origins)?;
-        self.shared.live.store(Arc::new(live));
+        self.shared.replace(live);
         for commands in &self.commands {
             let _ = commands.send(Command::Refresh);
         }

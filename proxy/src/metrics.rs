@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use http::StatusCode;
 use tideover_config::{Failure, counted};
 use tideover_rules::failover::{Attempt, Outcome};
 
@@ -58,8 +59,8 @@ impl Count {
 pub(crate) enum ConnectionEnd {
     /// Between requests, or after an answer.
     Good,
-    /// hyper refused the head (400, 414, 431 with an empty body) before the story saw it.
-    RefusedHead,
+    /// hyper refused the head with this status (400, 414 or 431) and an empty body before the story saw it.
+    RefusedHead(StatusCode),
     /// The viewer went away, or its head did not arrive in time.
     Broken,
 }
@@ -79,7 +80,7 @@ impl Counters {
 
     pub(crate) fn connection_end(&self, end: ConnectionEnd) {
         match end {
-            ConnectionEnd::RefusedHead => self.refused_heads.add(1),
+            ConnectionEnd::RefusedHead(_) => self.refused_heads.add(1),
             ConnectionEnd::Good | ConnectionEnd::Broken => {}
         }
     }

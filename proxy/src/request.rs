@@ -11,7 +11,6 @@ use http::{Method, Request, Response};
 use tideover_config::{Distribution, ErrorPage};
 use tideover_rules::admit::{Malformed, admit};
 use tideover_rules::error_page;
-use tideover_rules::fields::Known;
 use tideover_rules::headers::{self, Viewer};
 use tideover_rules::route::{Arrival, Route, route, within};
 
@@ -194,7 +193,7 @@ fn viewer(line: &Line) -> Viewer<'_> {
         port: line.peer.port,
         address_text: &line.peer.address_text,
         scheme: line.peer.scheme,
-        host: line.fields().first(Known::Host),
+        host: line.host.as_ref(),
         version: line.request.version,
         request_id: &line.request_id,
     }

@@ -4,6 +4,10 @@ use std::cell::{Cell, RefCell};
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{
+    AtomicU64,
+    Ordering::{Acquire, Release},
+};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -25,12 +29,36 @@ const TICK: Duration = Duration::from_millis(100);
 /// What all threads see.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) live: ArcSwap<Live>,
+    live: ArcSwap<Live>,
+    /// How often `live` was replaced: to see that it was not costs less than to look at it.
+    replaced: AtomicU64,
     /// One block per worker, written by that worker only.
     pub(crate) counters: EdgeCounters,
     pub(crate) log: LogWriter,
     /// Turns true when no new request is wanted.
     pub(crate) draining: watch::Sender<bool>,
+}
+
+impl Shared {
+    pub(crate) fn new(live: Live, counters: EdgeCounters, log: LogWriter) -> Self {
+        Self {
+            live: ArcSwap::from_pointee(live),
+            replaced: AtomicU64::new(0),
+            counters,
+            log,
+            draining: watch::channel(false).0,
+        }
+    }
+
+    pub(crate) fn live(&self) -> Arc<Live> {
+        self.live.load_full()
+    }
+
+    /// From the return on every worker's next request sees it.
+    pub(crate) fn replace(&self, live: Live) {
+        self.live.store(Arc::new(live));
+        self.replaced.fetch_add(1, Release);
+    }
 }
 
 /// What a worker can be told.
@@ -51,6 +79,8 @@ pub(crate) struct Worker {
     pub(crate) ids: RefCell<RequestIds>,
     pub(crate) drain: Drain,
     view: RefCell<Rc<View>>,
+    /// Of which replacement `view` is.
+    seen: Cell<u64>,
 }
 
 /// Tells the connections of one worker that no new request is wanted.
@@ -97,7 +127,8 @@ impl View {
 
 impl Worker {
     fn new(shared: Arc<Shared>, counters: Arc<Counters>) -> Self {
-        let live = shared.live.load_full();
+        let seen = Cell::new(shared.replaced.load(Acquire));
+        let live = shared.live();
         let origins = Origins::new(&live, &Origins::default());
         let log = RefCell::new(LogBuffer::new(&shared.log));
         Self {
@@ -106,15 +137,17 @@ impl Worker {
             log,
             ids: RefCell::new(RequestIds::new()),
             drain: Drain::default(),
+            seen,
             view: RefCell::new(Rc::new(View::new(live, origins))),
         }
     }
 
     /// The present config. Rebuilt only after a reload; connections to endpoints that stay are taken over.
     pub(crate) fn view(&self) -> Rc<View> {
-        let live = self.shared.live.load();
-        if !Arc::ptr_eq(&live, &self.view.borrow().live) {
-            let live = Arc::clone(&live);
+        let replaced = self.shared.replaced.load(Acquire);
+        if replaced != self.seen.get() {
+            self.seen.set(replaced);
+            let live = self.shared.live();
             let origins = Origins::new(&live, &self.view.borrow().origins);
             self.view.replace(Rc::new(View::new(live, origins)));
         }

@@ -11,7 +11,8 @@
 //! 4. Any other outcome is the viewer's, and so is the last one when nobody is left.
 //! 5. A soft status (a 403 or 404, say) is held while later members are asked. The viewer gets it, the first one of them,
 //!    unless a later answer is below 400; and no page is asked while one is held.
-//! 6. When the deadline is used up, nobody is asked any more but a page.
+//! 6. When the deadline is used up, nobody is asked any more but a page. So that none uses it up alone, an origin behind
+//!    which others stand has to have sent its whole head when its timers for connecting and answering are both over.
 //!
 //! To change when a request falls through, change [`next_step`]; to change on what, change the criteria that `config`
 //! compiles. The loop that obeys is `proxy/src/origin/fetch.rs` and decides nothing.
@@ -95,8 +96,12 @@ pub struct Limits {
     pub connect: Duration,
     /// From the last request byte to the first response byte, and between packets of the head.
     pub response: Duration,
-    /// From the attempt's start to the complete head of the answer; `None`: only `response` counts.
+    /// From the attempt's start to the complete head of the answer, or the time for the whole exchange is used up; `None`:
+    /// only the others count.
     pub head: Option<Duration>,
+    /// The same, or the origin counts as silent: where somebody else can still be asked, nobody may use up the time for
+    /// all by sending a head in drops. `None`: a gap is a gap, and a head may have any number of them.
+    pub dripping: Option<Duration>,
     /// From the attempt's start to the last byte of the answer's body; `None`: no limit.
     pub completion: Option<Duration>,
 }
@@ -117,9 +122,9 @@ pub struct Limits {
 /// Never: `past` only names members of `target`.
 pub fn next_step(target: &Target, ask: Ask, past: &[Attempt], elapsed: Duration) -> Step {
     let Some(last) = past.last() else {
-        return try_from(target, 0, past, elapsed).unwrap_or(Step::Try {
+        return try_from(target, ask, 0, past, elapsed).unwrap_or(Step::Try {
             member: 0,
-            within: limits(target, 0, past, elapsed).unwrap_or(Limits::NONE_LEFT),
+            within: limits(target, ask, 0, past, elapsed).unwrap_or(Limits::NONE_LEFT),
         });
     };
     let member = &target.members[last.member];
@@ -128,7 +133,7 @@ pub fn next_step(target: &Target, ask: Ask, past: &[Attempt], elapsed: Duration)
         return Step::Deliver(past.len() - 1);
     }
     if may_try_again(member, ask, last, past)
-        && let Some(within) = limits(target, last.member, past, elapsed)
+        && let Some(within) = limits(target, ask, last.member, past, elapsed)
     {
         return Step::Try {
             member: last.member,
@@ -137,7 +142,7 @@ pub fn next_step(target: &Target, ask: Ask, past: &[Attempt], elapsed: Duration)
     }
     if ask.may_fall_through
         && meets_criteria(member, last.outcome)
-        && let Some(step) = try_from(target, last.member + 1, past, elapsed)
+        && let Some(step) = try_from(target, ask, last.member + 1, past, elapsed)
     {
         return step;
     }
@@ -145,7 +150,13 @@ pub fn next_step(target: &Target, ask: Ask, past: &[Attempt], elapsed: Duration)
 }
 
 /// The next member to ask, from `first` on. While a soft answer is held no page is asked; when no time is left, only a page.
-fn try_from(target: &Target, first: usize, past: &[Attempt], elapsed: Duration) -> Option<Step> {
+fn try_from(
+    target: &Target,
+    ask: Ask,
+    first: usize,
+    past: &[Attempt],
+    elapsed: Duration,
+) -> Option<Step> {
     let holds_soft_answer = past.iter().any(|attempt| is_soft(target, attempt));
     (first..target.members.len()).find_map(|member| {
         if target.members[member].is_page {
@@ -154,7 +165,7 @@ fn try_from(target: &Target, first: usize, past: &[Attempt], elapsed: Duration) 
                 within: Limits::NONE_LEFT,
             });
         }
-        limits(target, member, past, elapsed).map(|within| Step::Try { member, within })
+        limits(target, ask, member, past, elapsed).map(|within| Step::Try { member, within })
     })
 }
 
@@ -208,7 +219,13 @@ fn best_of(target: &Target, past: &[Attempt]) -> usize {
 }
 
 /// What an attempt at `member` may take now; `None` when the deadline or the origin's completion timeout leaves nothing.
-fn limits(target: &Target, member: usize, past: &[Attempt], elapsed: Duration) -> Option<Limits> {
+fn limits(
+    target: &Target,
+    ask: Ask,
+    member: usize,
+    past: &[Attempt],
+    elapsed: Duration,
+) -> Option<Limits> {
     let timers = target.members[member].timers;
     let page_follows = target.members[member + 1..]
         .iter()
@@ -237,10 +254,15 @@ fn limits(target: &Target, member: usize, past: &[Attempt], elapsed: Duration) -
         return None;
     }
     let cut = |limit: Duration| head.map_or(limit, |head| limit.min(head));
+    // Without a deadline (CloudFront) only gaps count.
+    let is_followed = member + 1 < target.members.len();
+    let may_drip = target.deadline.is_none() || !is_followed || !ask.may_fall_through;
+    let dripping = (!may_drip).then(|| timers.connection_timeout + timers.response_timeout);
     Some(Limits {
         connect: cut(timers.connection_timeout),
         response: cut(timers.response_timeout),
         head,
+        dripping,
         completion,
     })
 }
@@ -251,6 +273,7 @@ impl Limits {
         connect: Duration::ZERO,
         response: Duration::ZERO,
         head: Some(Duration::ZERO),
+        dripping: None,
         completion: None,
     };
 }

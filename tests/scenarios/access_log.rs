@@ -35,6 +35,29 @@ async fn fields(edge: &Edge) -> HashMap<String, String> {
 mod cloudfronts_format {
     use super::*;
 
+    /// What is refused before it becomes a request has the status that the viewer got.
+    #[tokio::test]
+    async fn a_refused_head_has_its_status() {
+        let long = "x".repeat(100_000);
+        let primary = origin("primary").start().await;
+        for (head, status) in [
+            ("GET / HTTP/1.1\r\nHo st: a\r\n\r\n".to_owned(), 400),
+            (format!("GET /{long} HTTP/1.1\r\nHost: a\r\n\r\n"), 414),
+            (
+                format!("GET / HTTP/1.1\r\nHost: a\r\nX: {long}\r\n\r\n"),
+                431,
+            ),
+        ] {
+            let edge = in_front_of(&primary).logs("cloudfront").start().await;
+            let mut line = viewer(&edge).connects().await;
+
+            line.sends(head).await;
+
+            line.receives("GET").await.expect(status);
+            assert_eq!(fields(&edge).await["sc-status"], status.to_string());
+        }
+    }
+
     #[tokio::test]
     async fn a_file_begins_with_the_names_of_its_33_fields() {
         let primary = origin("primary").start().await;

@@ -455,6 +455,25 @@ mod by_failure {
     }
 
     #[tokio::test]
+    async fn a_head_that_drips_on_and_on_counts_as_silence() {
+        // A gap of 4 s, far below the response timeout of 10 s; the head would take 156 s, the deadline is 25 s.
+        let primary = origin("primary").trickles(ms(80)).start().await;
+        let secondary = good("secondary").await;
+        let edge = tiers([&primary, &secondary], USUAL)
+            .time_scale(0.02)
+            .start()
+            .await;
+
+        let response = viewer(&edge).get("/").await;
+
+        response
+            .expect(200)
+            .body("from secondary")
+            .header_has("tideover-attempts", "primary;error=response-timeout;");
+        primary.until_it_was_left().await;
+    }
+
+    #[tokio::test]
     async fn a_head_that_trickles_is_an_answer() {
         // A gap is far shorter than the response timeout of 10 s, all gaps together are longer than it.
         let primary = origin("primary").trickles(ms(5)).start().await;

@@ -1,6 +1,6 @@
 //! Which distribution answers to which host.
 
-use std::collections::hash_map::Entry;
+use std::collections::btree_map::Entry;
 
 use super::{flag, values};
 use crate::distribution::Distribution;

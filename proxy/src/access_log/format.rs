@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use http::{HeaderValue, Version};
+use http::{HeaderValue, StatusCode, Version};
 use tideover_config::{AccessLog, LogFormat};
 use tideover_rules::failover::{Outcome, Sent};
 use tideover_rules::fields::Known;
@@ -29,14 +29,22 @@ pub(super) fn line(out: &mut Vec<u8>, second: &mut Second, log: &AccessLog, line
 }
 
 /// Appends the line of a head that was refused before it became a request.
-pub(super) fn refused_head(out: &mut Vec<u8>, second: &mut Second, format: LogFormat, peer: &Peer) {
+pub(super) fn refused_head(
+    out: &mut Vec<u8>,
+    second: &mut Second,
+    format: LogFormat,
+    peer: &Peer,
+    status: StatusCode,
+) {
+    let status = status.as_str();
     match format {
         LogFormat::CloudFront => {
             second.now(out, b'\t');
             let _ = write!(out, "\t-\t0\t{}", peer.address);
-            // From the method to the encrypted fields: what is not known of such a head.
+            // From the method to the encrypted fields: next to nothing is known of such a head.
+            let _ = write!(out, "\t-\t-\t-\t{status}");
             out.extend_from_slice(
-                b"\t-\t-\t-\t400\t-\t-\t-\t-\tError\t-\t-\thttp\t0\t0.000\t-\t-\t-\tError\t-\t-\t-",
+                b"\t-\t-\t-\t-\tError\t-\t-\thttp\t0\t0.000\t-\t-\t-\tError\t-\t-\t-",
             );
             let _ = writeln!(
                 out,
@@ -49,7 +57,7 @@ pub(super) fn refused_head(out: &mut Vec<u8>, second: &mut Second, format: LogFo
             second.rfc3339(out);
             let _ = writeln!(
                 out,
-                "\",\"client\":\"{}\",\"status\":400,\"detail\":\"InvalidRequestHeader\"}}",
+                "\",\"client\":\"{}\",\"status\":{status},\"detail\":\"InvalidRequestHeader\"}}",
                 peer.address
             );
         }
@@ -178,11 +186,16 @@ impl Tabs<'_> {
 
     /// Seconds with three decimals.
     fn seconds(&mut self, span: Duration) {
-        self.number(span.as_secs());
         let millis = span.subsec_millis();
         let digit = |n: u32| b'0' + u8::try_from(n % 10).unwrap_or(0);
-        self.out
-            .extend_from_slice(&[b'.', digit(millis / 100), digit(millis / 10), digit(millis)]);
+        let [tenths, hundredths, thousandths] = [millis / 100, millis / 10, millis].map(digit);
+        if let Ok(second @ 0..=9) = u8::try_from(span.as_secs()) {
+            self.text(&[b'0' + second, b'.', tenths, hundredths, thousandths]);
+        } else {
+            self.number(span.as_secs());
+            self.out
+                .extend_from_slice(&[b'.', tenths, hundredths, thousandths]);
+        }
     }
 
     fn header(&mut self, line: &Line, known: Known) {
@@ -378,7 +391,7 @@ fn string(out: &mut Vec<u8>, bytes: &[u8]) {
 
 /// The `Host` that the viewer sent, or the host of an absolute target.
 fn host_header(line: &Line) -> &[u8] {
-    let sent = line.fields().first(Known::Host).map(HeaderValue::as_bytes);
+    let sent = line.host.as_ref().map(HeaderValue::as_bytes);
     sent.or_else(|| {
         line.request
             .uri

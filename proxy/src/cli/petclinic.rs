@@ -32,48 +32,48 @@ struct Owner {
 pub(super) struct Owners(Rc<RefCell<Vec<Owner>>>);
 
 impl Owners {
-    /// The owners that every PetClinic begins with.
+    /// The owners that the clinic begins with. All of them are made up.
     pub(super) fn usual() -> Self {
         let owners = [
             (
-                "George",
-                "Franklin",
-                "110 W. Liberty St.",
-                "Madison",
-                "6085551023",
-                &["Leo, a cat"][..],
+                "Tamsin",
+                "Okafor",
+                "4 Harbour Steps",
+                "Wexcombe",
+                "5550101",
+                &["Pepper, a cat"][..],
             ),
             (
-                "Betty",
-                "Davis",
-                "638 Cardinal Ave.",
-                "Sun Prairie",
-                "6085551749",
-                &["Basil, a hamster"],
+                "Joost",
+                "Lindqvist",
+                "27 Tide Lane",
+                "Wexcombe",
+                "5550117",
+                &["Nutmeg, a hamster"],
             ),
             (
-                "Eduardo",
-                "Rodriquez",
-                "2693 Commerce St.",
-                "McFarland",
-                "6085558763",
-                &["Rosy, a dog", "Jewel, a dog"],
+                "Amara",
+                "Silveira",
+                "90 Quay Road",
+                "Port Ellory",
+                "5550123",
+                &["Biscuit, a dog", "Anchor, a dog"],
             ),
             (
-                "Harold",
-                "Davis",
-                "563 Friendly St.",
-                "Windsor",
-                "6085553198",
-                &["Iggy, a lizard"],
+                "Ruben",
+                "Okafor",
+                "12 Lantern Court",
+                "Brightwater",
+                "5550138",
+                &["Flint, a lizard"],
             ),
             (
-                "Jean",
-                "Coleman",
-                "105 N. Lake St.",
-                "Monona",
-                "6085552654",
-                &["Max, a cat", "Samantha, a cat"],
+                "Noor",
+                "Haddad",
+                "3 Gull Terrace",
+                "Port Ellory",
+                "5550144",
+                &["Misty, a cat", "Plum, a cat"],
             ),
             (
                 "서연",
@@ -329,7 +329,7 @@ mod tests {
 
         let (_, text) = ask(&aws, Method::GET, "/petclinic/owners", "lastName=love", "");
         assert!(
-            text.contains("Ada Lovelace") && !text.contains("Franklin"),
+            text.contains("Ada Lovelace") && !text.contains("Lindqvist"),
             "{text}"
         );
     }

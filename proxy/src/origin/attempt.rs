@@ -60,7 +60,14 @@ pub(crate) async fn attempt(
     let complete_by = limits
         .completion
         .map_or(Moment::NEVER, |limit| started + clock.real(limit));
-    let response_limit = clock.real(limits.response);
+    let dripping_until = limits
+        .dripping
+        .map_or(Moment::NEVER, |limit| started + clock.real(limit));
+    let patience = Patience {
+        response: clock.real(limits.response),
+        dripping_until,
+        head_by,
+    };
 
     let may_repeat = errand.body.is_empty() && MethodSet::READS_AND_OPTIONS.contains(errand.method);
     let mut wish = if may_repeat { Wish::Any } else { Wish::Sure };
@@ -82,7 +89,7 @@ pub(crate) async fn attempt(
         let request = request(errand, body);
         let connection = &mut *lease.connection;
         let sent = pin!(connection.sender.try_send_request(request));
-        match answer(sent, &connection.meter, errand, response_limit, head_by).await {
+        match answer(sent, &connection.meter, errand, patience).await {
             Ok(response) => {
                 let gap = clock.real(errand.gap);
                 return accept(response, lease, errand, gap, complete_by);
@@ -175,18 +182,34 @@ impl From<OriginError> for Lost {
     }
 }
 
+/// How long an answer's head is waited for. Real time.
+#[derive(Clone, Copy)]
+struct Patience {
+    /// Without a byte moving.
+    response: Duration,
+    /// However the bytes come.
+    dripping_until: Moment,
+    /// When the time for the whole exchange is over.
+    head_by: Moment,
+}
+
+impl Patience {
+    fn at_most_until(self, moment: Moment) -> Moment {
+        moment.min(self.dripping_until).min(self.head_by)
+    }
+}
+
 /// The answer to what was `sent`, or why there is none in time.
 async fn answer<F>(
     mut sent: Pin<&mut F>,
     meter: &Meter,
     errand: &Errand<'_>,
-    response_limit: Duration,
-    head_by: Moment,
+    patience: Patience,
 ) -> Result<Response<Incoming>, Lost>
 where
     F: Future<Output = Result<Response<Incoming>, TrySendError<Request<ViewerBody>>>>,
 {
-    let mut look_at = head_by.min(Moment::now() + response_limit);
+    let mut look_at = patience.at_most_until(Moment::now() + patience.response);
     let mut is_last_look = false;
     poll_fn(|context| {
         if let Poll::Ready(answer) = sent.as_mut().poll(context) {
@@ -198,7 +221,7 @@ where
         let now = Moment::now();
         if look_at <= now {
             let body_done = errand.watch.is_none_or(|watch| watch.done.get());
-            match overdue(meter, body_done, response_limit, head_by, now) {
+            match overdue(meter, body_done, patience, now) {
                 Ok(look_again) => {
                     is_last_look = false;
                     look_at = look_again;
@@ -226,14 +249,16 @@ where
 fn overdue(
     meter: &Meter,
     body_done: bool,
-    response_limit: Duration,
-    head_by: Moment,
+    patience: Patience,
     now: Moment,
 ) -> Result<Moment, OriginError> {
-    if head_by <= now {
+    if patience.head_by <= now {
         return Err(OriginError::CompletionTimeout);
     }
-    let due = meter.moved() + response_limit;
+    if patience.dripping_until <= now {
+        return Err(OriginError::ResponseTimeout);
+    }
+    let due = meter.moved() + patience.response;
     let look_again = if meter.is_blocked() {
         if due <= now {
             return Err(OriginError::WriteStalled);
@@ -245,9 +270,9 @@ fn overdue(
         }
         due
     } else {
-        now + response_limit
+        now + patience.response
     };
-    Ok(head_by.min(look_again))
+    Ok(patience.at_most_until(look_again))
 }
 
 /// hyper's error is no enum: its predicates are asked in order.
@@ -469,6 +494,7 @@ mod tests {
                 connect: LIMIT,
                 response: Duration::from_secs(10),
                 head: None,
+                dripping: None,
                 completion: None,
             };
             let busy = async { thread::sleep(LONGER) };
@@ -489,6 +515,7 @@ mod tests {
                         LIMIT
                     },
                     head: limited_by_head.then_some(LIMIT),
+                    dripping: None,
                     completion: None,
                 };
                 let busy = async {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -62,9 +62,9 @@ pub(super) async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, stream: TcpStream)
         reset(connection.into_parts().io.into_inner().into_inner());
     }
     worker.counters.connection_end(ended);
-    if ended == ConnectionEnd::RefusedHead {
+    if let ConnectionEnd::RefusedHead(status) = ended {
         tracing::debug!(peer = %peer.address, fault = ?verdict.faulty(), "a head was refused");
-        access_log::refused_head(&worker, &peer);
+        access_log::refused_head(&worker, &peer, status);
     }
 }
 
@@ -128,9 +128,21 @@ fn bound_unread(stream: &TcpStream, limit: Duration) {
 fn how_it_ended(ended: &Result<(), hyper::Error>) -> ConnectionEnd {
     match ended {
         Ok(()) => ConnectionEnd::Good,
-        Err(error) if error.is_parse() || error.is_parse_too_large() => ConnectionEnd::RefusedHead,
-        Err(_) => ConnectionEnd::Broken,
+        Err(error) => refused_with(error).map_or(ConnectionEnd::Broken, ConnectionEnd::RefusedHead),
     }
+}
+
+/// The status that hyper answered a head with which it refused.
+fn refused_with(error: &hyper::Error) -> Option<StatusCode> {
+    if error.is_parse_too_large() {
+        // It has one predicate for both, and tells them apart in its words only.
+        return Some(if error.to_string().contains("URI") {
+            StatusCode::URI_TOO_LONG
+        } else {
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+        });
+    }
+    error.is_parse().then_some(StatusCode::BAD_REQUEST)
 }
 
 /// Turns what hyper read into what the story takes, and says of a head that hyper took but should not have taken what is

@@ -50,9 +50,14 @@ pub(crate) async fn accept(listener: TcpListener, arrivals: mpsc::Sender<Arrival
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, "a listener cannot be used"),
     };
+    let mut failures = 0_u64;
     loop {
         match listener.accept().await {
             Ok((stream, address)) => {
+                if failures > 0 {
+                    tracing::info!(failures, "connections are accepted again");
+                    failures = 0;
+                }
                 if arrivals.send(Arrival { stream, address }).await.is_err() {
                     return;
                 }
@@ -60,7 +65,11 @@ pub(crate) async fn accept(listener: TcpListener, arrivals: mpsc::Sender<Arrival
             // The viewer gave up before it was accepted.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection, trying again shortly");
+                // Said once, until it works again.
+                if failures == 0 {
+                    tracing::warn!(%error, "cannot accept a connection, trying again until it works");
+                }
+                failures += 1;
                 tokio::time::sleep(REST).await;
             }
         }

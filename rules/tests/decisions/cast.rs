@@ -1,6 +1,6 @@
 //! Small compiled configs, as the compiler would make them.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -266,7 +266,7 @@ pub(crate) fn edge(
     distributions: Vec<Distribution>,
 ) -> Edge {
     let mut hosts = Hosts {
-        exact: HashMap::new(),
+        exact: BTreeMap::new(),
         wildcards: Vec::new(),
         any: None,
         local: (distributions.len() == 1).then_some(0),

@@ -57,7 +57,7 @@ fn read(
         place: said.place.clone(),
     }
     .shown();
-    match crate::file::bytes(file) {
+    match crate::files::read(file) {
         Ok(html) if html.len() <= MOST_BYTES => html.into(),
         Ok(html) => {
             problems.push(said.place.error(

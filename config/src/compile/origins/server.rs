@@ -462,7 +462,7 @@ pub(in crate::compile) fn trust(
     problems: &mut Vec<Problem>,
 ) -> Trust {
     const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
-    let pem = match crate::file::bytes(file) {
+    let pem = match crate::files::read(file) {
         Ok(pem) => pem,
         Err(why) => {
             problems.push(said.place.error(

@@ -441,7 +441,7 @@ mod resilient {
     }
 }
 
-/// The limits of the last attempt: connect, response, head, completion.
+/// The limits of the last attempt: connect, response, head, dripping, completion.
 #[test]
 fn limits_are_cut_to_what_is_left() {
     let own = tiers(r#""vm", "swa", "last""#, &[503], "");
@@ -469,23 +469,24 @@ fn limits_are_cut_to_what_is_left() {
     );
     #[rustfmt::skip]
     let rows = [
-        (&faithful, "200", "10s", "30s", None, None),
-        (&faithful, "503/100s 200", "10s", "30s", None, None),
-        (&own, "200", "1s", "10s", Some("24900ms"), None),                      // less what the page needs
-        (&own, "refused/400ms 200", "1s", "10s", Some("24500ms"), None),
-        (&own, "503/20s 200", "1s", "4900ms", Some("4900ms"), None),
-        (&own, "503/24s 200", "900ms", "900ms", Some("900ms"), None),
-        (&own, "503/25s", "0s", "0s", Some("0s"), None),                        // the page
-        (&short, "200", "1s", "3s", Some("3s"), None),
-        (&short, "503/2500ms 200", "500ms", "500ms", Some("500ms"), None),
-        (&completing, "200", "2s", "10s", Some("12s"), Some("12s")),
-        (&completing, "refused/5s 200", "2s", "7s", Some("7s"), Some("7s")),
-        (&completing, "refused/11s 200", "1s", "1s", Some("1s"), Some("1s")),
-        (&completing, "503/4s 200", "1s", "11s", Some("11s"), Some("20s")),      // the deadline is for the head only
+        (&faithful, "200", "10s", "30s", None, None, None),
+        (&faithful, "503/100s 200", "10s", "30s", None, None, None),
+        (&own, "200", "1s", "10s", Some("24900ms"), Some("11s"), None),          // less what the page needs
+        (&own, "refused/400ms 200", "1s", "10s", Some("24500ms"), Some("11s"), None),
+        (&own, "503/20s 200", "1s", "4900ms", Some("4900ms"), Some("11s"), None),
+        (&own, "503/24s 200", "900ms", "900ms", Some("900ms"), Some("11s"), None),
+        (&own, "503/25s", "0s", "0s", Some("0s"), None, None),                  // the page
+        (&short, "200", "1s", "3s", Some("3s"), Some("11s"), None),
+        (&short, "503/2500ms 200", "500ms", "500ms", Some("500ms"), None, None),      // nobody is left
+        (&completing, "200", "2s", "10s", Some("12s"), Some("12s"), Some("12s")),
+        (&completing, "refused/5s 200", "2s", "7s", Some("7s"), Some("12s"), Some("7s")),
+        (&completing, "refused/11s 200", "1s", "1s", Some("1s"), Some("12s"), Some("1s")),
+        (&completing, "503/4s 200", "1s", "11s", Some("11s"), None, Some("20s")),  // the deadline is for the head only
     ];
     let mut failures = Vec::new();
-    for (edge, script, connect, response, head, completion) in rows {
+    for (edge, script, connect, response, head, dripping, completion) in rows {
         let expected = Limits {
+            dripping: dripping.map(span),
             connect: span(connect),
             response: span(response),
             head: head.map(span),
@@ -512,6 +513,14 @@ fn every_failure_has_a_status_of_its_own_fault() {
         assert_eq!(status, expected, "{failure}");
     }
     assert_eq!(Limits::NONE_LEFT.head, Some(Duration::ZERO));
+}
+
+/// Its body may take any time to be sent, and nobody else is asked: only gaps count.
+#[test]
+fn an_answer_to_a_write_may_drip() {
+    let edge = tiers(r#""vm", "swa", "last""#, &[503], "");
+    let limits = play(&edge, "POST", "/", "200").limits;
+    assert_eq!(limits.last().and_then(|limits| limits.dripping), None);
 }
 
 /// A config cannot say it, since a page stands last and has no criteria; the rule holds without that.

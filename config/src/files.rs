@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
-/// Far more than any distribution has: CloudFront's own limits allow 75 behaviors and 100 origins.
+/// More than anything that is meant well: a list of a thousand distributions has a few MiB.
 const MOST_MIB: usize = 16;
 const MOST_BYTES: usize = MOST_MIB * 1_024 * 1_024;
 
@@ -34,17 +34,17 @@ impl Unreadable {
 }
 
 /// The text at `path`; `-` is standard input.
-pub(crate) fn text(path: &Path) -> Result<String, Unreadable> {
+pub(crate) fn read_text(path: &Path) -> Result<String, Unreadable> {
     let bytes = if path == Path::new("-") {
         whole(io::stdin().lock())?
     } else {
-        bytes(path)?
+        read(path)?
     };
     String::from_utf8(bytes).map_err(|_| Unreadable::NotText)
 }
 
 /// What is in the file at `path`. A pipe is read if this program was started with it, as a shell's `<(…)` does.
-pub(crate) fn bytes(path: &Path) -> Result<Vec<u8>, Unreadable> {
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Unreadable> {
     if let Some(what) = no_file(path, &fs::metadata(path)?) {
         return Err(Unreadable::NotAFile(what));
     }
