@@ -1,5 +1,7 @@
 //! Cache behaviors: which requests they take, where those go, and what of them is passed on.
 
+mod ordered;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +9,8 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, Method};
 
 use crate::origin::TargetId;
+
+pub use ordered::Behaviors;
 
 /// One cache behavior. Source: API shape `CacheBehavior`.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue, StatusCode};
 
-use crate::behavior::Behavior;
+use crate::behavior::Behaviors;
 
 /// One distribution. Source: API shape `DistributionConfig`.
 #[derive(Clone, Debug)]
@@ -20,7 +20,7 @@ pub struct Distribution {
     /// What a request for exactly `/` asks for: `/index.html`, with its slash.
     pub default_root_object: Option<Arc<str>>,
     /// In order of matching; the last one is the default behavior and takes everything. Never empty.
-    pub behaviors: Vec<Behavior>,
+    pub behaviors: Behaviors,
     /// At most one per status.
     pub error_responses: Vec<CustomErrorResponse>,
     /// How the edge speaks.

@@ -28,8 +28,8 @@ mod toml;
 mod written;
 
 pub use behavior::{
-    AcceptEncoding, Behavior, CloudFrontHeader, Cors, GetBody, HeaderSelection, MethodSet,
-    NameSelection, OriginRequest, PathPattern, ResponseHeadersPolicy, ViewerProtocol,
+    AcceptEncoding, Behavior, Behaviors, CloudFrontHeader, Cors, GetBody, HeaderSelection,
+    MethodSet, NameSelection, OriginRequest, PathPattern, ResponseHeadersPolicy, ViewerProtocol,
     ViewerResponse, WriteError, wildcard_matches,
 };
 pub use distribution::{

@@ -236,11 +236,11 @@ fn behavior<'e>(
     path: &str,
 ) -> (usize, &'e Behavior) {
     let path = normalised(path);
-    let last = distribution.behaviors.len() - 1;
-    distribution
-        .behaviors
-        .iter()
-        .enumerate()
+    let behaviors = &distribution.behaviors;
+    let last = behaviors.len() - 1;
+    behaviors
+        .candidates(&path)
+        .map(|index| (index, &behaviors[index]))
         .find(|(index, behavior)| {
             // The default behavior needs no comparison: it takes what is left.
             *index == last

@@ -60,7 +60,8 @@ pub(super) fn distributions(
                     targets,
                     &write_error,
                     problems,
-                ),
+                )
+                .into(),
                 error_responses: error_responses::error_responses(said, written, problems),
                 id: said.id.value.as_str().into(),
                 domain_name,

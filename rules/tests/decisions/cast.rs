@@ -241,7 +241,7 @@ pub(crate) fn distribution(behaviors: Vec<Behavior>) -> Distribution {
         aliases: Vec::new(),
         enabled: true,
         default_root_object: None,
-        behaviors,
+        behaviors: behaviors.into(),
         error_responses: Vec::new(),
         voice: cloudfront_voice(),
         loops: LoopCheck::Via,
