@@ -21,6 +21,18 @@ const A_READ: Ask = Ask {
     may_repeat: true,
 };
 
+fn surveying(criterion: &mut Criterion) {
+    for (question, headers) in [
+        ("survey_a_browsers_head", browser()),
+        ("survey_a_load_generators_head", load_generator()),
+        ("survey_the_head_of_an_application", application()),
+    ] {
+        criterion.bench_function(question, |bencher| {
+            bencher.iter(|| Survey::of(black_box(&headers)));
+        });
+    }
+}
+
 fn admitting(criterion: &mut Criterion) {
     let headers = browser();
     let target = Uri::from_static("/owners?lastName=Davis");
@@ -168,6 +180,7 @@ fn telling(criterion: &mut Criterion) {
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
+    surveying(&mut criterion);
     admitting(&mut criterion);
     routing(&mut criterion);
     heads(&mut criterion);

@@ -103,6 +103,19 @@ fn time_scale(overrides: &Overrides, problems: &mut Vec<Problem>) -> f64 {
     }
 }
 
+/// Most origins, groups and distributions, and most behaviors of one distribution: more than anybody needs, and every index
+/// fits.
+const MOST_OF_A_KIND: usize = 10_000;
+
+/// What is beyond that is not compiled; it is told of the first of them.
+fn beyond_the_most<T>(all: &[T], kind: &str, place: impl FnOnce(&T) -> &Place) -> Option<Problem> {
+    let first = all.get(MOST_OF_A_KIND)?;
+    Some(place(first).error(
+        format!("is {kind} number {}", MOST_OF_A_KIND + 1),
+        format!("write {MOST_OF_A_KIND} at most"),
+    ))
+}
+
 /// CloudFront's own quotas can be raised, and what exceeds one does no harm here. In its own notation they are told with
 /// the shape of the file.
 fn over_quota(place: &Place, count: usize, most: usize, of: &str) -> Option<Problem> {

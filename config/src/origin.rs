@@ -232,9 +232,20 @@ pub struct Member {
     pub retries_response_timeout: bool,
 }
 
+impl Target {
+    /// What [`Member::worst_case`] adds up to: the longest time to an answer, whatever the kind of request.
+    pub fn worst_case(&self) -> Duration {
+        self.members
+            .iter()
+            .map(Member::worst_case)
+            .fold(Duration::ZERO, Duration::saturating_add)
+    }
+}
+
 impl Member {
-    /// The longest time to this member's outcome: every try connects as slowly as it may, and waits as long as it may
-    /// for an answer where that is tried again. No time at all for a page.
+    /// The longest time to this member's outcome, by its timers alone: every try connects as slowly as it may, and waits as
+    /// long as it may for an answer where that is tried again. No time at all for a page. What the failover rule makes of
+    /// it for one request may be less, never more: a property in `rules` holds the two together.
     pub fn worst_case(&self) -> Duration {
         if self.is_page {
             return Duration::ZERO;

@@ -2,6 +2,8 @@
 
 #[path = "print/facts.rs"]
 mod facts;
+#[path = "print/mangled.rs"]
+mod mangled;
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -11,8 +13,8 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::Value;
 use tideover_config::{
-    FailureSet, Fate, HeaderSelection, Loaded, MethodSet, Mode, NameSelection, Overrides, Problems,
-    Severity, ViewerProtocol, fields, load, load_text,
+    FailureSet, Fate, HeaderSelection, MethodSet, Mode, NameSelection, Overrides, Severity,
+    ViewerProtocol, fields, load,
 };
 
 fn folder(name: &str) -> PathBuf {
@@ -31,10 +33,6 @@ fn files(name: &str) -> Vec<PathBuf> {
     files
 }
 
-fn load_json(text: &str) -> Result<Loaded, Problems> {
-    load_text(Path::new("x.json"), text, &Overrides::default())
-}
-
 #[test]
 fn real_distributions_load() {
     let files = files("distributions");
@@ -48,7 +46,7 @@ fn real_distributions_load() {
 
 #[test]
 fn petclinic_is_what_its_json_says() {
-    let file = folder("examples/petclinic.cloudfront.json");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/petclinic.cloudfront.json");
     let loaded = load(&file, &Overrides::default()).expect("it loads as it stands");
     assert!(
         loaded
@@ -278,25 +276,8 @@ static TREES: LazyLock<Vec<Value>> = LazyLock::new(|| {
         .collect()
 });
 
-/// Loaded without an error, or not loaded with one; what is said always has a place.
 fn loads_or_reports(text: &str) {
-    match load_json(text) {
-        Ok(loaded) => {
-            let worst = loaded.remarks.iter().map(|remark| remark.severity).max();
-            assert!(worst < Some(Severity::Error), "{text}");
-            facts::prints_as_itself(&loaded.edge);
-        }
-        Err(Problems(problems)) => {
-            assert!(
-                problems
-                    .iter()
-                    .any(|problem| problem.severity == Severity::Error)
-            );
-            for problem in problems {
-                assert!(!problem.found.is_empty(), "{problem}");
-            }
-        }
-    }
+    mangled::loads_or_reports(Path::new("x.json"), text);
 }
 
 /// The values of a tree, its root first.
@@ -438,14 +419,7 @@ proptest! {
     }
 
     #[test]
-    fn a_text_that_is_cut_or_repeated_loads_or_is_reported(
-        text in any::<Index>(), from in any::<Index>(), to in any::<Index>(), twice in any::<bool>(),
-    ) {
-        let text = text.get(&TEXTS);
-        let boundaries: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
-        let (from, to) = (*from.get(&boundaries), *to.get(&boundaries));
-        let (from, to) = (from.min(to), from.max(to));
-        let middle = if twice { text[from..to].repeat(2) } else { String::new() };
-        loads_or_reports(&format!("{}{middle}{}", &text[..from], &text[to..]));
+    fn a_text_that_is_cut_or_repeated_loads_or_is_reported(text in mangled::cut_or_repeated(&TEXTS)) {
+        loads_or_reports(&text);
     }
 }

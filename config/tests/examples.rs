@@ -34,9 +34,16 @@ fn server<'e>(edge: &'e Edge, id: &str) -> &'e tideover_config::Server {
     }
 }
 
+/// One of those that people are shown.
+fn example(name: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../examples")
+        .join(name)
+}
+
 #[test]
 fn petclinic_falls_through_three_tiers_and_sends_writes_to_the_vm() {
-    let loaded = tideover_config::load(&fixture("examples/petclinic.toml"), &Overrides::default())
+    let loaded = tideover_config::load(&example("petclinic.toml"), &Overrides::default())
         .expect("petclinic.toml loads as it stands");
     let worth_a_warning = |remark: &&tideover_config::Problem| remark.severity > Severity::Note;
     assert_eq!(loaded.remarks.iter().find(worth_a_warning), None);

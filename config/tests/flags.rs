@@ -283,8 +283,8 @@ fn a_deadline_that_cannot_hold_is_told_in_the_words_of_the_config() {
         mode: Some(Mode::Resilient),
         ..Overrides::default()
     };
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/examples");
-    let cloudfront = folder.join("petclinic.cloudfront.json");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let cloudfront = root.join("examples/petclinic.cloudfront.json");
     let (_, told) = told(tideover_config::load(&cloudfront, &resilient)).expect("it loads");
     let late: Vec<&String> = told.iter().filter(|told| told.contains("25s")).collect();
     let [late] = late[..] else {

@@ -1,8 +1,13 @@
-//! What holds for every pattern, and for every set of methods, statuses and failures.
+//! What holds for every pattern, for every set of methods, statuses and failures, and for however much there is of a thing.
+
+use std::fmt::Write as _;
+use std::path::Path;
 
 use http::{Method, StatusCode};
 use proptest::prelude::*;
-use tideover_config::{Failure, FailureSet, MethodSet, PathPattern, StatusSet, wildcard_matches};
+use tideover_config::{
+    Failure, FailureSet, MethodSet, Overrides, PathPattern, StatusSet, load_text, wildcard_matches,
+};
 
 /// The definition, without any cleverness.
 fn matches(pattern: &[u8], text: &[u8]) -> bool {
@@ -132,5 +137,41 @@ proptest! {
             prop_assert_eq!(set.contains(failure), failures.contains(&failure));
         }
         prop_assert_eq!(set == FailureSet::all(), failures.len() == 10);
+    }
+}
+
+#[test]
+fn more_than_fits_of_anything_is_told_of_the_first_that_does_not() {
+    let all = [
+        ("origin", "[origin.o{}]\nurl = \"http://a.example\"\n"),
+        ("group", "[origin_group.g{}]\nmembers = [\"o0\"]\n"),
+        (
+            "distribution",
+            "[distribution.d{}]\naliases = [\"{}.example.com\"]\ndefault_behavior = { target = \"o0\" }\n",
+        ),
+        (
+            "behavior",
+            "[[distribution.d0.behavior]]\npath = \"/{}\"\ntarget = \"o0\"\n",
+        ),
+    ];
+    for (kind, of_one) in all {
+        let mut text = String::new();
+        for (other, of_one_other) in all {
+            let count = if other == kind { 10_001 } else { 1 };
+            for number in 0..count {
+                let one = of_one_other.replace("{}", &number.to_string());
+                text.write_str(&one).expect("a string takes every line");
+            }
+        }
+        assert!(text.contains(&of_one.replace("{}", "10000")), "{kind}");
+        let problems = load_text(Path::new("x.toml"), &text, &Overrides::default())
+            .expect_err("there is one too many")
+            .to_string();
+        let expected = format!("is {kind} number 10001; write 10000 at most");
+        assert!(
+            problems.contains(&expected),
+            "{kind}: {}",
+            &problems[..500.min(problems.len())]
+        );
     }
 }

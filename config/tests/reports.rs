@@ -1,6 +1,7 @@
 //! Every `NAME.toml` in `tests/fixtures/toml`, every `NAME.json` in `tests/fixtures/cloudfront` and whatever else people take
 //! for a distribution there, and the distributions of `tests/fixtures/checks`, in which an operator should look for something,
-//! give exactly the report in `NAME.report` beside them.
+//! give exactly the report in `NAME.report` beside them; so does `examples/petclinic.cloudfront.json`, whose report is in
+//! `tests/fixtures/examples`.
 //! `UPDATE_FIXTURES=1 cargo test -p tideover-config --test reports` writes the reports anew; read the difference.
 
 use std::fmt::Write as _;
@@ -8,14 +9,21 @@ use std::path::{Path, PathBuf};
 
 use tideover_config::{Overrides, load_text};
 
-fn configs() -> Vec<PathBuf> {
-    let folders = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures");
-    let mut configs: Vec<PathBuf> = ["toml", "cloudfront", "distributions", "checks"]
+/// Each with its report.
+fn configs() -> Vec<(PathBuf, PathBuf)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let folders = root.join("tests/fixtures");
+    let shown = "examples/petclinic.cloudfront.json";
+    let mut configs: Vec<(PathBuf, PathBuf)> = ["toml", "cloudfront", "distributions", "checks"]
         .iter()
         .flat_map(|folder| std::fs::read_dir(folders.join(folder)).expect("the fixtures are there"))
         .map(|entry| entry.expect("an entry").path())
         .filter(|path| path.is_file() && path.extension().is_some_and(|kind| kind != "report"))
-        .chain([folders.join("examples/petclinic.cloudfront.json")])
+        .map(|config| (config.clone(), config.with_extension("report")))
+        .chain([(
+            root.join(shown),
+            folders.join(shown).with_extension("report"),
+        )])
         .collect();
     configs.sort();
     configs
@@ -40,9 +48,8 @@ fn report(config: &Path) -> String {
 fn every_config_gives_its_report() {
     let update = std::env::var_os("UPDATE_FIXTURES").is_some();
     let mut differing = Vec::new();
-    for config in configs() {
+    for (config, file) in configs() {
         let seen = report(&config);
-        let file = config.with_extension("report");
         if update {
             std::fs::write(&file, &seen).expect("the report can be written");
             continue;

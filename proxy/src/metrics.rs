@@ -237,7 +237,7 @@ const COUNTED: [Counted; 7] = [
     ),
     (
         "tideover_refused_heads_total",
-        "Heads that were refused before routing.",
+        "Heads that were no HTTP, or too large to be read.",
         |c| &c.refused_heads,
     ),
     (

@@ -1,5 +1,8 @@
 //! One viewer request from head to tail: admit, route, ask the origins, answer. Start reading here.
 
+#[cfg(test)]
+mod sizes;
+
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;

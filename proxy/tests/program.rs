@@ -392,6 +392,10 @@ fn explain_expects() {
     ]));
     let told: serde_json::Value = serde_json::from_str(&out).expect("JSON");
     assert_eq!(told["members"][0]["origin"], "page", "{out}");
+    // In the words that the viewer would read.
+    let (code, out, _) = said(&output(&["explain", "--config", config, "POST", "/"]));
+    let reason = "the edge itself answers 403. This request method is not allowed for this path.";
+    assert_eq!((code, out.contains(reason)), (Some(1), true), "{out}");
 }
 
 #[test]

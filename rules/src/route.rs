@@ -103,6 +103,23 @@ impl Refusal {
             Self::Loop(status) | Self::RedirectToHttps(status) => *status,
         }
     }
+
+    /// Why, as one sentence for the viewer.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::UnknownHost => "Nothing is served here under this host name.",
+            Self::Disabled => "This distribution is disabled.",
+            Self::UrlTooLong => "The URL is too long.",
+            Self::HeadTooLarge | Self::FieldsTooLarge => "The request headers are too large.",
+            Self::Loop(_) => {
+                "The request has passed here before: the origin leads back to this edge."
+            }
+            Self::MethodNotAllowed => "This request method is not allowed for this path.",
+            Self::GetWithBody => "A GET or HEAD request must not have a body.",
+            Self::HttpsRequired => "This path is served over HTTPS only.",
+            Self::RedirectToHttps(_) => "This path is served over HTTPS.",
+        }
+    }
 }
 
 /// Where the request goes, or why not. A refusal comes with the distribution whose voice it is spoken in, if one was found.

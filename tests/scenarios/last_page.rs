@@ -18,7 +18,12 @@ const WITH_PAGE: &str = r#"
 
 /// An edge that has its page after `first`.
 fn behind(first: &Origin) -> EdgeBuilder {
-    edge(WITH_PAGE)
+    within("25s", first)
+}
+
+/// The same with this deadline.
+fn within(deadline: &str, first: &Origin) -> EdgeBuilder {
+    edge(&WITH_PAGE.replace("25s", deadline))
         .file("maintenance.html", "<h1>Back soon</h1>")
         .origins([first])
 }
@@ -32,11 +37,7 @@ mod page {
             .plays(answer(404).body("no such owner"))
             .start()
             .await;
-        let edge = edge(WITH_PAGE)
-            .file("maintenance.html", "Back soon")
-            .origins([&first])
-            .start()
-            .await;
+        let edge = behind(&first).start().await;
 
         viewer(&edge)
             .get("/")
@@ -149,19 +150,13 @@ mod deadline {
     async fn a_page_is_still_delivered_within_the_deadline() {
         let first = origin("first").never_answers().start().await;
         // Slowed down: the deadline is 3 s, and the time kept back for the page 300 ms, which is long for a busy machine too.
-        let config = WITH_PAGE.replace("25s", "1s");
-        let edge = edge(&config)
-            .file("maintenance.html", "Back soon")
-            .origins([&first])
-            .time_scale(3.0)
-            .start()
-            .await;
+        let edge = within("1s", &first).time_scale(3.0).start().await;
 
         let response = viewer(&edge).get("/").await;
 
         response
             .expect(503)
-            .body("Back soon")
+            .body("<h1>Back soon</h1>")
             .took_at_least(ms(2_600))
             .took_less_than(ms(3_000));
     }
@@ -173,12 +168,7 @@ mod deadline {
             .plays(answer(200).body("late but whole").body_after(&held))
             .start()
             .await;
-        let config = WITH_PAGE.replace("25s", "1s");
-        let edge = edge(&config)
-            .file("maintenance.html", "Back soon")
-            .origins([&first])
-            .start()
-            .await;
+        let edge = within("1s", &first).start().await;
         let mut line = viewer(&edge).connects().await;
 
         line.sends("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")

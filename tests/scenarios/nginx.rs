@@ -17,9 +17,9 @@ const VM: &str = "Azure-VM";
 const SWA: &str = "Azure-SWA";
 const SWA_NAME: &str = "ashy-bay-04d02d100.6.azurestaticapps.net";
 
-const PETCLINIC_JSON: &str = include_str!("../fixtures/examples/petclinic.cloudfront.json");
-const PETCLINIC_TOML: &str = include_str!("../fixtures/examples/petclinic.toml");
-const MAINTENANCE_PAGE: &str = include_str!("../fixtures/examples/maintenance.html");
+const PETCLINIC_JSON: &str = include_str!("../../examples/petclinic.cloudfront.json");
+const PETCLINIC_TOML: &str = include_str!("../../examples/petclinic.toml");
+const MAINTENANCE_PAGE: &str = include_str!("../../examples/maintenance.html");
 
 /// Paths that are answered with the status they name.
 fn answers_what_it_is_asked_for(name: &str) -> String {

@@ -157,7 +157,7 @@ pub(super) fn time_beyond_the_deadline(
             match written.notation {
                 Notation::Toml => format!(
                     "write deadline = \"{}\", or shorten connection_timeout, response_timeout or connection_attempts",
-                    display_span(worst_case(target))
+                    display_span(target.worst_case())
                 ),
                 Notation::CloudFront => "shorten ConnectionTimeout, OriginReadTimeout or ConnectionAttempts".to_owned(),
                 Notation::CommandLine => "a tideover.toml can set other timers".to_owned(),
@@ -165,11 +165,4 @@ pub(super) fn time_beyond_the_deadline(
         ));
         return;
     }
-}
-
-fn worst_case(target: &Target) -> std::time::Duration {
-    target.members.iter().map(Member::worst_case).fold(
-        std::time::Duration::ZERO,
-        std::time::Duration::saturating_add,
-    )
 }

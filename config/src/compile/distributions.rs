@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::defaults::Defaults;
 use super::targets::Targets;
-use super::{behaviors, over_quota, url};
+use super::{MOST_OF_A_KIND, behaviors, beyond_the_most, over_quota, url};
 use crate::behavior::{Behavior, WriteError};
 use crate::distribution::Distribution;
 use crate::edge::Overrides;
@@ -18,8 +18,6 @@ use crate::written::{self, Notation, Written};
 /// Source: Developer Guide, "Quotas".
 const QUOTA_OF_BEHAVIORS: usize = 75;
 const QUOTA_OF_ALIASES: usize = 100;
-const MOST_BEHAVIORS: usize = 10_000;
-const MOST_DISTRIBUTIONS: usize = 10_000;
 
 pub(super) fn distributions(
     written: &Written,
@@ -36,16 +34,12 @@ pub(super) fn distributions(
             "write [distribution.NAME] with [distribution.NAME.default_behavior]",
         ));
     }
-    if let Some(said) = written.distributions.get(MOST_DISTRIBUTIONS) {
-        problems.push(said.place.error(
-            format!("is distribution number {}", MOST_DISTRIBUTIONS + 1),
-            format!("write {MOST_DISTRIBUTIONS} at most"),
-        ));
-    }
+    let beyond = beyond_the_most(&written.distributions, "distribution", |said| &said.place);
+    problems.extend(beyond);
     written
         .distributions
         .iter()
-        .take(MOST_DISTRIBUTIONS)
+        .take(MOST_OF_A_KIND)
         .map(|said| {
             let domain_name = domain_name(said, problems);
             let aliases = aliases(said, written, defaults, problems);
@@ -81,12 +75,8 @@ fn behaviors(
     write_error: &WriteError,
     problems: &mut Vec<Problem>,
 ) -> Vec<Behavior> {
-    if let Some(behavior) = said.behaviors.get(MOST_BEHAVIORS) {
-        problems.push(behavior.place.error(
-            format!("is behavior number {}", MOST_BEHAVIORS + 1),
-            format!("write {MOST_BEHAVIORS} at most"),
-        ));
-    }
+    let beyond = beyond_the_most(&said.behaviors, "behavior", |behavior| &behavior.place);
+    problems.extend(beyond);
     // The default behavior counts as one.
     if defaults.has_quotas(written)
         && let Some(behavior) = said.behaviors.get(QUOTA_OF_BEHAVIORS - 1)

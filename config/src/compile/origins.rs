@@ -6,14 +6,12 @@ mod server;
 pub(super) use server::{named_host, not_an_url, trust};
 
 use super::defaults::Defaults;
-use super::over_quota;
 use super::values::{check_mask, missing, number, perhaps, size, span, word};
+use super::{MOST_OF_A_KIND, beyond_the_most, over_quota};
 use crate::origin::{Origin, OriginKind};
 use crate::problem::Problem;
 use crate::written::{self, Notation, Written};
 
-/// More than anybody needs, and every index fits.
-const MOST_ORIGINS: usize = 10_000;
 /// Source: Developer Guide, "Quotas", origins per distribution.
 const QUOTA: usize = 100;
 
@@ -29,12 +27,8 @@ pub(super) fn origins(
                 .error("this config has no origin", no_origin(written)),
         );
     }
-    if let Some(origin) = written.origins.get(MOST_ORIGINS) {
-        problems.push(origin.id.place.error(
-            format!("is origin number {}", MOST_ORIGINS + 1),
-            format!("write {MOST_ORIGINS} at most"),
-        ));
-    }
+    let beyond = beyond_the_most(&written.origins, "origin", |origin| &origin.id.place);
+    problems.extend(beyond);
     if defaults.has_quotas(written)
         && let Some(origin) = written.origins.get(QUOTA)
     {
@@ -44,7 +38,7 @@ pub(super) fn origins(
     written
         .origins
         .iter()
-        .take(MOST_ORIGINS)
+        .take(MOST_OF_A_KIND)
         .map(|origin| Origin {
             id: origin.id.value.as_str().into(),
             kind: kind(origin, written, defaults, problems),

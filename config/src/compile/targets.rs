@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::defaults::{Defaults, OnFailure};
-use super::{over_quota, values};
+use super::{MOST_OF_A_KIND, beyond_the_most, over_quota, values};
 use crate::origin::{
     FailoverCriteria, Failure, FailureSet, Member, Origin, OriginId, OriginKind, StatusSet, Target,
     TargetId,
@@ -15,8 +15,6 @@ use crate::written::{self, At, Notation, Written};
 /// What a group may fall through on. Source: Developer Guide, "Optimize high availability with CloudFront origin failover".
 const STATUSES: [u16; 9] = [400, 403, 404, 416, 429, 500, 502, 503, 504];
 
-/// More than anybody needs, and every index fits.
-const MOST_GROUPS: usize = 10_000;
 /// Source: Developer Guide, "Quotas", origin groups per distribution.
 const QUOTA: usize = 10;
 
@@ -56,19 +54,15 @@ impl<'w> Targets<'w> {
                 problems.push(taken(&origin.id));
             }
         }
-        if let Some(group) = written.groups.get(MOST_GROUPS) {
-            problems.push(group.id.place.error(
-                format!("is group number {}", MOST_GROUPS + 1),
-                format!("write {MOST_GROUPS} at most"),
-            ));
-        }
+        let beyond = beyond_the_most(&written.groups, "group", |group| &group.id.place);
+        problems.extend(beyond);
         if defaults.has_quotas(written)
             && let Some(group) = written.groups.get(QUOTA)
         {
             let count = written.groups.len();
             problems.extend(over_quota(&group.id.place, count, QUOTA, "groups"));
         }
-        for group in written.groups.iter().take(MOST_GROUPS) {
+        for group in written.groups.iter().take(MOST_OF_A_KIND) {
             let id = TargetId(u16::try_from(targets.list.len()).expect("groups are limited"));
             let is_new = !targets.origins.contains_key(group.id.value.as_str())
                 && targets.groups.insert(&group.id.value, id).is_none();

@@ -1,17 +1,23 @@
 //! `check --print`: what is printed loads again as the same edge, and tells no secret.
 
 mod facts;
+mod mangled;
 mod mutations;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use facts::prints_as_itself;
 use tideover_config::{Edge, Mode, Overrides, from_origins, load, load_text, to_toml};
 
-fn fixture(name: &str) -> std::path::PathBuf {
+fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../tests/fixtures")
         .join(name)
+}
+
+/// The configs that people are shown.
+fn examples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples")
 }
 
 fn edge_of(text: &str) -> Edge {
@@ -24,7 +30,9 @@ fn edge_of(text: &str) -> Edge {
 fn every_fixture_that_loads_prints_as_itself() {
     let files = ["toml", "cloudfront", "distributions", "checks", "examples"]
         .into_iter()
-        .flat_map(|folder| std::fs::read_dir(fixture(folder)).expect("the fixtures are there"))
+        .map(fixture)
+        .chain([examples()])
+        .flat_map(|folder| std::fs::read_dir(folder).expect("the fixtures are there"))
         .map(|entry| entry.expect("an entry").path());
     let mut printed = 0;
     for file in files {
@@ -59,7 +67,7 @@ fn a_mapped_origin_keeps_its_name_in_print() {
             time_scale: Some(0.5),
             ..Overrides::default()
         };
-        let loaded = load(&fixture("examples/petclinic.toml"), &overrides);
+        let loaded = load(&examples().join("petclinic.toml"), &overrides);
         let edge = loaded.expect("the map names an origin").edge;
         let printed = to_toml(&edge);
         assert!(printed.starts_with("# --time-scale 0.5\n"), "{printed}");

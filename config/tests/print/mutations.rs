@@ -1,25 +1,22 @@
 //! Whatever is done to a `tideover.toml`, it is loaded or reported, and what loads prints as itself.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use crate::facts::prints_as_itself;
+use crate::{examples, fixture, mangled};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use tideover_config::{Mode, Overrides, Problems, Severity, from_origins, load_text};
 
 /// Names of files stand relative to this one.
 fn place() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/examples/x.toml")
+    fixture("examples/x.toml")
 }
 
 static TEXTS: LazyLock<Vec<String>> = LazyLock::new(|| {
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures");
-    let mut files: Vec<PathBuf> = ["toml", "examples"]
+    let mut files: Vec<PathBuf> = [fixture("toml"), fixture("examples"), examples()]
         .into_iter()
-        .flat_map(|folder| {
-            std::fs::read_dir(fixtures.join(folder)).expect("the fixtures are there")
-        })
+        .flat_map(|folder| std::fs::read_dir(folder).expect("the fixtures are there"))
         .map(|entry| entry.expect("an entry").path())
         .filter(|path| path.extension().is_some_and(|kind| kind == "toml"))
         .collect();
@@ -30,26 +27,8 @@ static TEXTS: LazyLock<Vec<String>> = LazyLock::new(|| {
         .collect()
 });
 
-/// Loaded without an error and printed as itself, or not loaded, with an error that says where and what.
 fn loads_or_reports(text: &str) {
-    match load_text(&place(), text, &Overrides::default()) {
-        Ok(loaded) => {
-            let worst = loaded.remarks.iter().map(|remark| remark.severity).max();
-            assert!(worst < Some(Severity::Error), "{text}");
-            prints_as_itself(&loaded.edge);
-        }
-        Err(Problems(problems)) => {
-            let is_error = |severity| severity == Severity::Error;
-            assert!(problems.iter().any(|problem| is_error(problem.severity)));
-            for problem in problems {
-                assert!(!problem.found.is_empty(), "{problem}");
-                assert!(
-                    !is_error(problem.severity) || !problem.instead.is_empty(),
-                    "{problem}"
-                );
-            }
-        }
-    }
+    mangled::loads_or_reports(&place(), text);
 }
 
 /// A value as it may stand on the right of a `=`, mostly one that some field takes.
@@ -207,15 +186,8 @@ proptest! {
     }
 
     #[test]
-    fn a_config_that_is_cut_or_repeated_loads_or_is_reported(
-        text in any::<Index>(), from in any::<Index>(), to in any::<Index>(), twice in any::<bool>(),
-    ) {
-        let text = text.get(&TEXTS);
-        let boundaries: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
-        let (from, to) = (*from.get(&boundaries), *to.get(&boundaries));
-        let (from, to) = (from.min(to), from.max(to));
-        let middle = if twice { text[from..to].repeat(2) } else { String::new() };
-        loads_or_reports(&format!("{}{middle}{}", &text[..from], &text[to..]));
+    fn a_config_that_is_cut_or_repeated_loads_or_is_reported(text in mangled::cut_or_repeated(&TEXTS)) {
+        loads_or_reports(&text);
     }
 
     #[test]

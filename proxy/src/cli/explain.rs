@@ -127,7 +127,7 @@ pub(super) fn explain(options: &Options, given: &ArgMatches) -> anyhow::Result<E
             return refused(
                 options,
                 status,
-                &format!("the request is malformed: {}", malformed.reason()),
+                &format!("The request is malformed: {}.", malformed.reason()),
             );
         }
     };
@@ -180,31 +180,31 @@ fn refused(options: &Options, status: u16, why: &str) -> anyhow::Result<ExitCode
         ))?;
     } else {
         said::print(&format!(
-            "{} {}\n  the edge itself answers {status}: {why}\n",
+            "{} {}\n  the edge itself answers {status}. {why}\n",
             options.method, options.url
         ))?;
     }
     Ok(ExitCode::FAILURE)
 }
 
+/// What the viewer is told, and what only the operator may know.
 fn why_refused(edge: &Edge, refusal: &Refusal, host: &str) -> String {
+    let reason = refusal.reason();
     match refusal {
         Refusal::UnknownHost => format!(
-            "no distribution answers to {host}; known: {}",
+            "{reason} It is {host}; known: {}",
             edge.hosts.known().join(", ")
         ),
-        Refusal::Disabled => "the distribution is disabled".to_owned(),
-        Refusal::UrlTooLong => "path and query are too long".to_owned(),
-        Refusal::HeadTooLarge | Refusal::FieldsTooLarge => "the head is too large".to_owned(),
-        Refusal::Loop(_) => "the request has passed here before".to_owned(),
-        Refusal::MethodNotAllowed => "the behavior does not allow this method".to_owned(),
-        Refusal::GetWithBody => "a GET or HEAD with a body".to_owned(),
-        Refusal::HttpsRequired => {
-            "the behavior is for https only (--viewer-scheme says what a plain listener counts as)".to_owned()
+        Refusal::HttpsRequired | Refusal::RedirectToHttps(_) => {
+            format!("{reason} --viewer-scheme says what a plain listener counts as.")
         }
-        Refusal::RedirectToHttps(_) => {
-            "the behavior sends viewers to https (--viewer-scheme says what a plain listener counts as)".to_owned()
-        }
+        Refusal::Disabled
+        | Refusal::UrlTooLong
+        | Refusal::HeadTooLarge
+        | Refusal::FieldsTooLarge
+        | Refusal::Loop(_)
+        | Refusal::MethodNotAllowed
+        | Refusal::GetWithBody => reason.to_owned(),
     }
 }
 

@@ -79,7 +79,7 @@ impl Page<'_> {
             Cause::Malformed(malformed) => {
                 format!("The request is malformed: {}.", malformed.reason())
             }
-            Cause::Refused(refusal) => refusal_words(refusal).to_owned(),
+            Cause::Refused(refusal) => refusal.reason().to_owned(),
             Cause::OriginFailed(failure) => failure_words(*failure).to_owned(),
             Cause::WriteFailed(words) => (*words).to_owned(),
             Cause::BadBody(ViewerBodyError::Broken) => {
@@ -232,22 +232,6 @@ fn quoted(out: &mut String, text: &str) {
         }
     }
     out.push('"');
-}
-
-fn refusal_words(refusal: &Refusal) -> &'static str {
-    match refusal {
-        Refusal::UnknownHost => "Nothing is served here under this host name.",
-        Refusal::Disabled => "This distribution is disabled.",
-        Refusal::UrlTooLong => "The URL is too long.",
-        Refusal::HeadTooLarge | Refusal::FieldsTooLarge => "The request headers are too large.",
-        Refusal::Loop(_) => {
-            "The request has passed here before: the origin leads back to this edge."
-        }
-        Refusal::MethodNotAllowed => "This request method is not allowed for this path.",
-        Refusal::GetWithBody => "A GET request must not have a body.",
-        Refusal::HttpsRequired => "This path is served over HTTPS only.",
-        Refusal::RedirectToHttps(_) => "This path is served over HTTPS.",
-    }
 }
 
 fn failure_words(failure: Failure) -> &'static str {

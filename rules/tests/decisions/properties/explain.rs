@@ -3,8 +3,9 @@
 use proptest::prelude::*;
 use std::time::Duration;
 
+use tideover_config::{FailoverCriteria, FailureSet, Target};
 use tideover_rules::explain::{Then, prospects};
-use tideover_rules::failover::{Attempt, Outcome, Sent, Step, is_soft, next_step};
+use tideover_rules::failover::{Ask, Attempt, Outcome, Sent, Step, is_soft, next_step};
 
 use super::chance::{Decided, ask, course, prompt_turns, target, turns};
 
@@ -28,6 +29,25 @@ proptest! {
         }
         let told = prospects(&target, ask);
         prop_assert!(course.elapsed <= told.worst_case, "{:?}, not {:?}", course.elapsed, told.worst_case);
+    }
+
+    /// Config warns of a deadline by timers alone: where nothing cuts an attempt short, and whatever happens goes on, that
+    /// is the time which the rule comes to.
+    #[test]
+    fn members_that_hold_nobody_back_take_what_their_timers_add_up_to(target in target()) {
+        let mut target = Target { deadline: None, ..target };
+        for member in &mut target.members {
+            member.criteria = FailoverCriteria { failures: FailureSet::all(), ..FailoverCriteria::default() };
+        }
+        let told = prospects(&target, Ask { may_fall_through: true, may_repeat: true });
+        prop_assert_eq!(told.worst_case, target.worst_case());
+    }
+
+    /// And no request takes longer than that, whatever is listed, with a deadline or without.
+    #[test]
+    fn the_worst_case_is_within_what_the_timers_add_up_to(target in target(), ask in ask()) {
+        let (told, timers) = (prospects(&target, ask).worst_case, target.worst_case());
+        prop_assert!(told <= timers, "{:?}, beyond {:?}", told, timers);
     }
 
     /// Whatever happens at a member, and however often it does, leads to where it was told to lead.

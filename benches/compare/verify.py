@@ -1,0 +1,98 @@
+"""Whether a peer does what is asked before it is measured: right answers, the origins asked as often as they should be, the
+headers that all have to add, a line in the log for each request."""
+
+from __future__ import annotations
+
+import http.client
+import time
+from pathlib import Path
+
+import machine
+from origin import Origin, per_request
+from peers import Peer, Place
+from scenarios import Origins
+
+REQUESTS = 20
+# Envoy writes its lines every ten seconds.
+LOG_WITHIN = 15.0
+
+
+class WrongAnswer(Exception):
+    """What the peer did not do; it is left out of the scenario."""
+
+
+def verify(peer: Peer, place: Place, origin: Origin) -> list[str]:
+    """Asks a few times; raises `WrongAnswer` if something is not as it has to be, returns what is worth a note."""
+    scenario = place.scenario
+    path = peer.path(scenario)
+    _ask(place, path, REQUESTS)  # the first ones open connections
+    before, refused = origin.seen(), machine.failed_connects()
+    _ask(place, path, REQUESTS)
+    refused = machine.failed_connects() - refused
+    requests, connections = per_request(before, origin.seen(), REQUESTS)
+    if abs(requests - scenario.origin_requests) > 0.01:
+        raise WrongAnswer(f"the origins saw {requests:.2f} requests for each, not {scenario.origin_requests:.2f}")
+    # The refusing primary counts nothing, but the kernel does; others on this machine may add to it.
+    if scenario.origins is Origins.PRIMARY_REFUSES and refused < REQUESTS:
+        raise WrongAnswer(f"tried the primary {refused} times in {REQUESTS} requests")
+    _check_duties(place, path.rsplit("/", 1)[0] + "/duties")
+    if place.log:
+        _check_log(place.log, 2 * REQUESTS)
+    if connections > 0.1:
+        return [f"opens {connections:.2f} connections to the origins per request"]
+    return []
+
+
+def _ask(place: Place, path: str, count: int) -> None:
+    scenario = place.scenario
+    body = b"x" * scenario.request_body_bytes or None
+    connection = http.client.HTTPConnection("127.0.0.1", place.port, timeout=10)
+    try:
+        for _ in range(count):
+            connection.request(scenario.method, path, body, dict(scenario.headers))
+            answer = connection.getresponse()
+            got = answer.read()
+            if answer.status != 200 or len(got) != scenario.body_bytes:
+                raise WrongAnswer(f"answered {answer.status} with {len(got)} bytes, not 200 with {scenario.body_bytes}")
+            arrived = int(answer.headers.get("X-Request-Length", "0"))
+            if arrived < scenario.request_body_bytes:
+                raise WrongAnswer(f"the origin read {arrived} bytes of a request of {scenario.request_body_bytes}")
+    except (OSError, http.client.HTTPException) as problem:
+        raise WrongAnswer(f"no answer: {problem!r}") from problem
+    finally:
+        connection.close()
+
+
+def _check_duties(place: Place, path: str) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", place.port, timeout=10)
+    try:
+        connection.request("GET", path)
+        said = connection.getresponse().read().decode(errors="replace")
+    except (OSError, http.client.HTTPException) as problem:
+        raise WrongAnswer(f"no answer: {problem!r}") from problem
+    finally:
+        connection.close()
+    headers = dict(line.partition("=")[::2] for line in said.splitlines())
+    # Which address is the peer's affair: Envoy writes the machine's own for a viewer on loopback.
+    if not headers.get("for"):
+        raise WrongAnswer("the origin got no X-Forwarded-For")
+    if not headers.get("via"):
+        raise WrongAnswer("the origin got no Via")
+
+
+def _check_log(log: Path, lines: int) -> None:
+    deadline = time.monotonic() + LOG_WITHIN
+    while True:
+        written = _lines(log)
+        if written >= lines:
+            return
+        if time.monotonic() > deadline:
+            raise WrongAnswer(f"its log has {written} lines after {lines} requests")
+        time.sleep(0.05)
+
+
+def _lines(log: Path) -> int:
+    try:
+        return sum(1 for line in log.read_text(errors="replace").splitlines() if line and not line.startswith("#"))
+    except FileNotFoundError:
+        return 0
