@@ -121,8 +121,13 @@ pub(super) fn run(mut options: Options, given: &ArgMatches) -> anyhow::Result<Ex
     runtime.block_on(async {
         // Before the first viewer can come: a signal must not find the default action.
         let signals = Signals::listen()?;
-        let edge = tideover::start(loaded.edge)?;
-        tell_listeners(&edge);
+        let edge = {
+            // The access log may go to standard output as well: until these lines are out, its writer waits.
+            let _first = std::io::stdout().lock();
+            let edge = tideover::start(loaded.edge)?;
+            tell_listeners(&edge);
+            edge
+        };
         Ok(serve(edge, signals, &options, &overrides).await)
     })
 }
