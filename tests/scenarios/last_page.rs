@@ -135,13 +135,13 @@ mod deadline {
         // The first may take 10 s, the second the 5 s that are left, the third nothing.
         let edge = edge(config)
             .origins([&first, &second, &third])
-            .time_scale(0.02)
+            .time_scale(0.1) // the second's share has to outlast a busy machine
             .start()
             .await;
 
         let response = viewer(&edge).get("/").await;
 
-        response.expect(504).took_at_least(ms(290));
+        response.expect(504).took_at_least(ms(1_450));
         second.saw(["GET /"]);
         third.saw_nothing();
     }
