@@ -13,7 +13,8 @@ from typing import Callable, Iterable, Mapping, Protocol, Sequence, TypeVar
 
 # Above this much work of others, in percent of one core, a turn says more about them than about the peer.
 FOREIGN_LIMIT = 15.0
-# Below this much of its core a peer was waiting, for the load or for the origin, and requests per second are not its limit.
+# From this much on a core was full. Full load means that one of the two is: where it is the generator's, requests per second
+# are its limit and not the peer's, but CPU per request still is the peer's own. Where neither is, something else was waited for.
 BUSY_LIMIT = 90.0
 
 
@@ -47,8 +48,8 @@ class Turn:
             reasons.append(f"{self.failed} requests failed")
         if self.foreign > FOREIGN_LIMIT:
             reasons.append(f"others took {self.foreign:.0f} % of a core")
-        if self.proxy_busy < BUSY_LIMIT:
-            reasons.append(f"the proxy was only {self.proxy_busy:.0f} % busy")
+        if self.bottleneck() == "neither":
+            reasons.append(f"the proxy was only {self.proxy_busy:.0f} % busy, the load {self.load_busy:.0f} %")
         return reasons
 
     def bottleneck(self) -> str:

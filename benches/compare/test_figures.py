@@ -58,6 +58,7 @@ class DisturbedTurns(unittest.TestCase):
             (turn(10, foreign=15.0, proxy_busy=90.0), 0),
             (turn(10, foreign=15.1), 1),
             (turn(10, proxy_busy=89.9), 1),
+            (turn(10, proxy_busy=60.0, load_busy=90.0), 0),
             (turn(10, failed=1), 1),
             (turn(10, foreign=40.0, proxy_busy=50.0, failed=3), 3),
         ]

@@ -52,14 +52,10 @@ use std::path::Path;
 use written::{Notation, Written};
 
 /// Reads and compiles the config at `path` (`-` is standard input): `tideover.toml`, or CloudFront JSON bare or as
-/// printed by `aws cloudfront get-distribution[-config]`; told apart by content.
+/// printed by `aws cloudfront get-distribution[-config]`; told apart by content. Read are files of 16 MiB at most, and pipes
+/// that this program was started with; a device or a named pipe is a problem, for it need not come to an end.
 pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, Problems> {
-    let text = if path == Path::new("-") {
-        files::read_stdin()
-    } else {
-        files::read_text(path)
-    };
-    match text {
+    match files::read_text(path) {
         Ok(text) => load_text(path, &text, overrides),
         Err(error) => Err(Problems(vec![Problem::unreadable(path, &error)])),
     }

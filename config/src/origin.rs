@@ -162,7 +162,9 @@ pub struct Timers {
     pub connection_attempts: ConnectionAttempts,
     /// For each try: name look-up, TCP and TLS.
     pub connection_timeout: Duration,
-    /// From the last request byte to the first response byte, and between any two packets after that.
+    /// From the last request byte to the first response byte, and between any two packets after that. Where the target has
+    /// a deadline and another member could still be asked, the head has to be whole when this and `connection_timeout` are
+    /// both over, counted from the try's start.
     pub response_timeout: Duration,
     /// For the whole exchange with this origin, body and retries included; `None`: no limit.
     pub response_completion_timeout: Option<Duration>,
@@ -292,7 +294,8 @@ pub enum Failure {
     Reset,
     /// The origin stopped reading the request body for as long as the response timeout.
     WriteStalled,
-    /// No byte of the answer came within the response timeout, or its head stopped arriving for as long.
+    /// No byte of the answer came within the response timeout, or its head stopped arriving for as long, or was sent in
+    /// drops for so long that others had to be asked instead.
     ResponseTimeout,
     /// The response completion timeout, or the target's deadline, ended the exchange before a head came.
     CompletionTimeout,

@@ -5,6 +5,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::files::Unreadable;
+
 /// One thing to say about a config: where, what was found, what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -37,25 +39,28 @@ pub enum Severity {
 
 impl Problem {
     /// The problem of a file that could not be read at all.
-    pub(crate) fn unreadable(file: &Path, error: &io::Error) -> Self {
-        let instead = if error.kind() == io::ErrorKind::InvalidData {
+    pub(crate) fn unreadable(file: &Path, why: &Unreadable) -> Self {
+        let instead = match why {
             // Windows PowerShell writes UTF-16 by `>`.
-            "save it as UTF-8; in PowerShell: … | Out-File -Encoding utf8 FILE"
-        } else if error.kind() == io::ErrorKind::PermissionDenied {
-            "let the user that this program runs as read it"
-        } else if error.kind() == io::ErrorKind::FileTooLarge {
-            "name a file of 16 MiB at most"
-        } else if error.kind() == io::ErrorKind::IsADirectory {
-            "name the file in it"
-        } else {
-            "name a file that exists; - is standard input"
+            Unreadable::NotText => {
+                "save it as UTF-8; in PowerShell: … | Out-File -Encoding utf8 FILE"
+            }
+            Unreadable::TooLarge => "name a tideover.toml, or the JSON of one distribution",
+            Unreadable::NotAFile(_) => "name a file; - is standard input",
+            Unreadable::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                "let the user that this program runs as read it"
+            }
+            Unreadable::Io(error) if error.kind() == io::ErrorKind::IsADirectory => {
+                "name the file in it"
+            }
+            Unreadable::Io(_) => "name a file that exists; - is standard input",
         };
         Self {
             severity: Severity::Error,
             file: file.to_owned(),
             line: 0,
             field: "this file".to_owned(),
-            found: format!("cannot be read: {error}"),
+            found: why.to_string(),
             instead: instead.to_owned(),
         }
     }

@@ -46,7 +46,7 @@ pub(crate) enum OriginError {
     /// The origin stopped reading the request.
     #[error("the origin stopped reading the request")]
     WriteStalled,
-    /// Nothing (more) of the head arrived in time.
+    /// Nothing (more) of the head arrived in time, or not all of it.
     #[error("no answer in time")]
     ResponseTimeout,
     /// The completion timeout or the target's deadline ended the exchange.

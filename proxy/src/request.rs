@@ -85,7 +85,7 @@ async fn serve(
                 watch: line.watch.as_ref(),
                 alarm: &line.peer.alarm,
             };
-            let fetched = origin::fetch(&view, wanted, &mut Once::Here(body)).await;
+            let fetched = origin::fetch(&view, &wanted, &mut Once::Here(body)).await;
             let speaker = Speaker::of(&view, &line, Some(route.distribution));
             let reply = respond::fetched(speaker, wanted, fetched);
             (Some(route.distribution), reply)
@@ -185,7 +185,7 @@ async fn with_error_page(
         watch: None,
         alarm: &line.peer.alarm,
     };
-    let fetched = origin::fetch(view, wanted, &mut Once::Here(ViewerBody::Empty)).await;
+    let fetched = origin::fetch(view, &wanted, &mut Once::Here(ViewerBody::Empty)).await;
     respond::with_page(speaker, wanted, reply, fetched, page.status)
 }
 

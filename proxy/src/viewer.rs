@@ -13,7 +13,7 @@ use tideover_config::ViewerScheme;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-pub(crate) use listen::{REST, accept, bind};
+pub(crate) use listen::{REST, Shortage, accept, bind};
 
 use crate::clock::{Alarm, Moment};
 use crate::worker::Worker;

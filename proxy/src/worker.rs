@@ -22,6 +22,7 @@ use crate::metrics::{Counters, EdgeCounters};
 use crate::origin::Origins;
 use crate::request_id::RequestIds;
 use crate::respond::ToldBefore;
+use crate::viewer::Shortage;
 
 /// How often idle connections are looked over and log lines are handed on.
 const TICK: Duration = Duration::from_millis(100);
@@ -35,6 +36,7 @@ pub(crate) struct Shared {
     /// One block per worker, written by that worker only.
     pub(crate) counters: EdgeCounters,
     pub(crate) log: LogWriter,
+    pub(crate) shortage: Shortage,
     /// Turns true when no new request is wanted.
     pub(crate) draining: watch::Sender<bool>,
 }
@@ -46,6 +48,7 @@ impl Shared {
             replaced: AtomicU64::new(0),
             counters,
             log,
+            shortage: Shortage::default(),
             draining: watch::channel(false).0,
         }
     }
@@ -182,7 +185,8 @@ pub(crate) async fn run(
             Some(ended) = viewers.join_next(), if !viewers.is_empty() => worker.counters.viewer_ended(&ended),
             command = commands.recv() => match command {
                 Some(Command::Listen(listener)) => {
-                    listeners.spawn_local(crate::viewer::accept(listener, arrivals.clone()));
+                    let shared = Arc::clone(&worker.shared);
+                    listeners.spawn_local(crate::viewer::accept(listener, arrivals.clone(), shared));
                 }
                 Some(Command::Refresh) => drop(worker.view()),
                 None => break,

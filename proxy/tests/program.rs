@@ -9,6 +9,12 @@ use rustix::process::{Pid, Signal, kill_process};
 
 #[path = "program/before_nginx.rs"]
 mod before_nginx;
+#[path = "program/config_files.rs"]
+mod config_files;
+#[path = "program/log_on_stdout.rs"]
+mod log_on_stdout;
+#[path = "program/open_files.rs"]
+mod open_files;
 
 fn tideover() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tideover"));
@@ -42,6 +48,8 @@ fn said(output: &Output) -> (Option<i32>, String, String) {
 /// A config file in the folder that Cargo gives to tests.
 fn file(name: &str, text: &str) -> PathBuf {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    // What a run that broke off has left may be no file.
+    let _ = std::fs::remove_file(&path);
     std::fs::write(&path, text).expect("a file can be written");
     path
 }
@@ -68,12 +76,20 @@ struct Serving {
 impl Serving {
     /// Returns when it says `ready`.
     fn start(command: &mut Command) -> Self {
-        let mut child = command
-            .stdin(Stdio::null())
+        Self::of(Self::child(command.stdin(Stdio::null())))
+    }
+
+    /// Started, and perhaps not ready yet.
+    fn child(command: &mut Command) -> Child {
+        command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .expect("the program starts");
+            .expect("the program starts")
+    }
+
+    /// Returns when it says `ready`.
+    fn of(mut child: Child) -> Self {
         let mut out = BufReader::new(child.stdout.take().expect("a pipe"));
         let err = BufReader::new(child.stderr.take().expect("a pipe"));
         let mut address = String::new();

@@ -310,8 +310,8 @@ fn parse(sent: &str) -> Option<Authority<'_>> {
             None => return None,
         }
     } else {
-        match sent.split_once(':') {
-            Some((name, port)) => (name, Some(port)),
+        match sent.bytes().position(|byte| byte == b':') {
+            Some(colon) => (&sent[..colon], Some(&sent[colon + 1..])),
             None => (sent, None),
         }
     };

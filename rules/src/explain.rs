@@ -13,8 +13,8 @@ pub struct Prospects {
     /// One for each member of the target, in its order.
     pub members: Vec<Outlook>,
     /// The longest time to an answer's head if every attempt uses up its limits and then goes on; nominal. A head that
-    /// keeps arriving in small pieces can take longer where there is no deadline. Never more than [`Target::worst_case`],
-    /// which knows neither the deadline nor what kind of request it is.
+    /// keeps arriving in small pieces can take longer at a member without [`Limits::dripping`]: up to the deadline, if there
+    /// is one. Never more than [`Target::worst_case`], which knows neither the deadline nor what kind of request it is.
     pub worst_case: Duration,
     /// How many attempts that is.
     pub worst_case_attempts: usize,

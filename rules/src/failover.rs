@@ -44,6 +44,15 @@ impl Ask {
     }
 }
 
+/// Whether a request of `method` may be sent again although it may have arrived before, when the reused connection that it
+/// was sent on has died without a byte of an answer: the origin may have closed it, idle, as the request was on its way.
+/// GET, HEAD and OPTIONS without a body. That is within one attempt and not counted. A request of which not a byte was sent
+/// may always be sent again.
+/// Source: RFC 9110, section 9.2.2; RFC 9112, section 9.3.1.
+pub fn may_be_resent(method: &Method, has_body: bool) -> bool {
+    !has_body && MethodSet::READS_AND_OPTIONS.contains(method)
+}
+
 /// One try at one member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attempt {
@@ -99,8 +108,10 @@ pub struct Limits {
     /// From the attempt's start to the complete head of the answer, or the time for the whole exchange is used up; `None`:
     /// only the others count.
     pub head: Option<Duration>,
-    /// The same, or the origin counts as silent: where somebody else can still be asked, nobody may use up the time for
-    /// all by sending a head in drops. `None`: a gap is a gap, and a head may have any number of them.
+    /// From the attempt's start to the complete head of the answer, or it is a response timeout: where somebody else can
+    /// still be asked, nobody may use up the time for all by sending a head in drops. Connection timeout and response
+    /// timeout together, so it cuts nothing else; not cut to what the deadline leaves. `None`: a gap is a gap, and a head
+    /// may have any number of them.
     pub dripping: Option<Duration>,
     /// From the attempt's start to the last byte of the answer's body; `None`: no limit.
     pub completion: Option<Duration>,
@@ -255,16 +266,28 @@ fn limits(
     }
     let cut = |limit: Duration| head.map_or(limit, |head| limit.min(head));
     // Without a deadline (CloudFront) only gaps count.
-    let is_followed = member + 1 < target.members.len();
-    let may_drip = target.deadline.is_none() || !is_followed || !ask.may_fall_through;
-    let dripping = (!may_drip).then(|| timers.connection_timeout + timers.response_timeout);
+    let must_be_prompt = target.deadline.is_some() && silence_leads_on(target, ask, member, past);
+    let timers_together = timers
+        .connection_timeout
+        .saturating_add(timers.response_timeout);
     Some(Limits {
         connect: cut(timers.connection_timeout),
         response: cut(timers.response_timeout),
         head,
-        dripping,
+        dripping: must_be_prompt.then_some(timers_together),
         completion,
     })
+}
+
+/// Whether somebody else could be asked if `member` turned out to be silent.
+fn silence_leads_on(target: &Target, ask: Ask, member: usize, past: &[Attempt]) -> bool {
+    let silence = Outcome::Failed(Failure::ResponseTimeout);
+    let holds_soft_answer = past.iter().any(|attempt| is_soft(target, attempt));
+    ask.may_fall_through
+        && meets_criteria(&target.members[member], silence)
+        && target.members[member + 1..]
+            .iter()
+            .any(|later| !(later.is_page && holds_soft_answer))
 }
 
 impl Limits {

@@ -8,6 +8,7 @@
 //! - [`route`]: host, path, method -> distribution, behavior, target, or a refusal.
 //! - [`failover`]: attempts so far -> try this member within these limits, or deliver that answer.
 //! - [`headers`]: the head that an origin is sent; what is left of an origin's head for the viewer.
+//! - [`server_name`]: the name that an origin is asked for when TLS begins.
 //! - [`error_page`]: final status -> custom error response; failure -> status.
 //! - [`explain`]: what could happen, told beforehand by asking the same rule.
 //! - [`told`]: attempts -> `X-Cache`, `Proxy-Status`, `Tideover-Attempts`, log words.
@@ -19,4 +20,5 @@ pub mod failover;
 pub mod fields;
 pub mod headers;
 pub mod route;
+pub mod server_name;
 pub mod told;

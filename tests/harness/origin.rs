@@ -4,7 +4,7 @@ mod bad;
 mod script;
 mod serve;
 
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -61,6 +61,7 @@ pub fn origin(name: &str) -> OriginBuilder {
     OriginBuilder {
         name: name.to_owned(),
         place: Place::Listens,
+        loopback: Ipv4Addr::LOCALHOST.into(),
         tls: None,
         answer: answer(200).body(format!("from {name}")),
         in_turn: Vec::new(),
@@ -75,6 +76,7 @@ pub fn origin(name: &str) -> OriginBuilder {
 pub struct OriginBuilder {
     name: String,
     place: Place,
+    loopback: IpAddr,
     tls: Option<Arc<ServerConfig>>,
     answer: Answer,
     in_turn: Vec<Script>,
@@ -144,6 +146,12 @@ impl OriginBuilder {
         self
     }
 
+    /// Is at this address of loopback; usually at 127.0.0.1.
+    pub fn on(mut self, loopback: IpAddr) -> Self {
+        self.loopback = loopback;
+        self
+    }
+
     fn placed(mut self, place: Place) -> Self {
         self.place = place;
         self
@@ -172,8 +180,9 @@ impl OriginBuilder {
             next: AtomicUsize::new(0),
             on_reuse: self.on_reuse,
         };
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-        let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+        let loopback = SocketAddr::from((self.loopback, 0));
+        let socket =
+            Socket::new(Domain::for_address(loopback), Type::STREAM, None).expect("a socket");
         socket.bind(&loopback.into()).expect("a port of loopback");
         let address = socket
             .local_addr()

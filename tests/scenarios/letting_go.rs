@@ -80,6 +80,82 @@ mod a_place_at_an_origin {
             edge.reloads_without_maps(&config);
         }
     }
+
+    /// An edge that opens one connection to "app" at most.
+    async fn narrow(app: &Origin) -> Edge {
+        in_front_of(app)
+            .and("[origin.app]\nurl = \"http://app.test\"\nmax_connections = 1")
+            .start()
+            .await
+    }
+
+    /// The origin answers before it has read the request, and the viewer stops within it: this much is left.
+    async fn half_a_post(edge: &Edge) -> (Line, Vec<u8>) {
+        let rest = vec![b'x'; 4 << 20];
+        let mut line = viewer(edge).connects().await;
+        line.sends(format!(
+            "POST /early HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\nhalf",
+            rest.len() + 4
+        ))
+        .await;
+        line.receives("POST").await.expect(413).body("no!");
+        (line, rest)
+    }
+
+    const EARLY: &[u8] = b"HTTP/1.1 413 Too Big\r\nContent-Length: 3\r\n\r\nno!";
+
+    #[tokio::test]
+    async fn is_not_held_by_the_rest_of_a_request_once_the_origin_has_hung_up() {
+        for end in [Step::Close, Step::Reset] {
+            let held = gate();
+            let app = origin("app")
+                .at(
+                    "/early",
+                    [Step::Send(EARLY.into()), Step::Wait(held.clone()), end],
+                )
+                .start()
+                .await;
+            let edge = narrow(&app).await;
+
+            let _still_there = half_a_post(&edge).await;
+            held.open();
+
+            viewer(&edge).get("/next").await.expect(200);
+        }
+    }
+
+    #[tokio::test]
+    async fn is_not_held_by_the_rest_of_a_request_once_that_has_been_sent() {
+        let app = origin("app")
+            .at(
+                "/early",
+                [Step::Send(EARLY.into()), Step::ReadBody, Step::Silence],
+            )
+            .start()
+            .await;
+        let edge = narrow(&app).await;
+
+        let (mut line, rest) = half_a_post(&edge).await;
+        line.sends(rest).await;
+        app.until_it_read(1).await;
+        assert!(app.request().is_whole);
+
+        viewer(&edge).get("/next").await.expect(200);
+        assert_eq!(app.connections(), 2);
+    }
+
+    #[tokio::test]
+    async fn is_not_held_by_the_rest_of_a_request_whose_viewer_has_left() {
+        let app = origin("app")
+            .at("/early", [Step::Send(EARLY.into()), Step::ReadBody])
+            .start()
+            .await;
+        let edge = narrow(&app).await;
+
+        half_a_post(&edge).await.0.resets();
+
+        viewer(&edge).get("/next").await.expect(200);
+    }
 }
 
 mod a_viewer_that_does_not_read {

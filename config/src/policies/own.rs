@@ -12,6 +12,7 @@ use super::response_headers;
 use crate::cloudfront::remarks::Remarks;
 use crate::cloudfront::shape;
 use crate::cloudfront::spot::{Source, Spot};
+use crate::files;
 use crate::problem::Problem;
 use crate::written::{
     At, CachePolicy, OriginRequestPolicy, Place, Policies, ResponseHeadersPolicy,
@@ -21,13 +22,13 @@ use crate::written::{
 const DEFAULT_TTL: i64 = 86_400;
 const MAX_TTL: i64 = 31_536_000;
 
-/// The policies in `files`; what is wrong with them goes to `problems`.
-pub(crate) fn read(files: &[PathBuf], problems: &mut Vec<Problem>) -> Policies {
+/// The policies in the files at `paths`; what is wrong with them goes to `problems`.
+pub(crate) fn read(paths: &[PathBuf], problems: &mut Vec<Problem>) -> Policies {
     let mut policies = Policies::default();
-    for file in files {
-        match crate::files::read_text(file) {
+    for file in paths {
+        match files::read_text(file) {
             Ok(text) => read_text(&text, file, &mut policies, problems),
-            Err(error) => problems.push(Problem::unreadable(file, &error)),
+            Err(why) => problems.push(Problem::unreadable(file, &why)),
         }
     }
     policies

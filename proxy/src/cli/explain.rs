@@ -12,7 +12,7 @@ use serde_json::json;
 use tideover_config::{Edge, HostHeader, Member, OriginKind, Target, ViewerScheme, counted, load};
 use tideover_rules::admit::admit;
 use tideover_rules::explain::{Next, Outlook, Prospects, Then, prospects};
-use tideover_rules::failover::{Ask, Outcome};
+use tideover_rules::failover::{Ask, Limits, Outcome};
 use tideover_rules::fields::Fields;
 use tideover_rules::route::{Arrival, Refusal, Route, route};
 
@@ -301,7 +301,7 @@ impl Told<'_> {
             HostHeader::Viewer => "the viewer's".to_owned(),
             HostHeader::Named(name) => name.to_str().unwrap_or("?").to_owned(),
         };
-        let _ = writeln!(text, "     host {host}; {}", timers(member));
+        let _ = writeln!(text, "     host {host}; {}", timers(member, outlook.within));
         if outlook.within.is_none() && outlook.holding.is_none() {
             let _ = writeln!(text, "     this request never comes here");
             return;
@@ -393,6 +393,7 @@ impl Told<'_> {
             "connection_attempts": timers.connection_attempts.get(),
             "connection_timeout_ms": millis(timers.connection_timeout),
             "response_timeout_ms": millis(timers.response_timeout),
+            "whole_head_ms": outlook.within.and_then(|within| within.dripping).map(millis),
             "response_completion_timeout_ms": timers.response_completion_timeout.map(millis),
             "outcomes": self.outcomes_json(&outlook.leads_to),
             "while_held": holding,
@@ -439,15 +440,20 @@ fn word(outcome: Outcome) -> String {
     }
 }
 
-fn timers(member: &Member) -> String {
+fn timers(member: &Member, within: Option<Limits>) -> String {
     let timers = member.timers;
+    let head = within
+        .and_then(|within| within.dripping)
+        .map_or_else(String::new, |limit| {
+            format!(", whole head {}", seconds(limit))
+        });
     let completion = timers
         .response_completion_timeout
         .map_or_else(String::new, |limit| {
             format!(", whole answer {}", seconds(limit))
         });
     format!(
-        "connect {} x {}, response {}{completion}",
+        "connect {} x {}, response {}{head}{completion}",
         timers.connection_attempts.get(),
         seconds(timers.connection_timeout),
         seconds(timers.response_timeout),

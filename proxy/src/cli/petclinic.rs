@@ -78,9 +78,9 @@ impl Owners {
             (
                 "서연",
                 "김",
-                "테헤란로 152",
+                "물결로 7",
                 "서울",
-                "0255501234",
+                "5550152",
                 &["보리, 강아지"],
             ),
         ];
@@ -316,20 +316,20 @@ mod tests {
         let aws = PetClinic::on_aws(owners.clone());
         let vm = PetClinic::on_azure_vm(owners);
 
-        let form = "firstName=Ada&lastName=Lovelace+%3CKing%3E&city=%EC%84%9C%EC%9A%B8";
+        let form = "firstName=Ottilie&lastName=Marsh+%3CWade%3E&city=%EC%84%9C%EC%9A%B8";
         let added = ask(&vm, Method::POST, "/petclinic/owners/new", "", form);
         assert_eq!(added, (302, "/petclinic/owners/7".to_owned()));
 
         let (status, text) = ask(&aws, Method::GET, "/petclinic/owners/7", "", "");
         assert_eq!(status, 200);
         assert!(
-            text.contains("Ada Lovelace &lt;King&gt;") && text.contains("서울"),
+            text.contains("Ottilie Marsh &lt;Wade&gt;") && text.contains("서울"),
             "{text}"
         );
 
-        let (_, text) = ask(&aws, Method::GET, "/petclinic/owners", "lastName=love", "");
+        let (_, text) = ask(&aws, Method::GET, "/petclinic/owners", "lastName=mars", "");
         assert!(
-            text.contains("Ada Lovelace") && !text.contains("Lindqvist"),
+            text.contains("Ottilie Marsh") && !text.contains("Lindqvist"),
             "{text}"
         );
     }

@@ -1,5 +1,6 @@
 //! `tideover run`: serve until told to stop.
 
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -77,8 +78,14 @@ impl Options {
         }
     }
 
-    fn is_standard_input(&self) -> bool {
-        self.config.as_deref() == Some(Path::new("-"))
+    /// A pipe is empty once it has been read, a terminal would keep the reader waiting, and so would a named pipe that has
+    /// come in the place of a file.
+    fn cannot_be_read_again(&self) -> bool {
+        self.config.as_deref().is_some_and(|config| {
+            let kind = std::fs::metadata(config).map(|config| config.file_type());
+            config == Path::new("-")
+                || kind.is_ok_and(|kind| kind.is_fifo() || kind.is_char_device())
+        })
     }
 }
 
@@ -114,8 +121,13 @@ pub(super) fn run(mut options: Options, given: &ArgMatches) -> anyhow::Result<Ex
     runtime.block_on(async {
         // Before the first viewer can come: a signal must not find the default action.
         let signals = Signals::listen()?;
-        let edge = tideover::start(loaded.edge)?;
-        tell_listeners(&edge);
+        let edge = {
+            // The access log may go to standard output as well: until these lines are out, its writer waits.
+            let _first = std::io::stdout().lock();
+            let edge = tideover::start(loaded.edge)?;
+            tell_listeners(&edge);
+            edge
+        };
         Ok(serve(edge, signals, &options, &overrides).await)
     })
 }
@@ -182,9 +194,9 @@ async fn serve(
 
 /// A config that does not load changes nothing.
 fn reload(edge: &RunningEdge, options: &Options, overrides: &Overrides) {
-    if options.is_standard_input() {
+    if options.cannot_be_read_again() {
         eprintln!(
-            "reload: the config came from standard input and cannot be read again; nothing changed"
+            "reload: the config is standard input or a pipe and cannot be read again; nothing changed"
         );
         return;
     }

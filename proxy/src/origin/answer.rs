@@ -10,8 +10,8 @@ use bytes::Bytes;
 use http::Response;
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
-
 use tideover_rules::fields::Survey;
+use tokio::time::{timeout, timeout_at};
 
 use super::pool::Lease;
 use crate::clock::{Alarm, Moment, sockets_first};
@@ -21,9 +21,6 @@ use crate::message::BodyWatch;
 const DRAIN_BYTES: u64 = 64 * 1024;
 /// Longest time for that.
 const DRAIN_TIME: Duration = Duration::from_secs(1);
-
-/// How often is looked whether a request's body has ended that outlives its answer.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// An origin's answer whose head is complete and fit to be passed on.
 #[derive(Debug)]
@@ -111,7 +108,7 @@ impl OriginBody {
                 }
                 true
             };
-            if tokio::time::timeout(DRAIN_TIME, to_its_end).await == Ok(true) {
+            if timeout(DRAIN_TIME, to_its_end).await == Ok(true) {
                 self.release();
             }
         });
@@ -121,11 +118,10 @@ impl OriginBody {
         let Some(lease) = self.lease.take() else {
             return;
         };
-        match self.request_body.take().filter(|body| !body.done.get()) {
-            None => lease.give_back(),
-            Some(body) => {
-                tokio::task::spawn_local(see_out(lease, body, self.gap));
-            }
+        if self.request_body.take().is_none_or(|body| body.done.get()) {
+            lease.give_back();
+        } else {
+            tokio::task::spawn_local(see_out(lease, self.gap));
         }
     }
 
@@ -157,18 +153,28 @@ impl OriginBody {
 }
 
 /// The answer is complete, and the viewer still sends what it was the answer to: the origin may have the rest, as long as
-/// it takes it. Until then the connection is open, and counts.
-async fn see_out(lease: Lease, request_body: Rc<BodyWatch>, patience: Duration) {
-    let meter = &lease.connection.meter;
-    while request_body.fault.get().is_none() {
-        if meter.is_blocked() {
-            if Moment::now().since(meter.moved()) >= patience {
-                break;
-            }
-        } else if request_body.done.get() {
-            break;
+/// it takes it. Until then the connection is open, and counts. Then it is closed: to an origin that answers before it has
+/// read, what comes after may be another request.
+async fn see_out(mut lease: Lease, patience: Duration) {
+    let connection = &mut *lease.connection;
+    let meter = &connection.meter;
+    loop {
+        let now = Moment::now();
+        let since = if meter.is_blocked() {
+            meter.moved()
+        } else {
+            now
+        };
+        let until = since + patience;
+        if until <= now {
+            return;
         }
-        tokio::time::sleep(LOOK_AGAIN.min(patience)).await;
+        // hyper wants the next request once it has sent all of this one; and it tells when it gives up, because the body
+        // has turned bad or the origin has hung up.
+        let over = connection.sender.ready();
+        if timeout_at(until.instant().into(), over).await.is_ok() {
+            return;
+        }
     }
 }
 

@@ -10,8 +10,7 @@ use http::{HeaderValue, Method, Request, Response, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
-use tideover_config::MethodSet;
-use tideover_rules::failover::{Limits, Sent};
+use tideover_rules::failover::{self, Limits, Sent};
 use tideover_rules::fields::{Fields, Known, Survey};
 use tideover_rules::headers::OriginHead;
 use tokio::time::timeout_at;
@@ -44,8 +43,8 @@ pub(crate) struct Errand<'a> {
 /// Sends `errand` and waits for the head of the answer. `limits` are nominal.
 ///
 /// A request that was lost on a reused connection is sent once more, on a fresh one if one may be opened, within the same
-/// limits and without being counted, if not a byte of it was sent, or if it may be repeated (GET, HEAD, OPTIONS without a
-/// body) and not a byte of an answer came.
+/// limits and without being counted, if not a byte of it was sent, or if it [may be resent](failover::may_be_resent) and
+/// not a byte of an answer came.
 pub(crate) async fn attempt(
     way: &Way,
     pool: &Pool,
@@ -54,23 +53,17 @@ pub(crate) async fn attempt(
     errand: &mut Errand<'_>,
 ) -> Result<OriginAnswer, OriginError> {
     let started = Moment::now();
-    let head_by = limits
-        .head
-        .map_or(Moment::NEVER, |limit| started + clock.real(limit));
-    let complete_by = limits
-        .completion
-        .map_or(Moment::NEVER, |limit| started + clock.real(limit));
-    let dripping_until = limits
-        .dripping
-        .map_or(Moment::NEVER, |limit| started + clock.real(limit));
+    let until =
+        |limit: Option<Duration>| limit.map_or(Moment::NEVER, |limit| started + clock.real(limit));
     let patience = Patience {
         response: clock.real(limits.response),
-        dripping_until,
-        head_by,
+        dripping_until: until(limits.dripping),
+        head_by: until(limits.head),
     };
+    let complete_by = until(limits.completion);
 
-    let may_repeat = errand.body.is_empty() && MethodSet::READS_AND_OPTIONS.contains(errand.method);
-    let mut wish = if may_repeat { Wish::Any } else { Wish::Sure };
+    let may_be_resent = failover::may_be_resent(errand.method, !errand.body.is_empty());
+    let mut wish = if may_be_resent { Wish::Any } else { Wish::Sure };
     loop {
         let mut lease = if let Some(lease) = pool.at_hand(errand.server_name, wish) {
             lease
@@ -89,7 +82,7 @@ pub(crate) async fn attempt(
         let request = request(errand, body);
         let connection = &mut *lease.connection;
         let sent = pin!(connection.sender.try_send_request(request));
-        match answer(sent, &connection.meter, errand, patience).await {
+        match answer(sent, &connection.meter, errand, &patience).await {
             Ok(response) => {
                 let gap = clock.real(errand.gap);
                 return accept(response, lease, errand, gap, complete_by);
@@ -108,7 +101,7 @@ pub(crate) async fn attempt(
                     && reused
                     && is_first
                     && body_is_here
-                    && (nothing_sent || (may_repeat && no_answer))
+                    && (nothing_sent || (may_be_resent && no_answer))
                 {
                     wish = Wish::New;
                     continue;
@@ -183,7 +176,6 @@ impl From<OriginError> for Lost {
 }
 
 /// How long an answer's head is waited for. Real time.
-#[derive(Clone, Copy)]
 struct Patience {
     /// Without a byte moving.
     response: Duration,
@@ -194,7 +186,7 @@ struct Patience {
 }
 
 impl Patience {
-    fn at_most_until(self, moment: Moment) -> Moment {
+    fn at_most_until(&self, moment: Moment) -> Moment {
         moment.min(self.dripping_until).min(self.head_by)
     }
 }
@@ -204,7 +196,7 @@ async fn answer<F>(
     mut sent: Pin<&mut F>,
     meter: &Meter,
     errand: &Errand<'_>,
-    patience: Patience,
+    patience: &Patience,
 ) -> Result<Response<Incoming>, Lost>
 where
     F: Future<Output = Result<Response<Incoming>, TrySendError<Request<ViewerBody>>>>,
@@ -249,7 +241,7 @@ where
 fn overdue(
     meter: &Meter,
     body_done: bool,
-    patience: Patience,
+    patience: &Patience,
     now: Moment,
 ) -> Result<Moment, OriginError> {
     if patience.head_by <= now {
@@ -351,12 +343,12 @@ fn accept(
 /// The one length that is said more than once, by several lines or in a list; none if there is nothing to mend. Where no
 /// body comes (HEAD) hyper does not look at it. Source: RFC 9110, section 8.6.
 fn one_length(fields: Fields<'_>) -> Result<Option<HeaderValue>, OriginError> {
-    let mut lines = fields.lines(Known::ContentLength);
-    let Some(line) = lines.next() else {
-        return Ok(None);
-    };
     let is_plain = |length: &[u8]| !length.is_empty() && length.iter().all(u8::is_ascii_digit);
-    if lines.next().is_none() && is_plain(line.as_bytes()) {
+    let is_one_and_plain = !fields.repeats(Known::ContentLength)
+        && fields
+            .first(Known::ContentLength)
+            .is_none_or(|length| is_plain(length.as_bytes()));
+    if is_one_and_plain {
         return Ok(None);
     }
     let mut said = fields

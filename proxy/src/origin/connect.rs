@@ -136,3 +136,44 @@ async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     stream.set_nodelay(true)?;
     Ok(stream)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use harness::{Origin, origin, patiently};
+
+    use super::*;
+
+    /// Some addresses of a name may be wrong, or lead nowhere: one that takes the connection is enough.
+    #[tokio::test]
+    async fn the_first_connection_that_stands_wins() {
+        let good = origin("good").start().await;
+        let refuses = origin("refuses").refuses().start().await;
+        let black_hole = origin("black-hole").black_hole().start().await;
+        let [good, refuses, black_hole] = [&good, &refuses, &black_hole].map(Origin::address);
+        for (addresses, waits) in [
+            (&[good][..], false),
+            (&[refuses, good], false),
+            (&[refuses, refuses, good], false),
+            (&[good, black_hole], false),
+            (&[black_hole, good], true),
+            (&[refuses, black_hole, good], true),
+            (&[black_hole, refuses, good], true),
+        ] {
+            let begun = Instant::now();
+            let stream = patiently("a connection", race(addresses)).await;
+            let took = begun.elapsed();
+            let peer = stream.and_then(|stream| stream.peer_addr());
+            assert_eq!(peer.expect("one is good"), good, "{addresses:?}");
+            // Silence is not waited for to its end, but for a while.
+            assert!(
+                !waits || took >= NEXT_ADDRESS_AFTER,
+                "{addresses:?}: {took:?}"
+            );
+        }
+        let failed = patiently("an end", race(&[refuses, refuses])).await;
+        let kind = failed.expect_err("nobody is there").kind();
+        assert_eq!(kind, io::ErrorKind::ConnectionRefused);
+    }
+}

@@ -8,6 +8,7 @@ use tideover_config::{OriginId, OriginKind, OriginScheme, Page, Server, Target, 
 use tideover_rules::failover::{self, Ask, Attempt, Outcome, Sent, Step};
 use tideover_rules::headers::{self, Request, Viewer};
 use tideover_rules::route::Route;
+use tideover_rules::server_name::server_name;
 
 use super::Reach;
 use super::answer::OriginAnswer;
@@ -80,7 +81,7 @@ pub(crate) struct Wanted<'a> {
 }
 
 /// Asks the members of the route's target until the rule says which outcome to deliver.
-pub(crate) async fn fetch(view: &View, wanted: Wanted<'_>, body: &mut Once) -> Fetched {
+pub(crate) async fn fetch(view: &View, wanted: &Wanted<'_>, body: &mut Once) -> Fetched {
     let target = wanted.route.target;
     let ask = Ask::of(
         wanted.route.behavior,
@@ -94,7 +95,7 @@ pub(crate) async fn fetch(view: &View, wanted: Wanted<'_>, body: &mut Once) -> F
     let mut held: Option<(usize, Box<Answer>)> = None;
     let mut step = failover::next_step(target, ask, &attempts, Duration::ZERO);
     loop {
-        let Step::Try { member, within } = step else {
+        let Step::Try { member, ref within } = step else {
             unreachable!("the rule delivers only what an attempt brought");
         };
         let began = Moment::now();
@@ -113,14 +114,17 @@ pub(crate) async fn fetch(view: &View, wanted: Wanted<'_>, body: &mut Once) -> F
                     body,
                     watch: wanted.watch,
                     alarm: wanted.alarm,
-                    server_name: reach.way.tls.as_ref().map(|_| server_name(wanted, server)),
+                    server_name: reach.way.tls.as_ref().map(|_| {
+                        let plan = &wanted.route.behavior.origin_request;
+                        server_name(plan, server, wanted.viewer.host)
+                    }),
                     turn: attempts
                         .iter()
                         .filter(|attempt| attempt.member == member)
                         .count(),
                     gap: target.members[member].timers.response_timeout,
                 };
-                attempt(&reach.way, &reach.pool, clock, &within, &mut errand)
+                attempt(&reach.way, &reach.pool, clock, within, &mut errand)
                     .await
                     .map(Answer::Origin)
             }
@@ -198,34 +202,26 @@ fn reach<'v>(view: &'v View, origin: OriginId, server: &Server, scheme: ViewerSc
         .expect("every server has a way for each of its schemes")
 }
 
-/// The name for SNI: as configured, else the host that is sent if it is a DNS name, else the origin's own.
-/// Source: Developer Guide, "Requirements for using SSL/TLS certificates with CloudFront".
-fn server_name<'a>(wanted: Wanted<'a>, server: &'a Server) -> &'a str {
-    if let Some(name) = &server.tls.server_name {
-        return name;
-    }
-    let host = headers::host_for(
-        &wanted.route.behavior.origin_request,
-        server,
-        wanted.viewer.host,
-    );
-    let name = host.to_str().unwrap_or_default();
-    let name = name.rsplit_once(':').map_or(name, |(name, port)| {
-        if port.bytes().all(|byte| byte.is_ascii_digit()) {
-            name
-        } else {
-            host.to_str().unwrap_or_default()
-        }
-    });
-    let is_dns_name = rustls::pki_types::DnsName::try_from(name).is_ok();
-    if is_dns_name {
-        name
-    } else {
-        &server.domain_name
-    }
-}
-
 fn tell_failure(view: &View, target: &Target, member: usize, error: &OriginError) {
     let origin = &view.live.edge.origin(target.members[member].origin).id;
     tracing::debug!(%origin, error = error as &dyn std::error::Error, "an attempt brought no answer");
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rustls::pki_types::DnsName;
+    use tideover_rules::server_name::is_dns_name;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// What is no name for TLS must not be asked for: the attempt would fail.
+        #[test]
+        fn the_rules_and_tls_agree_on_what_a_name_is(
+            name in prop_oneof!["[a-z0-9xX_.-]{0,12}", "([a-z0-9-]{1,64}\\.){1,5}[a-z0-9]{0,64}", "\\PC{0,8}"],
+        ) {
+            prop_assert_eq!(is_dns_name(&name), DnsName::try_from(name.as_str()).is_ok());
+        }
+    }
 }

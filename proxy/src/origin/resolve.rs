@@ -199,6 +199,45 @@ mod tests {
         assert_eq!(addresses.get_by(back).await.expect("it is back"), found);
     }
 
+    #[tokio::test]
+    async fn the_last_good_answer_stays_when_a_refresh_fails() {
+        let endpoint = Endpoint {
+            host: "comes-and-goes.test".into(),
+            port: 80,
+        };
+        let addresses = Arc::new(Addresses::new(endpoint, AddressFamily::V4));
+        let [first, second] = [1, 2].map(|last| vec![SocketAddr::from(([192, 0, 2, last], 80))]);
+        let found = |addresses: &Vec<SocketAddr>| {
+            let found = addresses.clone();
+            || async { Ok(found) }
+        };
+        let gone = || async { Err(io::Error::from(io::ErrorKind::HostUnreachable)) };
+        let nobody_looks =
+            || -> std::future::Ready<io::Result<Vec<SocketAddr>>> { panic!("it is too early") };
+        let mut ended = addresses.ended.subscribe();
+
+        let seen = addresses.get_by(found(&first)).await.expect("it is there");
+        assert_eq!(seen, first);
+        ended.changed().await.expect("the sender is ours");
+
+        // Nobody waits for a refresh, and one that fails takes nothing away.
+        addresses.keep(first.clone(), Duration::ZERO);
+        let seen = addresses.get_by(gone).await.expect("it was known");
+        assert_eq!(seen, first);
+        ended.changed().await.expect("the sender is ours");
+        assert!(ended.borrow_and_update().is_some(), "it failed");
+        let seen = addresses.get_by(nobody_looks).await;
+        assert_eq!(seen.expect("it is still known"), first);
+
+        // The next one that brings something counts.
+        addresses.keep(first.clone(), Duration::ZERO);
+        let seen = addresses.get_by(found(&second)).await;
+        assert_eq!(seen.expect("it was known"), first);
+        ended.changed().await.expect("the sender is ours");
+        let seen = addresses.get_by(nobody_looks).await;
+        assert_eq!(seen.expect("it was learnt"), second);
+    }
+
     #[test]
     fn addresses_are_of_the_allowed_family_and_alternate() {
         let found = |texts: &[&str]| {

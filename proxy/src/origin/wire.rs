@@ -288,9 +288,8 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Wire<T> {
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let flushed = Pin::new(&mut this.io).poll_flush(context);
-        if flushed.is_pending() {
-            this.meter.blocked.store(true, Relaxed);
-        }
+        // TLS keeps bytes back: once all of them are gone, nothing is blocked any more.
+        this.meter.blocked.store(flushed.is_pending(), Relaxed);
         flushed
     }
 

@@ -20,6 +20,7 @@ mod tables {
     mod passed_on;
     mod petclinic;
     mod routing;
+    mod server_name;
     mod told;
     mod viewer_head;
 }

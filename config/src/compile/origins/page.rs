@@ -66,9 +66,9 @@ fn read(
             ));
             Bytes::new()
         }
-        Err(error) => {
+        Err(why) => {
             problems.push(said.place.error(
-                format!("is {shown}, which cannot be read ({})", error.kind()),
+                format!("is {shown}, which {}", why.in_short()),
                 "name an HTML file, relative to this one; or write page = true for the built-in page",
             ));
             Bytes::new()

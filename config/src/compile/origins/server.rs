@@ -464,13 +464,9 @@ pub(in crate::compile) fn trust(
     const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
     let pem = match crate::files::read(file) {
         Ok(pem) => pem,
-        Err(error) => {
+        Err(why) => {
             problems.push(said.place.error(
-                format!(
-                    "is {}, which cannot be read ({})",
-                    said.shown(),
-                    error.kind()
-                ),
+                format!("is {}, which {}", said.shown(), why.in_short()),
                 "name a PEM file with the certificates that are trusted",
             ));
             return Trust::Platform;

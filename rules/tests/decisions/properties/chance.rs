@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use tideover_config::{
     ConnectionAttempts, FailoverCriteria, Failure, Member, OriginId, StatusSet, Target, Timers,
 };
-use tideover_rules::failover::{Ask, Attempt, Outcome, Sent, Step, next_step};
+use tideover_rules::failover::{Ask, Attempt, Limits, Outcome, Sent, Step, next_step};
 
 /// What a group can list, and some that it cannot.
 pub(crate) const STATUSES: [u16; 16] = [
@@ -118,6 +118,23 @@ pub(crate) struct Turn {
     sent: Sent,
     /// Of 255.
     share: u8,
+    /// The head, or what there is of it, comes in small pieces.
+    in_drops: bool,
+}
+
+impl Turn {
+    /// The longest that it can take within these limits.
+    fn most(self, within: Limits) -> Duration {
+        let whole = match self.outcome {
+            Outcome::Failed(failure) if failure.is_connect() => within.connect,
+            // A time that stands for one without end.
+            _ if self.in_drops => within.dripping.unwrap_or(Duration::from_mins(10)),
+            Outcome::Failed(_) | Outcome::Status(_) => {
+                within.connect.saturating_add(within.response)
+            }
+        };
+        within.head.map_or(whole, |head| whole.min(head))
+    }
 }
 
 fn turn() -> impl Strategy<Value = Turn> {
@@ -128,8 +145,9 @@ fn turn() -> impl Strategy<Value = Turn> {
         prop_oneof![1 => statuses, 2 => failures],
         any::<bool>(),
         prop_oneof![Just(0), Just(255), any::<u8>()],
+        any::<bool>(),
     )
-        .prop_map(|(outcome, nothing, share)| {
+        .prop_map(|(outcome, nothing, share, in_drops)| {
             let sent = match outcome {
                 Outcome::Status(_) => Sent::Something,
                 Outcome::Failed(_) if nothing => Sent::Nothing,
@@ -139,6 +157,7 @@ fn turn() -> impl Strategy<Value = Turn> {
                 outcome,
                 sent,
                 share,
+                in_drops,
             }
         })
 }
@@ -146,6 +165,15 @@ fn turn() -> impl Strategy<Value = Turn> {
 /// More turns than any target takes.
 pub(crate) fn turns() -> impl Strategy<Value = Vec<Turn>> {
     proptest::collection::vec(turn(), 18)
+}
+
+/// The same from origins that send their heads at once.
+pub(crate) fn prompt_turns() -> impl Strategy<Value = Vec<Turn>> {
+    let prompt = |turn: Turn| Turn {
+        in_drops: false,
+        ..turn
+    };
+    turns().prop_map(move |turns| turns.into_iter().map(prompt).collect())
 }
 
 /// A step, and when and after what it was decided.
@@ -192,13 +220,6 @@ pub(crate) fn course(target: &Target, ask: Ask, turns: &[Turn]) -> Course {
             }
         };
         let turn = turns.next().expect("it does not end");
-        let most = match turn.outcome {
-            Outcome::Failed(failure) if failure.is_connect() => within.connect,
-            Outcome::Failed(_) | Outcome::Status(_) => {
-                within.connect.saturating_add(within.response)
-            }
-        };
-        let most = within.head.map_or(most, |head| most.min(head));
         let attempt = if target.members[member].is_page {
             Attempt {
                 member,
@@ -211,7 +232,7 @@ pub(crate) fn course(target: &Target, ask: Ask, turns: &[Turn]) -> Course {
                 member,
                 outcome: turn.outcome,
                 sent: turn.sent,
-                took: most * u32::from(turn.share) / 255,
+                took: turn.most(within) * u32::from(turn.share) / 255,
             }
         };
         elapsed += attempt.took;

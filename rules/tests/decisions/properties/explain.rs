@@ -7,13 +7,26 @@ use tideover_config::{FailoverCriteria, FailureSet, Target};
 use tideover_rules::explain::{Then, prospects};
 use tideover_rules::failover::{Ask, Attempt, Outcome, Sent, Step, is_soft, next_step};
 
-use super::chance::{ask, course, target, turns};
+use super::chance::{Decided, ask, course, prompt_turns, target, turns};
 
 proptest! {
     /// No request takes longer than the worst case that was told.
     #[test]
-    fn the_worst_case_is_the_worst(target in target(), ask in ask(), turns in turns()) {
+    fn the_worst_case_is_the_worst(target in target(), ask in ask(), turns in prompt_turns()) {
         let course = course(&target, ask, &turns);
+        let told = prospects(&target, ask);
+        prop_assert!(course.elapsed <= told.worst_case, "{:?}, not {:?}", course.elapsed, told.worst_case);
+    }
+
+    /// Nor do heads in drops take longer where each member has a limit for them.
+    #[test]
+    fn nor_do_drops_make_it_worse(target in target(), ask in ask(), turns in turns()) {
+        let course = course(&target, ask, &turns);
+        let may_drip = |step: &Decided| matches!(step.step, Step::Try { member, within }
+            if within.dripping.is_none() && !target.members[member].is_page);
+        if course.steps.iter().any(may_drip) {
+            return Ok(());
+        }
         let told = prospects(&target, ask);
         prop_assert!(course.elapsed <= told.worst_case, "{:?}, not {:?}", course.elapsed, told.worst_case);
     }

@@ -216,6 +216,32 @@ proptest! {
         }
     }
 
+    /// A head in drops is waited for as long as any other where others can be asked instead, and then they are.
+    #[test]
+    fn nobody_uses_up_the_time_of_others_in_drops(target in target(), ask in ask(), turns in turns()) {
+        let course = course(&target, ask, &turns);
+        for decided in &course.steps {
+            let Step::Try { member, within } = decided.step else { continue };
+            let Some(dripping) = within.dripping else { continue };
+            // Nothing else is cut by it.
+            prop_assert!(within.connect + within.response <= dripping);
+            let Some(head) = within.head else {
+                return Err(TestCaseError::fail("only a deadline asks for it"));
+            };
+            let cut = Attempt {
+                member,
+                outcome: Outcome::Failed(Failure::ResponseTimeout),
+                sent: Sent::Something,
+                took: dripping.min(head),
+            };
+            let past: Vec<Attempt> = course.attempts[..decided.known].iter().copied().chain([cut]).collect();
+            if dripping < head {
+                let next = next_step(&target, ask, &past, decided.elapsed + dripping);
+                prop_assert!(matches!(next, Step::Try { .. }), "{next:?}");
+            }
+        }
+    }
+
     /// As long as there is time and no answer is held, everybody is asked before the request is given up.
     #[test]
     fn nobody_is_skipped(target in target(), turns in turns()) {

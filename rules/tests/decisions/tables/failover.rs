@@ -4,10 +4,12 @@
 
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 use tideover_config::{Edge, Failure, Member, Mode};
 use tideover_rules::error_page::status_of;
-use tideover_rules::failover::{Ask, Attempt, Limits, Outcome, Sent, Step, next_step};
+use tideover_rules::failover::{
+    Ask, Attempt, Limits, Outcome, Sent, Step, may_be_resent, next_step,
+};
 
 use crate::cast::{all_hold, group, kind, member, own_timers};
 use crate::play::{ORIGINS, compiled, pair, play, span, tiers};
@@ -515,12 +517,37 @@ fn every_failure_has_a_status_of_its_own_fault() {
     assert_eq!(Limits::NONE_LEFT.head, Some(Duration::ZERO));
 }
 
-/// Its body may take any time to be sent, and nobody else is asked: only gaps count.
+/// How long the last member that was asked may take to send a head in drops: where nobody else could be asked instead,
+/// only gaps count.
 #[test]
-fn an_answer_to_a_write_may_drip() {
-    let edge = tiers(r#""vm", "swa", "last""#, &[503], "");
-    let limits = play(&edge, "POST", "/", "200").limits;
-    assert_eq!(limits.last().and_then(|limits| limits.dripping), None);
+fn a_head_in_drops_has_an_end_where_others_can_be_asked() {
+    let usual = tiers(r#""vm", "swa", "last""#, &[503, 404], "");
+    let alone = tiers(r#""vm""#, &[503], "");
+    let without_504 = tiers(r#""vm", "swa""#, &[503], "on_failure = \"status\"");
+    let with_504 = tiers(r#""vm", "swa""#, &[503, 504], "on_failure = \"status\"");
+    let faithful = pair(&[503, 504]);
+    #[rustfmt::skip]
+    let rows = [
+        (&usual, "GET", "200", Some("11s")),
+        (&usual, "HEAD", "503 200", Some("11s")),           // the page comes after
+        (&usual, "GET", "404 200", None),                   // but not while an answer is held
+        (&usual, "POST", "200", None),
+        (&usual, "GET+body", "200", None),
+        (&alone, "GET", "200", None),
+        (&without_504, "GET", "200", None),                 // silence is the viewer's answer
+        (&with_504, "GET", "200", Some("11s")),
+        (&with_504, "GET", "503 200", None),
+        (&faithful, "GET", "200", None),
+    ];
+    let mut failures = Vec::new();
+    for (edge, method, script, expected) in rows {
+        let limits = play(edge, method, "/", script).limits;
+        let seen = limits.last().and_then(|limits| limits.dripping);
+        if seen != expected.map(span) {
+            failures.push(format!("{method} {script}: {seen:?}, not {expected:?}"));
+        }
+    }
+    all_hold(&failures);
 }
 
 /// A config cannot say it, since a page stands last and has no criteria; the rule holds without that.
@@ -543,4 +570,23 @@ fn nobody_is_asked_after_a_page() {
     };
     let step = next_step(&target, ask, &[answered], Duration::ZERO);
     assert_eq!(step, Step::Deliver(0));
+}
+
+#[test]
+fn what_may_be_lost_on_a_dying_connection_and_sent_again() {
+    for (method, has_body, expected) in [
+        (Method::GET, false, true),
+        (Method::HEAD, false, true),
+        (Method::OPTIONS, false, true),
+        (Method::GET, true, false),
+        (Method::OPTIONS, true, false),
+        (Method::POST, false, false),
+        (Method::PUT, false, false),
+        (Method::PATCH, false, false),
+        (Method::DELETE, false, false),
+        (Method::DELETE, true, false),
+    ] {
+        let seen = may_be_resent(&method, has_body);
+        assert_eq!(seen, expected, "{method}, body: {has_body}");
+    }
 }

@@ -1,0 +1,65 @@
+//! More viewers than files may be open.
+
+use super::*;
+
+fn asks(viewer: &mut TcpStream) {
+    viewer
+        .write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .expect("it takes that much unread");
+}
+
+fn is_answered(viewer: &mut TcpStream) {
+    let mut status = [0; 12];
+    viewer.read_exact(&mut status).expect("it answers");
+    assert_eq!(&status, b"HTTP/1.1 503");
+}
+
+/// An edge with `workers` that may have 64 open files, and more viewers than that, each of whom has asked.
+fn crowded(workers: &str) -> (Serving, Vec<TcpStream>) {
+    let config = file(&format!("few-files-{workers}.toml"), PAGE_ONLY);
+    let mut limited = Command::new("bash");
+    let run = "ulimit -n 64 && exec \"$0\" run --config \"$1\" --workers \"$2\"";
+    limited.args(["-c", run, env!("CARGO_BIN_EXE_tideover")]);
+    let mut serving = Serving::start(limited.arg(&config).arg(workers));
+    let mut viewers: Vec<TcpStream> = (0..150)
+        .map(|_| TcpStream::connect(&serving.address).expect("they queue"))
+        .collect();
+    viewers.iter_mut().for_each(asks);
+    let began = serving.says("accept");
+    assert!(began.contains("cannot accept a connection"), "{began}");
+    assert!(began.contains("Too many open files"), "{began}");
+    (serving, viewers)
+}
+
+/// The next thing that it says of accepting is that it works again, and it is the last.
+fn recovers(mut serving: Serving) {
+    let over = serving.says("accept");
+    assert!(over.contains("connections are accepted again"), "{over}");
+    let failures = over.split("failures=").nth(1).map(str::trim);
+    let failures: u64 = failures
+        .and_then(|number| number.parse().ok())
+        .expect("a number");
+    assert!(failures > 0, "{over}");
+    assert!(serving.get().starts_with("HTTP/1.1 503"));
+    serving.signal(Signal::TERM);
+    let (code, _, err) = serving.ends();
+    assert_eq!(code, Some(0), "{err}");
+    assert!(!err.contains("accept"), "{err}");
+}
+
+#[test]
+fn a_shortage_of_files_is_said_when_it_begins_and_when_it_is_over() {
+    let (serving, viewers) = crowded("1");
+    // Each one that leaves makes room for the next: accepting works and fails by turns.
+    for mut viewer in viewers {
+        is_answered(&mut viewer);
+    }
+    recovers(serving);
+}
+
+#[test]
+fn it_is_said_once_for_all_workers() {
+    let (serving, viewers) = crowded("2");
+    drop(viewers);
+    recovers(serving);
+}
