@@ -35,7 +35,7 @@ fn surveying(criterion: &mut Criterion) {
 
 fn admitting(criterion: &mut Criterion) {
     let headers = browser();
-    let target = Uri::from_static("/owners?lastName=Davis");
+    let target = Uri::from_static("/owners?lastName=Okafor");
     criterion.bench_function("admit_a_browsers_head", |bencher| {
         bencher.iter(|| {
             admit(
@@ -51,7 +51,7 @@ fn admitting(criterion: &mut Criterion) {
 
 fn routing(criterion: &mut Criterion) {
     let few = edge(THREE_TIERS);
-    let visit = Visit::get("/owners?lastName=Davis", browser());
+    let visit = Visit::get("/owners?lastName=Okafor", browser());
     criterion.bench_function("route_to_the_default_behavior", |bencher| {
         bencher.iter(|| route(black_box(&few), black_box(&visit.arrival())).is_ok());
     });
@@ -79,7 +79,7 @@ fn heads(criterion: &mut Criterion) {
             load_generator(),
         ),
     ] {
-        let visit = Visit::get("/owners?lastName=Davis", headers);
+        let visit = Visit::get("/owners?lastName=Okafor", headers);
         let arrival = visit.arrival();
         let route = route(&edge, &arrival).expect("the default behavior takes it");
         let frame = Frame::of(route.distribution, route.behavior);
@@ -96,7 +96,7 @@ fn heads(criterion: &mut Criterion) {
         });
     }
 
-    let visit = Visit::get("/owners?lastName=Davis", browser());
+    let visit = Visit::get("/owners?lastName=Okafor", browser());
     let arrival = visit.arrival();
     let route = route(&edge, &arrival).expect("the default behavior takes it");
     let answer = application();

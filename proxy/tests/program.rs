@@ -90,28 +90,27 @@ impl Serving {
 
     /// Returns when it says `ready`.
     fn of(mut child: Child) -> Self {
-        let mut out = BufReader::new(child.stdout.take().expect("a pipe"));
+        let out = BufReader::new(child.stdout.take().expect("a pipe"));
         let err = BufReader::new(child.stderr.take().expect("a pipe"));
-        let mut address = String::new();
-        let mut seen = Vec::new();
-        loop {
-            let mut line = String::new();
-            let read = out.read_line(&mut line).expect("a line");
-            assert!(read > 0, "it ended before it was ready: {seen:?}");
-            if let Some(http) = line.strip_prefix("listening http ") {
-                http.trim().clone_into(&mut address);
-            }
-            if line == "ready\n" {
-                break;
-            }
-            assert!(line.starts_with("listening "), "{line:?} before ready");
-            seen.push(line);
-        }
-        Self {
+        let mut serving = Self {
             child,
             out,
             err,
-            address,
+            address: String::new(),
+        };
+        let mut seen = Vec::new();
+        loop {
+            let mut line = String::new();
+            let read = serving.out.read_line(&mut line).expect("a line");
+            assert!(read > 0, "it ended before it was ready: {seen:?}");
+            if let Some(http) = line.strip_prefix("listening http ") {
+                http.trim().clone_into(&mut serving.address);
+            }
+            if line == "ready\n" {
+                return serving;
+            }
+            assert!(line.starts_with("listening "), "{line:?} before ready");
+            seen.push(line);
         }
     }
 
