@@ -238,11 +238,9 @@ fn limits(
     elapsed: Duration,
 ) -> Option<Limits> {
     let timers = target.members[member].timers;
-    let page_follows = target.members[member + 1..]
-        .iter()
-        .any(|later| later.is_page);
     let deadline = target.deadline.map(|deadline| {
-        let reserve = if page_follows {
+        let mut later = target.members[member + 1..].iter();
+        let reserve = if later.any(|later| later.is_page) {
             PAGE_RESERVE.min(deadline / 10)
         } else {
             Duration::ZERO

@@ -197,7 +197,10 @@ fn cookies(selection: &NameSelection, sent: Fields<'_>) -> Option<HeaderValue> {
             NameSelection::Except(dropped) => !patterns_have(dropped, name),
         }
     };
-    if *selection == NameSelection::None || Connection::of(sent).names(&COOKIE) {
+    if !sent.has(Known::Cookie)
+        || *selection == NameSelection::None
+        || Connection::of(sent).names(&COOKIE)
+    {
         return None;
     }
     let mut lines = sent.lines(Known::Cookie);
