@@ -119,7 +119,12 @@ impl Line {
         let logged = self.view.live.edge.access_log.to != LogTo::Off;
         self.answered = Some(Answered {
             status: head.status,
-            first_byte: self.view.live.clock.since(self.started),
+            // Not by the turn: what the edge did in it counts.
+            first_byte: self
+                .view
+                .live
+                .clock
+                .nominal(Moment::read().since(self.started)),
             // Status line, one line each, an empty line.
             head_bytes: if logged {
                 17 + (bytes_of(&head.headers) + "\r\n".len()) as u64

@@ -34,7 +34,7 @@ impl Clock {
     }
 
     /// What a `real` span is told as.
-    fn nominal(self, real: Duration) -> Duration {
+    pub(crate) fn nominal(self, real: Duration) -> Duration {
         if self.is_the_walls() {
             real
         } else {
@@ -94,7 +94,8 @@ impl Moment {
         TURN.get().unwrap_or_else(Self::read)
     }
 
-    fn read() -> Self {
+    /// By the system's clock, this instant: for what is to be told of this turn itself.
+    pub(crate) fn read() -> Self {
         Self(nanos(EPOCH.elapsed()))
     }
 

@@ -1,11 +1,33 @@
 //! Promise 4: every answer says what happened. Verdict, way, id, attempts; the edge's own pages; custom error responses.
 
-use harness::{Edge, Origin, answer, edge, in_front_of, origin, pair, tiers, viewer};
+use harness::{Edge, Origin, Step, answer, edge, in_front_of, ms, origin, pair, tiers, viewer};
 
 const USUAL: [u16; 4] = [500, 502, 503, 504];
 
 mod verdict_and_way {
     use super::*;
+
+    /// Its own work, and none of the origin's time.
+    #[tokio::test]
+    async fn the_time_that_the_edge_adds_is_told() {
+        let primary = origin("primary")
+            .plays([
+                Step::ReadBody,
+                Step::Pause(ms(300)),
+                Step::Send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".into()),
+            ])
+            .start()
+            .await;
+        let edge = in_front_of(&primary).start().await;
+
+        for _ in 0..3 {
+            viewer(&edge).get("/").await.expect(200);
+        }
+
+        let added = edge.summary().added_p50;
+        assert!(added > ms(0), "nothing takes no time");
+        assert!(added < ms(300), "{added:?}");
+    }
 
     #[tokio::test]
     async fn a_good_answer_is_a_miss_and_an_error_an_error() {

@@ -98,7 +98,8 @@ pub(crate) async fn fetch(view: &View, wanted: &Wanted<'_>, body: &mut Once) -> 
         let Step::Try { member, ref within } = step else {
             unreachable!("the rule delivers only what an attempt brought");
         };
-        let began = Moment::now();
+        // Not by the turn: what the edge did in it before is no time of the origin's.
+        let began = Moment::read();
         let origin = target.members[member].origin;
         let outcome = match &view.live.edge.origin(origin).kind {
             OriginKind::Page(_) => Ok(Answer::Page(origin)),
