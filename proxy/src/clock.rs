@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::LazyLock;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Turns the config's timers into real ones and real spans back into the config's: with a scale of 0.01 a timer of
@@ -187,4 +187,25 @@ impl Alarm {
 /// the verdict: a worker that was kept busy finds the limit passed and the answer there at the same time.
 pub(crate) async fn sockets_first() {
     tokio::task::yield_now().await;
+}
+
+/// [`sockets_first`] for what is polled: taken once at the end of a limit, and given back when the limit begins anew.
+#[derive(Debug, Default)]
+pub(crate) struct LastLook {
+    is_taken: bool,
+}
+
+impl LastLook {
+    /// Pending the first time, and woken again when the sockets were looked at; ready from then on.
+    pub(crate) fn poll_taken(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if std::mem::replace(&mut self.is_taken, true) {
+            return Poll::Ready(());
+        }
+        pin!(sockets_first()).poll(context)
+    }
+
+    /// What was waited for came, or may still come in time.
+    pub(crate) fn give_back(&mut self) {
+        self.is_taken = false;
+    }
 }

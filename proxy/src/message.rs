@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use tideover_rules::admit::may_be_trailers;
 use tokio::time::{Instant, Sleep};
 
-use crate::clock::sockets_first;
+use crate::clock::LastLook;
 
 /// A viewer's request body on its way to an origin: it ends, or it turns bad.
 #[derive(Debug)]
@@ -43,8 +43,8 @@ pub(crate) struct HttpBody {
     stall_limit: Duration,
     /// Runs only while a piece is waited for.
     stall: Option<Pin<Box<Sleep>>>,
-    /// It ran out; what is in the socket counts all the same.
-    is_last_look: bool,
+    /// When it has run out: what is in the socket counts all the same.
+    last_look: LastLook,
 }
 
 /// Why a viewer's body could not be read to its end.
@@ -70,7 +70,7 @@ impl ViewerBody {
             drop_trailers: false,
             stall_limit,
             stall: None,
-            is_last_look: false,
+            last_look: LastLook::default(),
         }))
     }
 
@@ -137,14 +137,11 @@ impl HttpBody {
                     .stall
                     .get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
                 ready!(stall.as_mut().poll(context));
-                if !std::mem::replace(&mut self.is_last_look, true) {
-                    // Pending once; the wake-up comes from elsewhere.
-                    ready!(std::pin::pin!(sockets_first()).poll(context));
-                }
+                ready!(self.last_look.poll_taken(context));
                 return Poll::Ready(Some(Err(self.fail(ViewerBodyError::Stalled))));
             };
             if let Some(stall) = &mut self.stall {
-                self.is_last_look = false;
+                self.last_look.give_back();
                 stall.as_mut().reset(Instant::now() + self.stall_limit);
             }
             return Poll::Ready(match frame {

@@ -278,9 +278,3 @@ fn apply(
         cors::answer(cors, request, headers);
     }
 }
-
-/// Whether a header belongs to one connection only. `Trailer` is among them although a proxy may pass it on with the
-/// trailers that it announces. Source: RFC 9110, section 7.6.1; RFC 7540, section 3.2.1 (`HTTP2-Settings`).
-pub fn is_hop_by_hop(name: &HeaderName) -> bool {
-    Known::of(name).is_some_and(|known| HOP_BY_HOP.has(known))
-}

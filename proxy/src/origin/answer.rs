@@ -1,7 +1,7 @@
 //! An origin's answer while its body is on the way, and what becomes of its connection.
 
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use tideover_rules::fields::Survey;
 use tokio::time::{timeout, timeout_at};
 
 use super::pool::Lease;
-use crate::clock::{Alarm, Moment, sockets_first};
+use crate::clock::{Alarm, LastLook, Moment};
 use crate::message::BodyWatch;
 
 /// Most of a rejected answer that is read so that its connection can be kept.
@@ -45,8 +45,8 @@ pub(crate) struct OriginBody {
     alarm: Rc<Alarm>,
     /// Until when the next piece is waited for; [`Moment::NEVER`]: none is waited for.
     waits_until: Moment,
-    /// That time is over; what is in the socket counts all the same.
-    is_last_look: bool,
+    /// When that time is over: what is in the socket counts all the same.
+    last_look: LastLook,
 }
 
 /// Why an origin's body ended early. The viewer's connection can only be cut.
@@ -80,7 +80,7 @@ impl OriginBody {
             complete_by,
             alarm,
             waits_until: Moment::NEVER,
-            is_last_look: false,
+            last_look: LastLook::default(),
         }
     }
 
@@ -135,11 +135,7 @@ impl OriginBody {
             self.alarm.by(self.waits_until);
             return Poll::Pending;
         }
-        if !self.is_last_look {
-            self.is_last_look = true;
-            // Pending once; the wake-up comes from elsewhere.
-            ready!(pin!(sockets_first()).poll(context));
-        }
+        ready!(self.last_look.poll_taken(context));
         Poll::Ready(if self.is_complete_time_over() {
             OriginBodyError::TookTooLong
         } else {
@@ -192,7 +188,7 @@ impl http_body::Body for OriginBody {
             return Poll::Ready(Some(Err(error)));
         };
         self.waits_until = Moment::NEVER;
-        self.is_last_look = false;
+        self.last_look.give_back();
         Poll::Ready(match frame {
             Some(Ok(_)) if self.is_complete_time_over() => {
                 self.lease = None;

@@ -19,7 +19,7 @@ use super::answer::{OriginAnswer, OriginBody};
 use super::connect::Way;
 use super::pool::{Lease, Pool, Turn, Wish};
 use super::wire::Meter;
-use crate::clock::{Alarm, Clock, Moment, sockets_first};
+use crate::clock::{Alarm, Clock, LastLook, Moment, sockets_first};
 use crate::error::OriginError;
 use crate::message::{BodyWatch, Once, ViewerBody};
 
@@ -202,7 +202,7 @@ where
     F: Future<Output = Result<Response<Incoming>, TrySendError<Request<ViewerBody>>>>,
 {
     let mut look_at = patience.at_most_until(Moment::now() + patience.response);
-    let mut is_last_look = false;
+    let mut last_look = LastLook::default();
     poll_fn(|context| {
         if let Poll::Ready(answer) = sent.as_mut().poll(context) {
             return Poll::Ready(answer.map_err(|mut error| Lost {
@@ -215,17 +215,10 @@ where
             let body_done = errand.watch.is_none_or(|watch| watch.done.get());
             match overdue(meter, body_done, patience, now) {
                 Ok(look_again) => {
-                    is_last_look = false;
+                    last_look.give_back();
                     look_at = look_again;
                 }
-                Err(_) if !is_last_look => {
-                    is_last_look = true;
-                    // Pending once; the wake-up comes from elsewhere.
-                    return pin!(sockets_first())
-                        .poll(context)
-                        .map(|()| Err(OriginError::ResponseTimeout.into()));
-                }
-                Err(error) => return Poll::Ready(Err(error.into())),
+                Err(error) => return last_look.poll_taken(context).map(|()| Err(error.into())),
             }
         }
         errand.alarm.by(look_at);

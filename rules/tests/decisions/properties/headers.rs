@@ -9,7 +9,7 @@ use tideover_config::{
 };
 use tideover_rules::admit::admit;
 use tideover_rules::fields::{Fields, Survey};
-use tideover_rules::headers::{Frame, Request, for_origin, for_viewer, is_hop_by_hop};
+use tideover_rules::headers::{Frame, Request, for_origin, for_viewer};
 use tideover_rules::route::within;
 
 use crate::cast::{
@@ -188,6 +188,23 @@ fn is_valid(value: &HeaderValue) -> bool {
         .as_bytes()
         .iter()
         .all(|byte| *byte == 9 || (*byte >= 32 && *byte != 127))
+}
+
+/// Whether a header belongs to one connection only. Source: RFC 9110, section 7.6.1; RFC 7540, section 3.2.1.
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "connection"
+            | "http2-settings"
+            | "keep-alive"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "proxy-connection"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+    )
 }
 
 /// The names that `Connection` lists.
