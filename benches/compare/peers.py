@@ -142,6 +142,12 @@ class TideoverFirst(Tideover):
         return "/service-0/" + scenario.path.rsplit("/", 1)[1]
 
 
+class TideoverPgo(Tideover):
+    """The same config and code, built by `benches/pgo`."""
+
+    name = "tideover-pgo"
+
+
 class Bare(Peer):
     """The least that a forwarding edge on Tideover's crates can do (`benches/bare.rs`): no rules, no log, no metrics."""
 

@@ -9,15 +9,14 @@ import sys
 from pathlib import Path
 from typing import Iterable, Mapping, Sequence
 
-from peers import FROM_DEBIAN, OURS, Bare, Peer, find
+from peers import FROM_DEBIAN, OURS, Bare, Peer, TideoverPgo, find
 from peers_from_pypi import FROM_PYPI
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 # What measuring itself needs, and the Debian package that has it.
 TOOLS = {"nginx": "nginx", "wrk": "wrk", "taskset": "util-linux", "setpriv": "util-linux"}
 H2LOAD = {"h2load": "nghttp2-client"}
-BEYOND_DEBIAN: tuple[type[Peer], ...] = (*FROM_PYPI, Bare)
-OPTIONAL = {peer.name: peer for peer in BEYOND_DEBIAN}
+OPTIONAL: dict[str, type[Peer]] = {peer.name: peer for peer in (*FROM_PYPI, Bare)}
 
 
 class Missing(Exception):
@@ -103,6 +102,11 @@ def from_debian() -> dict[str, str]:
     return {program: package for kind in FROM_DEBIAN for program, package in kind.programs.items()}
 
 
-def ours(tideover: str, bare: str | None) -> list[Peer]:
+def ours(tideover: str, pgo: str | None, bare: str | None) -> list[Peer]:
     """Tideover's own contestants, from these programs."""
-    return [kind({"tideover": tideover}) for kind in OURS] + ([Bare({"bare": bare})] if bare else [])
+    found: list[Peer] = [kind({"tideover": tideover}) for kind in OURS]
+    if pgo:
+        found.append(TideoverPgo({"tideover": pgo}))
+    if bare:
+        found.append(Bare({"bare": bare}))
+    return found

@@ -13,8 +13,8 @@ from typing import Callable, Iterable, Sequence
 
 from figures import Spread, Turn, spread, spread_of_ratios
 from measure import Latency, Memory, Outcome
-from peers import FROM_DEBIAN, OURS
-from programs import BEYOND_DEBIAN
+from peers import FROM_DEBIAN, OURS, Bare, TideoverPgo
+from peers_from_pypi import FROM_PYPI
 
 # A ratio is to the cheapest of these in its round, of those that take part in the scenario.
 REFERENCES = {
@@ -22,7 +22,7 @@ REFERENCES = {
     "HAProxy": ("haproxy",),
     "better of both": ("nginx", "nginx-large-buffers", "haproxy", "haproxy-splice"),
 }
-ORDER = [kind.name for kinds in (OURS, FROM_DEBIAN, BEYOND_DEBIAN) for kind in kinds]
+ORDER = [kind.name for kinds in (OURS, [TideoverPgo], FROM_DEBIAN, FROM_PYPI, [Bare]) for kind in kinds]
 NOTHING = "–"
 
 
@@ -131,15 +131,18 @@ def costs(outcomes: Sequence[Outcome]) -> Table:
     """CPU per request of everyone and Tideover's ratios, a row for each scenario; all outcomes have the log alike."""
     peers = _everyone(outcomes)
     ratios = [*REFERENCES, *(["its own first"] if any("tideover-first" in each.turns for each in outcomes) else [])]
-    columns = ["scenario", *peers, *(f"tideover / {name}" for name in ratios)]
+    compared = [("tideover", name) for name in ratios]
+    if TideoverPgo.name in peers:
+        compared.append((TideoverPgo.name, "better of both"))
+    columns = ["scenario", *peers, *(f"{ours} / {name}" for ours, name in compared)]
     rows = []
     for outcome in outcomes:
         against = references(outcome)
         row = [outcome.scenario.name]
         row += [cell(spread(outcome.turns.get(peer, []), attrgetter("cpu_us"))) for peer in peers]
-        for name in ratios:
-            known = name in against and "tideover" in outcome.turns
-            row.append(cell(ratio_to(outcome, "tideover", against[name]), ratio, True) if known else NOTHING)
+        for ours, name in compared:
+            known = name in against and ours in outcome.turns
+            row.append(cell(ratio_to(outcome, ours, against[name]), ratio, True) if known else NOTHING)
         rows.append(row)
     return Table(f"CPU microseconds per request, {_log(outcomes[0])}", columns, rows)
 

@@ -13,13 +13,13 @@ import load
 import report
 from measure import Latency, Memory, Outcome
 from origin import Endpoints
-from peers import FROM_DEBIAN, OURS, Bare, Peer, Place
+from peers import FROM_DEBIAN, OURS, Bare, Peer, Place, TideoverPgo
 from peers_from_pypi import FROM_PYPI
 from report import Report
 from scenarios import SCENARIOS, Scenario, named
 from test_figures import turn
 
-KINDS: tuple[type[Peer], ...] = (*OURS, *FROM_DEBIAN, *FROM_PYPI, Bare)
+KINDS: tuple[type[Peer], ...] = (*OURS, TideoverPgo, *FROM_DEBIAN, *FROM_PYPI, Bare)
 
 
 class AnyPath(Dict[str, str]):

@@ -9,6 +9,8 @@ use crate::behavior::Behaviors;
 /// One distribution. Source: API shape `DistributionConfig`.
 #[derive(Clone, Debug)]
 pub struct Distribution {
+    /// Its place in [`Edge::distributions`](crate::Edge::distributions).
+    pub position: usize,
     /// The name in `[distribution.NAME]`, or CloudFront's id, or `default`.
     pub id: Arc<str>,
     /// `d….cloudfront.net`, or a made-up name of that form: `cs(Host)` in the log.

@@ -20,6 +20,7 @@ mod request;
 mod request_id;
 mod respond;
 mod status;
+mod tcp;
 mod viewer;
 mod worker;
 

@@ -82,7 +82,7 @@ impl Live {
 
     /// What every head begins with that goes to an origin by `route`, which is one of this edge's.
     pub(crate) fn frame(&self, route: &Route<'_, '_>) -> &Frame {
-        &self.frames[route.distribution_index][route.behavior_index]
+        &self.frames[route.distribution.position][route.behavior_index]
     }
 
     fn endpoints(&self) -> impl Iterator<Item = &LiveEndpoint> {

@@ -78,12 +78,8 @@ impl<'a> Speaker<'a> {
     }
 
     fn facts(self, result: ResultType, detail: &'static str) -> Facts {
-        let all = &self.view.live.edge.distributions;
-        let index = self
-            .distribution
-            .and_then(|one| all.iter().position(|other| std::ptr::eq(one, other)));
         Facts {
-            distribution: index,
+            distribution: self.distribution.map(|one| one.position),
             behavior: None,
             target: None,
             attempts: Vec::new(),

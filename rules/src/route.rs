@@ -50,8 +50,6 @@ pub struct Arrival<'r> {
 pub struct Route<'e, 'r> {
     /// Who was asked.
     pub distribution: &'e Distribution,
-    /// Its position in the edge's list.
-    pub distribution_index: usize,
     /// The first behavior that takes the request.
     pub behavior: &'e Behavior,
     /// Its position in the distribution's list.
@@ -156,8 +154,6 @@ pub fn within<'e: 'r, 'r>(
     method: &Method,
     path: &'r str,
 ) -> Route<'e, 'r> {
-    let mut distributions = edge.distributions.iter();
-    let distribution_index = distributions.position(|one| std::ptr::eq(one, distribution));
     let path = match &distribution.default_root_object {
         Some(root) if path == "/" => root,
         Some(_) | None => path,
@@ -165,7 +161,6 @@ pub fn within<'e: 'r, 'r>(
     let (behavior_index, behavior) = behavior(distribution, method, path);
     Route {
         distribution,
-        distribution_index: distribution_index.unwrap_or_default(),
         behavior,
         behavior_index,
         target: edge.target(behavior.target),

@@ -40,11 +40,13 @@ pub(super) fn distributions(
         .distributions
         .iter()
         .take(MOST_OF_A_KIND)
-        .map(|said| {
+        .enumerate()
+        .map(|(position, said)| {
             let domain_name = domain_name(said, problems);
             let aliases = aliases(said, written, defaults, problems);
             let write_error = behaviors::write_error(said, defaults, problems);
             Distribution {
+                position,
                 voice: voice::voice(said, &domain_name, overrides, defaults, problems),
                 loops: voice::loops(&said.id.value, &domain_name, &aliases, compiled, defaults),
                 behaviors: self::behaviors(

@@ -20,6 +20,7 @@ use super::pool::{Connection, Slot};
 use super::resolve::Addresses;
 use super::wire::{Meter, Wire};
 use crate::error::OriginError;
+use crate::tcp::Tcp;
 
 /// How long one address is waited for before the next is tried as well (RFC 8305, section 5).
 const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
@@ -104,7 +105,7 @@ impl Way {
 }
 
 /// The first connection that stands. The next address is tried when one fails or has not answered for a while.
-async fn race(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+async fn race(addresses: &[SocketAddr]) -> io::Result<Tcp> {
     if let [only] = addresses {
         return connect(*only).await;
     }
@@ -131,10 +132,8 @@ async fn race(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
     }
 }
 
-async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
-    Ok(stream)
+async fn connect(address: SocketAddr) -> io::Result<Tcp> {
+    TcpStream::connect(address).await.map(Tcp::new)
 }
 
 #[cfg(test)]
@@ -164,7 +163,7 @@ mod tests {
             let begun = Instant::now();
             let stream = patiently("a connection", race(addresses)).await;
             let took = begun.elapsed();
-            let peer = stream.and_then(|stream| stream.peer_addr());
+            let peer = stream.and_then(|stream| stream.into_inner().peer_addr());
             assert_eq!(peer.expect("one is good"), good, "{addresses:?}");
             // Silence is not waited for to its end, but for a while.
             assert!(

@@ -24,18 +24,17 @@ use crate::clock::Moment;
 use crate::message::ViewerBody;
 use crate::metrics::ConnectionEnd;
 use crate::request::Story;
+use crate::tcp::Tcp;
 use crate::worker::Worker;
 
 /// Serves one connection to its end, or until the edge drains.
 pub(super) async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, stream: TcpStream) {
-    // Small answers must not wait for the viewer's acknowledgement.
-    let _ = stream.set_nodelay(true);
     let view = worker.view();
     let clock = view.live.clock;
     let limits = view.live.edge.listen.limits;
     drop(view);
     bound_unread(&stream, clock.real(limits.body_timeout));
-    let screened = Screened::new(stream);
+    let screened = Screened::new(Tcp::new(stream));
     let verdict = screened.verdict();
     let seam = Seam {
         story: Story::new(Rc::clone(&worker), Rc::clone(&peer)),
@@ -59,7 +58,14 @@ pub(super) async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, stream: TcpStream)
         ))
         .await;
     if peer.must_be_reset.get() {
-        reset(connection.into_parts().io.into_inner().into_inner());
+        reset(
+            connection
+                .into_parts()
+                .io
+                .into_inner()
+                .into_inner()
+                .into_inner(),
+        );
     }
     worker.counters.connection_end(ended);
     if let ConnectionEnd::RefusedHead(status) = ended {
@@ -71,7 +77,7 @@ pub(super) async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, stream: TcpStream)
 /// Drives `connection` until it ends by itself, after the request at hand if the edge drains, or because a head is not
 /// complete `head_timeout` after the connection began to wait for it.
 async fn to_its_end(
-    connection: &mut http1::Connection<TokioIo<Screened<TcpStream>>, Seam>,
+    connection: &mut http1::Connection<TokioIo<Screened<Tcp>>, Seam>,
     worker: &Worker,
     peer: &Peer,
     verdict: &Verdict,

@@ -236,6 +236,7 @@ pub(crate) fn tideover_voice() -> Voice {
 
 pub(crate) fn distribution(behaviors: Vec<Behavior>) -> Distribution {
     Distribution {
+        position: 0,
         id: "E1".into(),
         domain_name: "d111111abcdef8.cloudfront.net".into(),
         aliases: Vec::new(),
@@ -263,8 +264,11 @@ pub(crate) fn resilient(distribution: Distribution) -> Distribution {
 pub(crate) fn edge(
     origins: Vec<Origin>,
     targets: Vec<Target>,
-    distributions: Vec<Distribution>,
+    mut distributions: Vec<Distribution>,
 ) -> Edge {
+    for (position, distribution) in distributions.iter_mut().enumerate() {
+        distribution.position = position;
+    }
     let mut hosts = Hosts {
         exact: BTreeMap::new(),
         wildcards: Vec::new(),
