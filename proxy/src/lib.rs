@@ -12,6 +12,7 @@ mod access_log;
 mod body;
 mod clock;
 mod error;
+mod limit;
 mod live;
 mod message;
 mod metrics;
@@ -136,7 +137,7 @@ pub fn start(edge: Edge) -> Result<RunningEdge, StartError> {
             source,
         }
     })?;
-    let live = Live::new(edge, None).map_err(StartError::Origins)?;
+    let live = Live::new(edge, None, workers).map_err(StartError::Origins)?;
     let shared = Arc::new(Shared::new(live, counters, log));
 
     let mut edge = RunningEdge {
@@ -249,7 +250,8 @@ impl RunningEdge {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let before = self.shared.live();
-        let live = Live::new(edge, Some(&before)).map_err(StartError::Origins)?;
+        let workers = self.workers.len();
+        let live = Live::new(edge, Some(&before), workers).map_err(StartError::Origins)?;
         self.shared.replace(live);
         for commands in &self.commands {
             let _ = commands.send(Command::Refresh);

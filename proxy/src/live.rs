@@ -13,12 +13,15 @@ use tideover_rules::route::Route;
 
 use crate::clock::Clock;
 use crate::origin::Addresses;
+use crate::viewer::most_connections;
 
 /// An edge and the living things that belong to its origins.
 #[derive(Debug)]
 pub(crate) struct Live {
     pub(crate) edge: Edge,
     pub(crate) clock: Clock,
+    /// Connections of viewers, over all workers.
+    pub(crate) most_connections: usize,
     /// By `OriginId`.
     pub(crate) origins: Vec<LiveOrigin>,
     /// By the positions of distribution and behavior.
@@ -59,8 +62,8 @@ impl EndpointKey {
 }
 
 impl Live {
-    /// Brings `edge` to life; what `before` knows about endpoints that stay is taken over.
-    pub(crate) fn new(edge: Edge, before: Option<&Self>) -> io::Result<Self> {
+    /// Brings `edge` to life on so many workers; what `before` knows about endpoints that stay is taken over.
+    pub(crate) fn new(edge: Edge, before: Option<&Self>, workers: usize) -> io::Result<Self> {
         let origins = edge
             .origins
             .iter()
@@ -74,6 +77,7 @@ impl Live {
         });
         Ok(Self {
             clock: Clock::new(edge.time_scale),
+            most_connections: most_connections(&edge, workers, open_files()),
             frames: frames.collect(),
             edge,
             origins,
@@ -90,6 +94,11 @@ impl Live {
             .iter()
             .flat_map(|origin| origin.http.iter().chain(&origin.https))
     }
+}
+
+/// How many files this process may have open; `None`: any number.
+fn open_files() -> Option<u64> {
+    rustix::process::getrlimit(rustix::process::Resource::Nofile).current
 }
 
 impl LiveOrigin {
