@@ -1,7 +1,9 @@
 //! What a peer may come up against, by the name of the setting that moves it: one counter each, and a word in the log.
 
-use crate::message::ViewerBodyError;
+use http::StatusCode;
 use tideover_rules::route::Refusal;
+
+use crate::message::ViewerBodyError;
 
 /// A limit that was reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +78,15 @@ impl Limit {
             | Refusal::GetWithBody
             | Refusal::HttpsRequired
             | Refusal::RedirectToHttps(_) => None,
+        }
+    }
+
+    /// The limit that hyper refused a head by, with this status.
+    pub(crate) fn of_refused_head(status: StatusCode) -> Option<Self> {
+        match status {
+            StatusCode::URI_TOO_LONG => Some(Self::UrlBytes),
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => Some(Self::HeadBytes),
+            _ => None,
         }
     }
 

@@ -88,12 +88,8 @@ impl Counters {
         match end {
             ConnectionEnd::RefusedHead(status) => {
                 self.refused_heads.add(1);
-                match status {
-                    StatusCode::URI_TOO_LONG => self.limit_reached(Limit::UrlBytes),
-                    StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
-                        self.limit_reached(Limit::HeadBytes);
-                    }
-                    _ => {}
+                if let Some(limit) = Limit::of_refused_head(status) {
+                    self.limit_reached(limit);
                 }
             }
             ConnectionEnd::OutOfTime(limit) => self.limit_reached(limit),
