@@ -78,7 +78,7 @@ pub(super) async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, stream: TcpStream)
         );
     }
     worker.counters.connection_end(ended);
-    if let Some(refused) = refused(ended) {
+    if let Some(refused) = refused(ended, verdict.is_within_head()) {
         tracing::debug!(peer = %peer.address, fault = ?verdict.faulty(), "a head was refused");
         let address = SocketAddr::new(peer.address, peer.port);
         access_log::refused(&worker, address, refused);
@@ -175,11 +175,11 @@ fn is_timeout(error: &hyper::Error) -> bool {
         .is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
 }
 
-/// What the log says of a connection that ended within a head.
-fn refused(ended: ConnectionEnd) -> Option<Refused> {
+/// What the log says of a connection that ended within a head. Of one on which nothing was said it says nothing.
+fn refused(ended: ConnectionEnd, within_head: bool) -> Option<Refused> {
     let (status, limit) = match ended {
         ConnectionEnd::RefusedHead(status) => (Some(status), Limit::of_refused_head(status)),
-        ConnectionEnd::OutOfTime(limit @ Limit::HeadTimeout) => (None, Some(limit)),
+        ConnectionEnd::OutOfTime(limit @ Limit::HeadTimeout) if within_head => (None, Some(limit)),
         ConnectionEnd::OutOfTime(_) | ConnectionEnd::Good | ConnectionEnd::Broken => return None,
     };
     Some(Refused {
