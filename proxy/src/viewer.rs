@@ -137,7 +137,10 @@ async fn named_by_header(
     view: &View,
     arrival: &mut Arrival,
 ) -> Option<SocketAddr> {
-    let limit = view.live.clock.real(view.live.edge.listen.limits.head_timeout);
+    let limit = view
+        .live
+        .clock
+        .real(view.live.edge.listen.limits.head_timeout);
     let header = proxy_protocol::take(&mut arrival.stream, arrival.address);
     let drain_begins = worker.drain.begins();
     if worker.drain.has_begun() {

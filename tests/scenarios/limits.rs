@@ -210,10 +210,9 @@ mod times {
 
     #[tokio::test]
     async fn a_head_that_has_begun_is_idle_no_longer() {
-        let (edge, _primary) = cast(|edge| {
-            edge.and("[listen]\nhead_timeout = \"20s\"\nidle_timeout = \"300ms\"")
-        })
-        .await;
+        let (edge, _primary) =
+            cast(|edge| edge.and("[listen]\nhead_timeout = \"20s\"\nidle_timeout = \"300ms\""))
+                .await;
         let mut line = viewer(&edge).connects().await;
         line.sends("GET /1 HTTP/1.1\r\nHost: a\r\n\r\n").await;
         line.receives("GET").await.expect(200);

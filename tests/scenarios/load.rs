@@ -29,7 +29,8 @@ const ASK: &str = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 /// A connection on which a request was answered, so it is known to be served.
 async fn served(edge: &Edge) -> Line {
     let mut line = viewer(edge).connects().await;
-    line.sends("GET / HTTP/1.1\r\nHost: nobody.test\r\n\r\n").await;
+    line.sends("GET / HTTP/1.1\r\nHost: nobody.test\r\n\r\n")
+        .await;
     line.receives("GET").await;
     line
 }
@@ -270,8 +271,7 @@ mod requests_at_once {
 
     #[tokio::test]
     async fn leave_room_for_health_checks_and_refusals() {
-        let (edge, primary, _held) =
-            held("max_requests = 1\nhealth_path = \"/edge-health\"").await;
+        let (edge, primary, _held) = held("max_requests = 1\nhealth_path = \"/edge-health\"").await;
         let mut first = viewer(&edge).connects().await;
         first.sends(ASK).await;
         primary.until_it_saw(1).await;

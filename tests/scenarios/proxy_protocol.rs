@@ -10,7 +10,9 @@ fn reached(limit: &str) -> String {
 async fn behind(networks: &str, more: &str) -> (Edge, Origin) {
     let primary = origin("primary").start().await;
     let edge = in_front_of(&primary)
-        .and(&format!("[listen]\nproxy_protocol_from = {networks}\n{more}"))
+        .and(&format!(
+            "[listen]\nproxy_protocol_from = {networks}\n{more}"
+        ))
         .logs("json")
         .start()
         .await;
@@ -42,7 +44,8 @@ async fn the_address_in_the_header_is_the_viewers() {
     ] {
         let mut line = viewer(&edge).connects().await;
 
-        line.sends([header.as_slice(), ASK.as_bytes()].concat()).await;
+        line.sends([header.as_slice(), ASK.as_bytes()].concat())
+            .await;
 
         line.receives("GET").await.expect(200);
         let requests = primary.requests();
@@ -121,7 +124,8 @@ async fn where_a_header_is_due_nothing_else_will_do() {
     }
 
     primary.saw_nothing();
-    edge.until_metric(&reached("proxy_protocol_from"), 3.0).await;
+    edge.until_metric(&reached("proxy_protocol_from"), 3.0)
+        .await;
     edge.until_metric("tideover_viewer_connections", 0.0).await;
     let log = edge.log_json(3).await;
     assert_eq!(log[0]["limit"], "proxy_protocol_from", "{log:?}");
@@ -143,7 +147,9 @@ async fn a_header_has_a_deadline() {
 async fn viewers_are_counted_by_the_address_in_the_header() {
     let (edge, _primary) = behind(EVERYBODY_HERE, "max_connections_per_address = 1").await;
     let mut first = viewer(&edge).connects().await;
-    first.sends([&version_2("2001:db8::7"), ASK.as_bytes()].concat()).await;
+    first
+        .sends([&version_2("2001:db8::7"), ASK.as_bytes()].concat())
+        .await;
     first.receives("GET").await.expect(200);
 
     // The same /64.
@@ -151,12 +157,19 @@ async fn viewers_are_counted_by_the_address_in_the_header() {
     second.sends(version_2("2001:db8::8")).await;
     second.receives("GET").await.expect(503);
     let mut other = viewer(&edge).connects().await;
-    other.sends([&version_2("2001:db8:0:1::7"), ASK.as_bytes()].concat()).await;
+    other
+        .sends([&version_2("2001:db8:0:1::7"), ASK.as_bytes()].concat())
+        .await;
     other.receives("GET").await.expect(200);
 
-    edge.until_metric(&reached("max_connections_per_address"), 1.0).await;
+    edge.until_metric(&reached("max_connections_per_address"), 1.0)
+        .await;
     let log = edge.log_json(3).await;
-    assert!(log.iter().any(|line| line["client"] == "2001:db8::8" && line["status"] == 503), "{log:?}");
+    assert!(
+        log.iter()
+            .any(|line| line["client"] == "2001:db8::8" && line["status"] == 503),
+        "{log:?}"
+    );
 }
 
 #[tokio::test]

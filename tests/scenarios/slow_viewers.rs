@@ -14,7 +14,8 @@ async fn slow(edge: &Edge, begin: &str, more: &'static str) -> tokio::task::Join
         line.sends(begin).await;
         lines.push(line);
     }
-    edge.until_metric("tideover_viewer_connections", 1_000.0).await;
+    edge.until_metric("tideover_viewer_connections", 1_000.0)
+        .await;
     tokio::spawn(async move {
         loop {
             for line in &mut lines {

@@ -89,9 +89,7 @@ impl Page<'_> {
             Cause::BadBody(ViewerBodyError::Stalled) => {
                 "The request body stopped arriving.".to_owned()
             }
-            Cause::BadBody(ViewerBodyError::TooLarge) => {
-                Refusal::BodyTooLarge.reason().to_owned()
-            }
+            Cause::BadBody(ViewerBodyError::TooLarge) => Refusal::BodyTooLarge.reason().to_owned(),
             Cause::Overloaded => {
                 "As many requests are being served as may be. Please try again in a moment."
                     .to_owned()

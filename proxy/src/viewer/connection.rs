@@ -222,12 +222,14 @@ impl hyper::service::Service<Request<Incoming>> for Seam {
     type Future = <Story as Service<Request<ViewerBody>>>::Future;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let mut request = request.map(|incoming| {
-            ViewerBody::new(incoming, self.body_timeout, self.most_body_bytes)
-        });
+        let mut request = request
+            .map(|incoming| ViewerBody::new(incoming, self.body_timeout, self.most_body_bytes));
         let ordinal = self.requests.get() + 1;
         self.requests.set(ordinal);
-        if self.most_requests.is_some_and(|most| ordinal >= most as u64) {
+        if self
+            .most_requests
+            .is_some_and(|most| ordinal >= most as u64)
+        {
             self.peer.is_last.set(true);
         }
         if let Some(malformed) = self.verdict.malformed(ordinal) {

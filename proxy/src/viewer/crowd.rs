@@ -129,7 +129,11 @@ pub(crate) fn most_connections(edge: &Edge, workers: usize, files: Option<u64>) 
         })
         .fold(0, usize::saturating_add);
     let origins = per_worker.saturating_mul(workers);
-    viewers_of(usize::try_from(files).unwrap_or(usize::MAX), origins, workers)
+    viewers_of(
+        usize::try_from(files).unwrap_or(usize::MAX),
+        origins,
+        workers,
+    )
 }
 
 fn viewers_of(files: usize, origins: usize, workers: usize) -> usize {

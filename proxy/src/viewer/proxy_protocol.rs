@@ -138,11 +138,17 @@ fn read_binary(bytes: &[u8]) -> Reading {
     const PROXY: u8 = 0x21;
     let rest = bytes.get(SIGNATURE.len()..).unwrap_or_default();
     // What is wrong with a field is said as soon as it is there.
-    if rest.first().is_some_and(|command| !matches!(*command, LOCAL | PROXY)) {
+    if rest
+        .first()
+        .is_some_and(|command| !matches!(*command, LOCAL | PROXY))
+    {
         return Reading::Malformed;
     }
     // The family is in the higher half: none, IPv4, IPv6, Unix; the protocol in the lower: none, stream, datagram.
-    if rest.get(1).is_some_and(|kind| kind >> 4 > 3 || kind & 0xf > 2) {
+    if rest
+        .get(1)
+        .is_some_and(|kind| kind >> 4 > 3 || kind & 0xf > 2)
+    {
         return Reading::Malformed;
     }
     let [command, kind, high, low, after @ ..] = rest else {
@@ -206,21 +212,45 @@ mod tests {
         let with_extensions = [FOUR, &[0x03, 0, 4, 1, 2, 3, 4]].concat();
         let unix = vec![b'/'; 216];
         vec![
-            (b"PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\r\n".into(), Some("192.0.2.1:56324")),
-            (b"PROXY TCP4 255.255.255.255 255.255.255.255 65535 65535\r\n".into(), Some("255.255.255.255:65535")),
-            (b"PROXY TCP6 2001:db8::7 2001:db8::8 56324 443\r\n".into(), Some("[2001:db8::7]:56324")),
-            (b"PROXY TCP4 192.0.2.1 198.51.100.2 0 0\r\n".into(), Some("192.0.2.1:0")),
+            (
+                b"PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\r\n".into(),
+                Some("192.0.2.1:56324"),
+            ),
+            (
+                b"PROXY TCP4 255.255.255.255 255.255.255.255 65535 65535\r\n".into(),
+                Some("255.255.255.255:65535"),
+            ),
+            (
+                b"PROXY TCP6 2001:db8::7 2001:db8::8 56324 443\r\n".into(),
+                Some("[2001:db8::7]:56324"),
+            ),
+            (
+                b"PROXY TCP4 192.0.2.1 198.51.100.2 0 0\r\n".into(),
+                Some("192.0.2.1:0"),
+            ),
             (b"PROXY UNKNOWN\r\n".into(), Some("")),
             (b"PROXY UNKNOWN ff:f::1 whatever 1\r\n".into(), Some("")),
             (long.into_bytes(), Some("")),
             (too_long.into_bytes(), None),
             (vec![b'x'; 200], None),
             ([b"PROXY UNKNOWN ".as_slice(), &[b'x'; 200]].concat(), None),
-            (b"PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\n".into(), None),
+            (
+                b"PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\n".into(),
+                None,
+            ),
             (b"PROXY TCP4 192.0.2.1 198.51.100.2 56324\r\n".into(), None),
-            (b"PROXY TCP4 192.0.2.1 198.51.100.2 56324 443 \r\n".into(), None),
-            (b"PROXY  TCP4 192.0.2.1 198.51.100.2 56324 443\r\n".into(), None),
-            (b"PROXY TCP4 192.0.2.1 198.51.100.2 65536 443\r\n".into(), None),
+            (
+                b"PROXY TCP4 192.0.2.1 198.51.100.2 56324 443 \r\n".into(),
+                None,
+            ),
+            (
+                b"PROXY  TCP4 192.0.2.1 198.51.100.2 56324 443\r\n".into(),
+                None,
+            ),
+            (
+                b"PROXY TCP4 192.0.2.1 198.51.100.2 65536 443\r\n".into(),
+                None,
+            ),
             (b"PROXY TCP4 192.0.2.1 198.51.100.2 +1 443\r\n".into(), None),
             (b"PROXY TCP4 192.0.2.1 198.51.100.2 01 443\r\n".into(), None),
             (b"PROXY TCP4 192.0.2.01 198.51.100.2 1 443\r\n".into(), None),
@@ -228,11 +258,17 @@ mod tests {
             (b"PROXY TCP6 192.0.2.1 198.51.100.2 1 443\r\n".into(), None),
             (b"PROXY UDP4 192.0.2.1 198.51.100.2 1 443\r\n".into(), None),
             (b"PROXY \xff\r\n".into(), None),
-            (b"proxy TCP4 192.0.2.1 198.51.100.2 56324 443\r\n".into(), None),
+            (
+                b"proxy TCP4 192.0.2.1 198.51.100.2 56324 443\r\n".into(),
+                None,
+            ),
             (b"GET / HTTP/1.1\r\nHost: a\r\n\r\n".into(), None),
             (b"\x16\x03\x01".into(), None),
             (binary(0x21, 0x11, FOUR), Some("192.0.2.1:56324")),
-            (binary(0x21, 0x11, &with_extensions), Some("192.0.2.1:56324")),
+            (
+                binary(0x21, 0x11, &with_extensions),
+                Some("192.0.2.1:56324"),
+            ),
             (binary(0x21, 0x21, &six()), Some("[2001:db8::7]:56324")),
             // Of its own accord: a health check.
             (binary(0x20, 0x11, FOUR), Some("")),
@@ -272,12 +308,14 @@ mod tests {
             .into_iter()
             .filter_map(|(bytes, viewer)| viewer.map(|_| bytes))
             .collect();
-        (prop::sample::select(good), prop::collection::vec(any::<u8>(), 0..64)).prop_map(
-            |(header, more)| {
+        (
+            prop::sample::select(good),
+            prop::collection::vec(any::<u8>(), 0..64),
+        )
+            .prop_map(|(header, more)| {
                 let length = header.len();
                 ([header, more].concat(), length)
-            },
-        )
+            })
     }
 
     proptest! {
@@ -325,7 +363,9 @@ mod tests {
         for (header, viewer) in cases() {
             let Some(viewer) = viewer else { continue };
             for size in [1, 7, 10_000] {
-                let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+                let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+                    .await
+                    .expect("a port");
                 let address = listener.local_addr().expect("an address");
                 let mut sender = TcpStream::connect(address).await.expect("it listens");
                 sender.set_nodelay(true).expect("an option");

@@ -1,5 +1,7 @@
 //! More viewers than files may be open.
 
+use std::path::Path;
+
 use super::*;
 
 fn asks(viewer: &mut TcpStream) {
@@ -89,7 +91,10 @@ fn by_default_there_are_files_for_everybody_who_is_let_in() {
         turned_away += usize::from(answer.contains("LimitExceeded from tideover"));
     }
     assert!(turned_away > 0, "nobody was turned away");
-    assert!(serving.get().contains("Error from tideover"), "there is room again");
+    assert!(
+        serving.get().contains("Error from tideover"),
+        "there is room again"
+    );
     serving.signal(Signal::TERM);
     let (code, _, err) = serving.ends();
     assert_eq!(code, Some(0), "{err}");
