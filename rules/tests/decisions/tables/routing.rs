@@ -435,10 +435,10 @@ fn refusals_come_in_order() {
     assert_eq!(said(&edge, &asked), Refusal::HeadTooLarge);
     let mut short = headers.clone();
     short.remove("x-long");
-    short.insert("content-length", "99999999999".parse().expect("a value"));
-    asked.fields = Fields::of(&short);
+    let mut with_length = short.clone();
+    with_length.insert("content-length", "99999999999".parse().expect("a value"));
+    asked.fields = Fields::of(&with_length);
     assert_eq!(said(&edge, &asked), Refusal::BodyTooLarge);
-    short.remove("content-length");
     asked.fields = Fields::of(&short);
     assert_eq!(said(&edge, &asked), Refusal::Loop(StatusCode::FORBIDDEN));
     let empty = HeaderMap::new();
