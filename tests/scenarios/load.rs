@@ -328,7 +328,7 @@ mod bodies {
     #[tokio::test]
     async fn without_a_length_are_cut_as_soon_as_they_are_too_large() {
         let primary = origin("primary")
-            .plays([Step::ReadBody, Step::Silence])
+            .plays([Step::ReadBody, Step::Close])
             .start()
             .await;
         let edge = in_front_of(&primary)
@@ -350,7 +350,7 @@ mod bodies {
             .header("connection", "close")
             .body_has("body is too large");
         line.until_closed().await;
-        primary.until_it_was_left().await;
+        primary.until_it_hung_up(1).await;
         assert!(!primary.request().is_whole);
         edge.until_metric(&reached("max_body_bytes"), 1.0).await;
         let log = edge.log_json(1).await;
