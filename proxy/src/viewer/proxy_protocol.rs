@@ -88,25 +88,27 @@ fn read_line(bytes: &[u8]) -> Reading {
     let said = line
         .get(..end)
         .and_then(|line| line.strip_suffix(b"\r"))
-        .and_then(|line| std::str::from_utf8(line).ok());
-    match said.and_then(viewer_of_line) {
-        Some(viewer) => Reading::Whole {
-            length: end + 1,
-            viewer,
-        },
-        None => Reading::Malformed,
+        .and_then(|line| std::str::from_utf8(line).ok())
+        .and_then(|line| line.strip_prefix("PROXY "));
+    let Some(said) = said else {
+        return Reading::Malformed;
+    };
+    // Whatever follows that word is to be passed over.
+    let names_nobody = said == "UNKNOWN" || said.starts_with("UNKNOWN ");
+    let viewer = viewer_of_line(said);
+    if viewer.is_none() && !names_nobody {
+        return Reading::Malformed;
+    }
+    Reading::Whole {
+        length: end + 1,
+        viewer,
     }
 }
 
-/// `None` if it is not a line of the protocol; `Some(None)` if it names nobody.
-fn viewer_of_line(line: &str) -> Option<Option<SocketAddr>> {
-    let mut words = line.split(' ');
-    words.next().filter(|word| *word == "PROXY")?;
+/// Who a line names, `PROXY` left out.
+fn viewer_of_line(said: &str) -> Option<SocketAddr> {
+    let mut words = said.split(' ');
     let family = words.next()?;
-    if family == "UNKNOWN" {
-        // Whatever follows is to be passed over.
-        return Some(None);
-    }
     let [source, destination, source_port, destination_port] =
         [words.next()?, words.next()?, words.next()?, words.next()?];
     if words.next().is_some() {
@@ -122,7 +124,7 @@ fn viewer_of_line(line: &str) -> Option<Option<SocketAddr>> {
     let viewer = SocketAddr::new(address(source)?, port(source_port)?);
     address(destination)?;
     port(destination_port)?;
-    Some(Some(viewer))
+    Some(viewer)
 }
 
 /// Decimal, without a sign or a zero in front.
