@@ -24,6 +24,8 @@ pub(crate) enum Limit {
     BodyBytes,
     /// The time for a head, or for a PROXY protocol header: the connection is closed.
     HeadTimeout,
+    /// The time for a TLS handshake: the connection is closed.
+    HandshakeTimeout,
     /// The time between an answer and the next request: the connection is closed.
     IdleTimeout,
     /// The time between two pieces of a request's body (408), and for a viewer that takes nothing (the connection is reset).
@@ -34,7 +36,7 @@ pub(crate) enum Limit {
 
 impl Limit {
     /// In order of declaration.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Connections,
         Self::ConnectionsPerAddress,
         Self::Requests,
@@ -43,6 +45,7 @@ impl Limit {
         Self::HeadBytes,
         Self::BodyBytes,
         Self::HeadTimeout,
+        Self::HandshakeTimeout,
         Self::IdleTimeout,
         Self::BodyTimeout,
         Self::ProxyProtocol,
@@ -59,6 +62,7 @@ impl Limit {
             Self::HeadBytes => "max_head_bytes",
             Self::BodyBytes => "max_body_bytes",
             Self::HeadTimeout => "head_timeout",
+            Self::HandshakeTimeout => "handshake_timeout",
             Self::IdleTimeout => "idle_timeout",
             Self::BodyTimeout => "body_timeout",
             Self::ProxyProtocol => "proxy_protocol_from",
@@ -72,6 +76,7 @@ impl Limit {
             Refusal::HeadTooLarge | Refusal::FieldsTooLarge => Some(Self::HeadBytes),
             Refusal::BodyTooLarge => Some(Self::BodyBytes),
             Refusal::UnknownHost
+            | Refusal::Misdirected
             | Refusal::Disabled
             | Refusal::Loop(_)
             | Refusal::MethodNotAllowed

@@ -11,9 +11,10 @@ use tideover_config::{
 use tideover_rules::headers::Frame;
 use tideover_rules::route::Route;
 
+use crate::StartError;
 use crate::clock::Clock;
 use crate::origin::Addresses;
-use crate::viewer::most_connections;
+use crate::viewer::{Tls, most_connections};
 
 /// An edge and the living things that belong to its origins.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub(crate) struct Live {
     pub(crate) most_connections: usize,
     /// By `OriginId`.
     pub(crate) origins: Vec<LiveOrigin>,
+    /// What viewers are shown; `None` where no listener speaks TLS.
+    pub(crate) tls: Option<Tls>,
     /// By the positions of distribution and behavior.
     frames: Vec<Vec<Frame>>,
 }
@@ -63,12 +66,18 @@ impl EndpointKey {
 
 impl Live {
     /// Brings `edge` to life on so many workers; what `before` knows about endpoints that stay is taken over.
-    pub(crate) fn new(edge: Edge, before: Option<&Self>, workers: usize) -> io::Result<Self> {
+    pub(crate) fn new(
+        edge: Edge,
+        before: Option<&Self>,
+        workers: usize,
+    ) -> Result<Self, StartError> {
         let origins = edge
             .origins
             .iter()
             .map(|origin| LiveOrigin::new(origin, before))
-            .collect::<io::Result<_>>()?;
+            .collect::<io::Result<_>>()
+            .map_err(StartError::Origins)?;
+        let tls = Tls::new(&edge, before.and_then(|before| before.tls.as_ref()))?;
         let frames = edge.distributions.iter().map(|distribution| {
             let behaviors = distribution.behaviors.iter();
             behaviors
@@ -81,6 +90,7 @@ impl Live {
             frames: frames.collect(),
             edge,
             origins,
+            tls,
         })
     }
 

@@ -1,32 +1,39 @@
 //! The viewer's side: accepts connections, lets hyper read requests from them, and hands each to the story.
 
 mod connection;
+mod cork;
 mod crowd;
+mod door;
+mod http2;
 mod listen;
 mod proxy_protocol;
 mod screen;
+mod tls;
+mod transport;
 
 use std::cell::Cell;
-use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::rc::Rc;
+use std::time::Duration;
 
-use http::{HeaderValue, StatusCode};
-use tideover_config::{Network, ViewerScheme};
-use tideover_rules::told::{self, ResultType};
+use http::HeaderValue;
+use tideover_config::ViewerScheme;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
 
 pub(crate) use crowd::{Crowd, most_connections};
 pub(crate) use listen::{REST, Shortage, accept, bind};
+pub use tls::CertificateError;
+pub(crate) use tls::{Handshake, Tls};
 
-use crate::access_log::{self, Refused};
-use crate::clock::{Alarm, Moment};
+use crate::clock::Moment;
 use crate::limit::Limit;
-use crate::respond;
+use crate::metrics::ConnectionEnd;
+use crate::tcp::Tcp;
 use crate::worker::{View, Worker};
 use crowd::Place;
+use transport::Transport;
 
 /// What is known about a viewer's connection. Made once, not per request.
 #[derive(Debug)]
@@ -36,8 +43,10 @@ pub(crate) struct Peer {
     /// `address` as text.
     pub(crate) address_text: HeaderValue,
     pub(crate) scheme: ViewerScheme,
-    /// The one timer of the connection's task.
-    pub(crate) alarm: Rc<Alarm>,
+    /// `None` for a plain connection.
+    pub(crate) tls: Option<Handshake>,
+    /// Requests that are served now.
+    serving: Cell<u32>,
     /// Since when a head is waited for; [`Moment::NEVER`] while a request is served.
     pub(crate) waits_since: Cell<Moment>,
     /// The first byte of that head has come; true for the first head, which is waited for as a whole.
@@ -51,7 +60,12 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    fn new(address: SocketAddr, scheme: ViewerScheme, place: Place) -> Self {
+    fn new(
+        address: SocketAddr,
+        scheme: ViewerScheme,
+        tls: Option<Handshake>,
+        place: Place,
+    ) -> Self {
         // A mapped IPv4 address is told as what it is.
         let ip = address.ip().to_canonical();
         let address_text =
@@ -61,7 +75,8 @@ impl Peer {
             port: address.port(),
             address_text,
             scheme,
-            alarm: Rc::new(Alarm::new()),
+            tls,
+            serving: Cell::new(0),
             waits_since: Cell::new(Moment::now()),
             head_began: Cell::new(true),
             is_last: Cell::new(false),
@@ -72,13 +87,22 @@ impl Peer {
 }
 
 impl Peer {
-    /// Its request is served: no head is waited for.
+    /// A request of it is served: no head is waited for.
     pub(crate) fn is_served(&self) {
+        self.serving.set(self.serving.get() + 1);
         self.waits_since.set(Moment::NEVER);
     }
 
-    /// Its request is over: the next head is waited for from now on.
+    /// A request of it is over: if it was the only one, the next head is waited for from now on.
     pub(crate) fn has_its_turn(&self) {
+        self.serving.set(self.serving.get() - 1);
+        if self.serving.get() == 0 {
+            self.waits_anew();
+        }
+    }
+
+    /// The next head is waited for from now on.
+    fn waits_anew(&self) {
         self.waits_since.set(Moment::now());
         self.head_began.set(false);
     }
@@ -91,95 +115,145 @@ impl Peer {
     }
 }
 
+/// What a listener's viewers speak below HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Nothing.
+    Http,
+    /// TLS.
+    Https,
+}
+
 /// A connection that was accepted.
 #[derive(Debug)]
 pub(crate) struct Arrival {
+    pub(crate) kind: Kind,
     pub(crate) stream: TcpStream,
     pub(crate) address: SocketAddr,
 }
 
+/// What serves a connection to its end.
+type Course = Pin<Box<dyn Future<Output = ()>>>;
+
 /// Serves the connection in a task of its own, among `viewers`, if there is a place for it.
 pub(crate) fn welcome(worker: &Rc<Worker>, viewers: &mut JoinSet<()>, arrival: Arrival) {
-    let most = worker.view().live.most_connections;
-    let Some(place) = worker.shared.crowd.admit_connection(most) else {
-        return turn_away(worker, arrival, Limit::Connections);
-    };
-    worker.counters.viewer_came();
-    viewers.spawn_local(receive(Rc::clone(worker), arrival, place));
-}
-
-/// Finds out who the viewer is, and serves it unless there are too many from there.
-async fn receive(worker: Rc<Worker>, mut arrival: Arrival, mut place: Place) {
     let view = worker.view();
-    let listen = &view.live.edge.listen;
-    let speaks_for_others = |network: &Network| network.contains(arrival.address.ip());
-    if listen.proxy_protocol_from.iter().any(speaks_for_others) {
-        // Boxed: rare.
-        match Box::pin(named_by_header(&worker, &view, &mut arrival)).await {
-            Some(viewer) => arrival.address = viewer,
-            None => return,
-        }
+    let Some((arrival, place)) = door::admit(worker, &view, arrival) else {
+        return;
+    };
+    let course = if door::is_introduced(&view, &arrival) {
+        Some(Box::pin(introduce(Rc::clone(worker), arrival, place)) as Course)
+    } else {
+        receive(worker, &view, arrival, place)
+    };
+    if let Some(course) = course {
+        worker.counters.viewer_came();
+        viewers.spawn_local(course);
     }
-    if let Some(most) = listen.limits.connections_per_address
-        && !place.is_among_neighbours(arrival.address.ip(), most)
-    {
-        return turn_away(&worker, arrival, Limit::ConnectionsPerAddress);
-    }
-    let peer = Rc::new(Peer::new(arrival.address, listen.viewer_scheme, place));
-    drop(view);
-    connection::serve(worker, peer, arrival.stream).await;
 }
 
-/// The viewer that a PROXY protocol header names. If it does not come in time or is none, that is counted and logged, and
-/// the connection is to be closed.
-async fn named_by_header(
-    worker: &Worker,
-    view: &View,
-    arrival: &mut Arrival,
-) -> Option<SocketAddr> {
+/// Finds out first who the viewer is.
+async fn introduce(worker: Rc<Worker>, arrival: Arrival, place: Place) {
+    let view = worker.view();
+    let Some(arrival) = door::introduced(&worker, &view, arrival).await else {
+        return;
+    };
+    let course = receive(&worker, &view, arrival, place);
+    drop(view);
+    if let Some(course) = course {
+        course.await;
+    }
+}
+
+/// What serves this viewer, unless there are too many from there. Boxed: an idle connection is no larger than what it speaks
+/// needs.
+fn receive(worker: &Rc<Worker>, view: &View, arrival: Arrival, place: Place) -> Option<Course> {
+    let (arrival, place) = door::admit_among_neighbours(worker, view, arrival, place)?;
+    let listen = &view.live.edge.listen;
+    bound_unread(
+        &arrival.stream,
+        view.live.clock.real(listen.limits.body_timeout),
+    );
+    let tcp = Tcp::new(arrival.stream);
+    let worker = Rc::clone(worker);
+    Some(match arrival.kind {
+        Kind::Http => {
+            let peer = Peer::new(arrival.address, listen.viewer_scheme, None, place);
+            let transport = Transport::Plain(tcp);
+            if listen.h2c {
+                Box::pin(sniff(worker, Rc::new(peer), transport))
+            } else {
+                Box::pin(connection::serve(worker, Rc::new(peer), transport))
+            }
+        }
+        Kind::Https => Box::pin(shake_hands(worker, arrival.address, tcp, place)),
+    })
+}
+
+/// TLS first, then what was agreed upon in it.
+async fn shake_hands(worker: Rc<Worker>, address: SocketAddr, tcp: Tcp, place: Place) {
+    let view = worker.view();
+    let Some(tls) = &view.live.tls else {
+        // A reload took TLS out of the config while the viewer was on its way.
+        return;
+    };
+    let limit = view.live.clock.real(tls.handshake_timeout());
+    // Boxed: large, and over soon.
+    let shaken = Box::pin(tokio::time::timeout(limit, tls.handshake(tcp))).await;
+    let (stream, handshake) = match shaken {
+        Ok(Ok(shaken)) => shaken,
+        Ok(Err(error)) => {
+            tracing::debug!(peer = %address, %error, "a TLS handshake failed");
+            return worker.counters.handshake_failed();
+        }
+        Err(_) => {
+            tracing::debug!(peer = %address, "a TLS handshake took too long");
+            worker.counters.limit_reached(Limit::HandshakeTimeout);
+            return worker.counters.handshake_failed();
+        }
+    };
+    drop(view);
+    let is_http2 = handshake.is_http2;
+    let peer = Rc::new(Peer::new(
+        address,
+        ViewerScheme::Https,
+        Some(handshake),
+        place,
+    ));
+    let transport = Transport::Tls(stream);
+    if is_http2 {
+        http2::serve(worker, peer, transport).await;
+    } else {
+        connection::serve(worker, peer, transport).await;
+    }
+}
+
+/// A plain connection on which HTTP/2 may be spoken at once: its first bytes tell (RFC 9113, section 3.4).
+async fn sniff(worker: Rc<Worker>, peer: Rc<Peer>, transport: Transport) {
+    let view = worker.view();
     let limit = view
         .live
         .clock
         .real(view.live.edge.listen.limits.head_timeout);
-    let header = proxy_protocol::take(&mut arrival.stream, arrival.address);
-    let drain_begins = worker.drain.begins();
-    if worker.drain.has_begun() {
-        return None;
+    drop(view);
+    match tokio::time::timeout(limit, transport.begins_with_http2()).await {
+        Ok(Ok(true)) => http2::serve(worker, peer, transport).await,
+        Ok(Ok(false)) => connection::serve(worker, peer, transport).await,
+        Ok(Err(_)) => worker.counters.connection_end(ConnectionEnd::Broken),
+        Err(_) => worker
+            .counters
+            .connection_end(ConnectionEnd::OutOfTime(Limit::HeadTimeout)),
     }
-    let (limit, error) = tokio::select! {
-        header = timeout(limit, header) => match header {
-            Ok(Ok(viewer)) => return Some(viewer),
-            Ok(Err(error)) => (Limit::ProxyProtocol, error),
-            Err(late) => (Limit::HeadTimeout, late.into()),
-        },
-        () = drain_begins => return None,
-    };
-    tracing::debug!(peer = %arrival.address, %error, "no PROXY protocol header came");
-    worker.counters.limit_reached(limit);
-    let refused = Refused {
-        status: None,
-        result: ResultType::Error,
-        detail: "InvalidRequestHeader",
-        limit: Some(limit),
-    };
-    access_log::refused(worker, arrival.address, refused);
-    None
 }
 
-/// Says 503 and closes: one write, and nothing of what the viewer asks is read.
-fn turn_away(worker: &Worker, arrival: Arrival, limit: Limit) {
-    worker.counters.limit_reached(limit);
-    let refused = Refused {
-        status: Some(StatusCode::SERVICE_UNAVAILABLE),
-        result: ResultType::LimitExceeded,
-        detail: told::LIMIT_EXCEEDED,
-        limit: Some(limit),
-    };
-    access_log::refused(worker, arrival.address, refused);
-    // Not by the runtime, which has not heard yet that the socket takes anything.
-    if let Ok(mut stream) = arrival.stream.into_std() {
-        let _ = stream.write(&respond::no_place(&worker.view()));
-        // With bytes unread a close is a reset, which may overtake the answer: what has come is thrown away.
-        let _ = stream.read(&mut [0; 4_096]);
-    }
+/// Has the kernel break off a connection whose peer takes nothing for `limit` of what is sent to it. Only the kernel sees
+/// how much is taken: a writer hears of it again once a good part of a large buffer is free, which with a slow viewer
+/// can take longer than any sensible limit.
+fn bound_unread(stream: &TcpStream, limit: Duration) {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    // 0 would mean the system's own limit.
+    let _ = socket2::SockRef::from(stream)
+        .set_tcp_user_timeout(Some(limit.max(Duration::from_millis(1))));
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let _ = (stream, limit);
 }
