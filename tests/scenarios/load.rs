@@ -1,6 +1,8 @@
 //! Promise 6: how much of the edge viewers may take up, what they are told at each limit, and that it lets go again.
 
-use harness::{Edge, Gate, Line, Origin, Step, answer, gate, in_front_of, origin, viewer};
+use harness::{
+    Edge, Gate, Line, Origin, Protocol, Step, answer, gate, in_front_of, origin, viewer, viewer_by,
+};
 
 /// The counter of viewers that came up against the limit of this name.
 fn reached(limit: &str) -> String {
@@ -418,5 +420,86 @@ mod sizes_of_heads {
         let log = edge.log_json(2).await;
         assert_eq!(log[0]["limit"], "max_url_bytes", "{log:?}");
         assert_eq!(log[1]["limit"], "max_head_bytes", "{log:?}");
+    }
+}
+
+mod by_every_protocol {
+    use super::*;
+
+    async fn held_and_secure(limits: &str) -> (Edge, Origin, Gate) {
+        let held = gate();
+        let primary = origin("primary")
+            .plays(answer(200).body("from primary").body_after(&held))
+            .start()
+            .await;
+        let edge = in_front_of(&primary)
+            .and(&format!("[listen]\n{limits}"))
+            .tls()
+            .start()
+            .await;
+        (edge, primary, held)
+    }
+
+    #[tokio::test]
+    async fn too_many_requests_at_once_get_503() {
+        let (edge, primary, held) = held_and_secure("max_requests = 1").await;
+        let mut first = viewer(&edge).connects().await;
+        first.sends(ASK).await;
+        let mut slow = first.receives_a_head().await;
+
+        for protocol in Protocol::ALL {
+            let shed = viewer_by(&edge, protocol).get("/").await;
+            shed.expect(503)
+                .header("retry-after", "1")
+                .header("x-cache", "LimitExceeded from tideover");
+        }
+
+        primary.saw(["GET /"]);
+        edge.until_metric(&reached("max_requests"), 3.0).await;
+        held.open();
+        first.receives_the_rest(&mut slow).await;
+        for protocol in Protocol::ALL {
+            let response = viewer_by(&edge, protocol).get("/").await;
+            response.expect(200).body("from primary");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_may_be_too_large() {
+        let (edge, primary, held) = held_and_secure("max_body_bytes = 10").await;
+        held.open();
+        for protocol in Protocol::ALL {
+            let viewer = viewer_by(&edge, protocol);
+            viewer.post("/", "ten bytes!").await.expect(200);
+            viewer.post("/", "eleven byte").await.expect(413);
+        }
+
+        assert_eq!(primary.requests().len(), 3);
+        edge.until_metric(&reached("max_body_bytes"), 3.0).await;
+    }
+
+    #[tokio::test]
+    async fn places_are_given_back() {
+        let (edge, _primary, held) = held_and_secure("max_connections_per_address = 2").await;
+        held.open();
+        for _ in 0..3 {
+            for protocol in Protocol::ALL {
+                viewer_by(&edge, protocol).get("/").await.expect(200);
+                edge.until_metric(OPEN, 0.0).await;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn the_last_request_of_a_connection_is_answered() {
+        let (edge, _primary, held) = held_and_secure("max_requests_per_connection = 1").await;
+        held.open();
+        for protocol in Protocol::ALL {
+            viewer_by(&edge, protocol).get("/").await.expect(200);
+        }
+
+        edge.until_metric(&reached("max_requests_per_connection"), 3.0)
+            .await;
+        edge.until_metric(OPEN, 0.0).await;
     }
 }
