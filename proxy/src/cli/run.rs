@@ -116,7 +116,9 @@ pub(super) fn run(mut options: Options, given: &ArgMatches) -> anyhow::Result<Ex
     let files = open_files::raise();
     eprint!("{}", introduction(&loaded.edge));
     eprintln!("{files}");
-    if let Some(warning) = container::out_of_reach(&loaded.edge.listen.http, &container::Signs::seen()) {
+    if let Some(warning) =
+        container::out_of_reach(&loaded.edge.listen.http, &container::Signs::seen())
+    {
         eprintln!("tideover: warning: {warning}");
     }
 

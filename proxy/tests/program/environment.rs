@@ -21,8 +21,9 @@ fn answering(words: &'static str) -> (String, std::thread::JoinHandle<()>) {
             head.push(byte[0]);
         }
         let length = words.len();
-        let answer =
-            format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{words}");
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{words}"
+        );
         stream.write_all(answer.as_bytes()).expect("it reads");
     });
     (origin, answers)
@@ -71,8 +72,14 @@ fn told(environment: &[(&str, &str)]) -> String {
 fn a_loopback_listener_in_a_container_is_warned_of() {
     let in_a_container = ("container", "by-this-test");
     let err = told(&[in_a_container, ("TIDEOVER_LISTEN", "127.0.0.1:0")]);
-    assert!(err.contains("warning: this looks like a container"), "{err}");
-    assert!(err.contains("--listen 0.0.0.0:0 (TIDEOVER_LISTEN)"), "{err}");
+    assert!(
+        err.contains("warning: this looks like a container"),
+        "{err}"
+    );
+    assert!(
+        err.contains("--listen 0.0.0.0:0 (TIDEOVER_LISTEN)"),
+        "{err}"
+    );
 
     let err = told(&[in_a_container, ("TIDEOVER_LISTEN", "0.0.0.0:0")]);
     assert!(!err.contains("container"), "{err}");
