@@ -143,7 +143,8 @@ class TwoEdges(unittest.TestCase):
         page = (DOCKER / "two-edges.md").read_text()
         configs = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
         self.assertTrue(configs)
-        whole = '[origin.a]\nurl = "http://a"\n[distribution.d.default_behavior]\ntarget = "a"\n'
+        methods = 'allowed_methods = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]\n'
+        whole = '[origin.a]\nurl = "http://a"\n[distribution.d.default_behavior]\ntarget = "a"\n' + methods
         for config in configs:
             checked = check(whole + config)
             self.assertEqual(checked.returncode, 0, checked.stderr)
