@@ -51,6 +51,17 @@ def setUpModule() -> None:
 
 
 class InAnEmptyRoot(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls) -> None:
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.certificate_and_key = (f"{folder.name}/certificate.pem", f"{folder.name}/key.pem")
+        certificate, key = cls.certificate_and_key
+        names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=CA:FALSE"]
+        files = ["-keyout", key, "-out", certificate]
+        command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *names, *files]
+        subprocess.run(command, check=True, capture_output=True)
+
     def setUp(self) -> None:
         NAMES.asked.clear()
         self.folder = tempfile.TemporaryDirectory()
@@ -61,9 +72,13 @@ class InAnEmptyRoot(unittest.TestCase):
         # What an engine puts into a container.
         (self.root / "etc/hosts").write_text("127.0.0.1 localhost\n127.0.0.3 in-hosts.test\n")
         (self.root / "etc/resolv.conf").write_text("nameserver 127.0.0.1\noptions timeout:5\n")
+        shutil.copy(self.certificate_and_key[0], self.root / "etc/trusted.pem")
         for mount in (["--bind", str(self.root), str(self.root)], ["-o", "remount,bind,ro", str(self.root)]):
             subprocess.run(["mount", *mount], check=True)
         self.addCleanup(subprocess.run, ["umount", str(self.root)], check=True)
+
+        # The system's store has other places than that.
+        self.assertFalse((self.root / "etc/ssl").exists())
 
     def edge(self, **environment: str) -> Edge:
         edge = Edge(in_root(self.root, "/tideover", "run"), {"PATH": os.environ["PATH"], **LISTENING, **environment})
@@ -142,27 +157,27 @@ class InAnEmptyRoot(unittest.TestCase):
         self.assertEqual(ended.returncode, 1)
         self.assertIn("Read-only file system", ended.stderr)
 
-    def test_certificates_are_checked_without_a_store(self) -> None:
-        certificate, key = self.folder.name + ".pem", self.folder.name + ".key"
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
-            + ["-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate],
-            check=True,
-            capture_output=True,
-        )
-        self.addCleanup(lambda: [os.unlink(file) for file in (certificate, key)])
-        origin = self.origin("self-signed")
+    def test_certificates_are_checked_with_and_without_a_store(self) -> None:
+        origin = self.origin("over TLS")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate, key)
+        context.load_cert_chain(*self.certificate_and_key)
         origin.server.socket = context.wrap_socket(origin.server.socket, server_side=True)
         standby = self.origin("standby")
-        edge = self.edge(TIDEOVER_ORIGIN=f"https://localhost:{origin.port} {standby.url()}", RUST_LOG="debug")
+        origins = f"https://localhost:{origin.port} {standby.url()}"
+
+        # No store: the compiled-in roots do not know who signed this.
+        edge = self.edge(TIDEOVER_ORIGIN=origins, RUST_LOG="debug")
         status, body, headers = edge.get("/")
         self.assertEqual((status, body), (200, "standby"))
         self.assertIn("origin-1;error=tls", headers["tideover-attempts"])
         self.assertEqual(origin.asked, [])
+        self.assertEqual(edge.terminates(), 0)
         self.assertIn("the compiled-in roots are used", edge.said())
         self.assertIn("UnknownIssuer", edge.said())
+
+        edge = self.edge(TIDEOVER_ORIGIN=origins, SSL_CERT_FILE="/etc/trusted.pem")
+        status, body, headers = edge.get("/")
+        self.assertEqual((status, body), (200, "over TLS"), headers)
 
 
 if __name__ == "__main__":
