@@ -37,6 +37,8 @@ class Origin:
                 body = origin.name.encode()
                 self.send_response(origin.status)
                 self.send_header("Content-Length", str(len(body)))
+                # So that a stopped origin is gone for those, too, whom it has answered before.
+                self.send_header("Connection", "close")
                 self.end_headers()
                 self.wfile.write(body)
 
@@ -125,8 +127,8 @@ class Edge:
     def pid(self) -> int:
         """Of the edge itself, which has no children."""
         pid = self.process.pid
-        while children := Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-            pid = int(children[0])
+        while children := children_of(pid):
+            pid = children[0]
         return pid
 
     def get(self, path: str, of: str = "http", host: str = "127.0.0.1", method: str = "GET") -> tuple[int, str, dict[str, str]]:
@@ -172,6 +174,12 @@ def nobody() -> str:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{free.getsockname()[1]}"
+
+
+def children_of(pid: int) -> list[int]:
+    """The kernel lists them by the thread that started them."""
+    lists = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for children in lists for child in children.read_text().split()]
 
 
 def status_of(pid: int) -> dict[str, str]:
