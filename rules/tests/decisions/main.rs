@@ -12,6 +12,7 @@ mod properties {
     mod told;
 }
 mod tables {
+    mod certificate;
     mod admit;
     mod error_page;
     mod explain;
