@@ -60,6 +60,9 @@ pub struct Limits {
     pub head_timeout: Duration,
     /// Between two pieces of a request body.
     pub body_timeout: Duration,
+    /// How long a WebSocket may be silent in both directions. Source of the default: Developer Guide, "Use WebSockets with
+    /// CloudFront distributions".
+    pub websocket_idle_timeout: Duration,
 }
 
 /// How many interim answers an origin may send. CloudFront takes one `100 Continue` (Developer Guide, "Request and
@@ -84,6 +87,7 @@ impl Default for Limits {
             },
             head_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_secs(30),
+            websocket_idle_timeout: Duration::from_mins(10),
         }
     }
 }

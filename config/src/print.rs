@@ -88,6 +88,10 @@ fn listen(listen: &Listen, lines: &mut Lines) {
     lines.field("max_head_bytes", listen.limits.head_bytes);
     lines.field("head_timeout", span(listen.limits.head_timeout));
     lines.field("body_timeout", span(listen.limits.body_timeout));
+    lines.field(
+        "websocket_idle_timeout",
+        span(listen.limits.websocket_idle_timeout),
+    );
 }
 
 fn access_log(log: &AccessLog, lines: &mut Lines) {

@@ -89,6 +89,7 @@ fn listen(mut table: Table<'_>, problems: &mut Vec<Problem>) -> Listen {
         max_head_bytes: table.integer("max_head_bytes", problems),
         head_timeout: table.span("head_timeout", problems),
         body_timeout: table.span("body_timeout", problems),
+        websocket_idle_timeout: table.span("websocket_idle_timeout", problems),
     };
     for name in ["https", "tls"] {
         let instead = "leave it out, and let what stands in front of the edge speak TLS";

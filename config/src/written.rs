@@ -155,6 +155,7 @@ pub(crate) struct Listen {
     pub max_head_bytes: Option<At<i64>>,
     pub head_timeout: Option<At<Span>>,
     pub body_timeout: Option<At<Span>>,
+    pub websocket_idle_timeout: Option<At<Span>>,
 }
 
 #[derive(Clone, Debug, Default)]

@@ -158,6 +158,7 @@ fn health_path(said: &At<String>, problems: &mut Vec<Problem>) -> Option<std::sy
 
 fn limits(written: &Written, origin_interim: InterimLimit, problems: &mut Vec<Problem>) -> Limits {
     const AN_HOUR: Duration = Duration::from_hours(1);
+    const A_DAY: Duration = Duration::from_hours(24);
     const TICK: Duration = Duration::from_millis(1);
     let said = &written.listen;
     let defaults = Limits::default();
@@ -168,9 +169,9 @@ fn limits(written: &Written, origin_interim: InterimLimit, problems: &mut Vec<Pr
     };
     let url_bytes = bytes(&said.max_url_bytes, defaults.url_bytes);
     let head_bytes = bytes(&said.max_head_bytes, defaults.head_bytes);
-    let mut time = |said: &Option<At<_>>, default| {
+    let mut time = |said: &Option<At<_>>, most, default| {
         said.as_ref()
-            .and_then(|said| values::span(said, &(TICK..=AN_HOUR), problems))
+            .and_then(|said| values::span(said, &(TICK..=most), problems))
             .unwrap_or(default)
     };
     Limits {
@@ -178,8 +179,13 @@ fn limits(written: &Written, origin_interim: InterimLimit, problems: &mut Vec<Pr
         head_bytes,
         origin_head_bytes: defaults.origin_head_bytes,
         origin_interim,
-        head_timeout: time(&said.head_timeout, defaults.head_timeout),
-        body_timeout: time(&said.body_timeout, defaults.body_timeout),
+        head_timeout: time(&said.head_timeout, AN_HOUR, defaults.head_timeout),
+        body_timeout: time(&said.body_timeout, AN_HOUR, defaults.body_timeout),
+        websocket_idle_timeout: time(
+            &said.websocket_idle_timeout,
+            A_DAY,
+            defaults.websocket_idle_timeout,
+        ),
     }
 }
 

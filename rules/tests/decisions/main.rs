@@ -23,4 +23,5 @@ mod tables {
     mod server_name;
     mod told;
     mod viewer_head;
+    mod websocket;
 }
