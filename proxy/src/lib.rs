@@ -21,6 +21,7 @@ mod request_id;
 mod respond;
 mod status;
 mod tcp;
+mod tunnel;
 mod viewer;
 mod worker;
 
@@ -168,6 +169,9 @@ pub fn start(edge: Edge) -> Result<RunningEdge, StartError> {
     Ok(edge)
 }
 
+/// So long before the deadline of a drain tunnels end: time to say so to both sides, and to write their log lines.
+const TUNNELS_END_BEFORE: Duration = Duration::from_millis(500);
+
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
@@ -268,9 +272,13 @@ impl RunningEdge {
     }
 
     /// Takes no new request, finishes those that run, and returns when they are done or `within` is over.
+    ///
+    /// A WebSocket may go on until shortly before that; then both its sides are told that the edge goes away.
     pub fn shut_down(mut self, within: Duration) -> Summary {
-        self.shared.draining.send_replace(true);
         let deadline = Instant::now() + within;
+        let farewell = TUNNELS_END_BEFORE.min(within / 2);
+        let _ = self.shared.tunnels_until.set(deadline - farewell);
+        self.shared.draining.send_replace(true);
         for worker in self.workers.drain(..) {
             while !worker.is_finished() && Instant::now() < deadline {
                 std::thread::sleep(Duration::from_millis(2));
@@ -289,6 +297,7 @@ impl RunningEdge {
 
 impl Drop for RunningEdge {
     fn drop(&mut self) {
+        let _ = self.shared.tunnels_until.set(Instant::now());
         self.shared.draining.send_replace(true);
     }
 }

@@ -10,18 +10,20 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use http::uri::PathAndQuery;
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, StatusCode};
 use tideover_config::{Distribution, ErrorPage};
 use tideover_rules::admit::{Malformed, admit};
 use tideover_rules::error_page;
 use tideover_rules::headers::{self, Viewer};
 use tideover_rules::route::{Arrival, Route, route, within};
+use tideover_rules::websocket::is_asked_for;
 
-use crate::access_log::{Ending, Line};
+use crate::access_log::{Ending, Facts, Line};
 use crate::body::Body;
 use crate::message::{Once, ViewerBody};
 use crate::origin::{self, Wanted};
 use crate::respond::{self, Reply, Speaker};
+use crate::tunnel::Tunnel;
 use crate::viewer::Peer;
 use crate::worker::{View, Worker};
 
@@ -77,6 +79,11 @@ async fn serve(
                 method: &line.request.method,
                 target: &target,
                 fields: line.fields(),
+                to_websocket: is_asked_for(
+                    &line.request.method,
+                    line.request.version,
+                    line.fields(),
+                ),
             };
             let wanted = Wanted {
                 route: &route,
@@ -177,6 +184,8 @@ async fn with_error_page(
         method: &method,
         target: &target,
         fields: line.fields(),
+        // What the viewer asked for is not what is asked for here.
+        to_websocket: false,
     };
     let wanted = Wanted {
         route: &route,
@@ -214,6 +223,9 @@ fn target(request: &http::request::Parts) -> PathAndQuery {
 /// Ties the request's line to the answer's body: from here on the request ends where that body does.
 fn finish(mut line: Box<Line>, reply: Reply) -> Response<Body> {
     let (head, mut body) = reply.response.into_parts();
+    if head.status == StatusCode::SWITCHING_PROTOCOLS {
+        return switch(line, Response::from_parts(head, body), reply.facts);
+    }
     let length = http_body::Body::size_hint(&body).exact();
     line.answer(&head, length, reply.facts);
     if line.request.method == Method::HEAD {
@@ -222,4 +234,17 @@ fn finish(mut line: Box<Line>, reply: Reply) -> Response<Body> {
     }
     body.carry(line);
     Response::from_parts(head, body)
+}
+
+/// The request does not end with this answer, which has no body, but with the tunnel that follows it: the viewer's
+/// connection finds that with its peer as soon as hyper has sent the answer.
+fn switch(mut line: Box<Line>, mut response: Response<Body>, facts: Facts) -> Response<Body> {
+    let upgrade = hyper::upgrade::on(&mut response);
+    let (head, body) = response.into_parts();
+    line.answer(&head, None, facts);
+    let peer = Rc::clone(&line.peer);
+    *peer.tunnel.borrow_mut() = body
+        .switched(upgrade)
+        .map(|origin| Box::new(Tunnel::new(line, origin)));
+    Response::from_parts(head, Body::empty())
 }

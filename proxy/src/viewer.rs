@@ -4,7 +4,7 @@ mod connection;
 mod listen;
 mod screen;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 pub(crate) use listen::{REST, Shortage, accept, bind};
 
 use crate::clock::{Alarm, Moment};
+use crate::tunnel::Tunnel;
 use crate::worker::Worker;
 
 /// What is known about a viewer's connection. Made once, not per request.
@@ -32,6 +33,8 @@ pub(crate) struct Peer {
     pub(crate) waits_since: Cell<Moment>,
     /// An answer was cut that is to end with the connection: only a reset tells it from a whole one.
     pub(crate) must_be_reset: Cell<bool>,
+    /// The last answer switched protocols: what follows it goes through here.
+    pub(crate) tunnel: RefCell<Option<Box<Tunnel>>>,
 }
 
 impl Peer {
@@ -48,6 +51,7 @@ impl Peer {
             alarm: Rc::new(Alarm::new()),
             waits_since: Cell::new(Moment::now()),
             must_be_reset: Cell::new(false),
+            tunnel: RefCell::new(None),
         }
     }
 }
