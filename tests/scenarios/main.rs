@@ -18,4 +18,5 @@ mod policies;
 mod reload;
 mod routing;
 mod streaming;
+mod websocket;
 mod writes;
