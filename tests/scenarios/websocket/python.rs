@@ -1,54 +1,80 @@
 //! Both ends played by Python's `websockets`, which knows nothing of the edge.
 
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Child, Command, Stdio};
 
 use harness::{edge, patiently};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, Command};
 
-/// One of the scripts beside this file.
-fn python(script: &str, arguments: &[&str]) -> Child {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("scenarios/websocket")
-        .join(script);
-    Command::new("python3")
-        .arg("-B")
-        .arg(script)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("python3 is there: tests/run installs it, with its websockets")
+/// A script that runs; it ends with this value.
+struct Script(Child);
+
+impl Script {
+    /// One of those beside this file.
+    fn runs(script: &str, arguments: &[&str]) -> Self {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("scenarios/websocket")
+            .join(script);
+        let child = Command::new("python3")
+            .arg("-B")
+            .arg(script)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("python3 is there: tests/run installs it, with its websockets");
+        Self(child)
+    }
+
+    /// The first line of what it prints; nothing if it has ended before.
+    async fn says(&mut self) -> String {
+        let said = self.0.stdout.take().expect("it was asked for");
+        let reads = tokio::task::spawn_blocking(move || {
+            let mut line = String::new();
+            BufReader::new(said).read_line(&mut line).expect("text");
+            line
+        });
+        let line = patiently("a script says something", reads).await;
+        line.expect("no panic").trim().to_owned()
+    }
+
+    /// All that it complains of before it ends.
+    async fn complains(&mut self) -> String {
+        let mut complaints = self.0.stderr.take().expect("it was asked for");
+        let reads = tokio::task::spawn_blocking(move || {
+            let mut text = String::new();
+            complaints.read_to_string(&mut text).expect("text");
+            text
+        });
+        patiently("a script ends", reads).await.expect("no panic")
+    }
+}
+
+impl Drop for Script {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 #[tokio::test]
 async fn messages_of_every_kind_come_back_as_they_were() {
-    let mut server = python("echo.py", &[]);
-    let said = server.stdout.take().expect("it was asked for");
-    let mut port = String::new();
-    let reads = async { BufReader::new(said).read_line(&mut port).await };
-    patiently("the server listens", reads)
-        .await
-        .expect("it says where");
+    let mut server = Script::runs("echo.py", &[]);
+    let port = server.says().await;
     if port.is_empty() {
-        let ended = server.wait_with_output().await.expect("it ended");
-        panic!("no server: {}", String::from_utf8_lossy(&ended.stderr));
+        panic!("no server: {}", server.complains().await);
     }
     let edge = edge("[distribution.site.default_behavior]\ntarget = \"app\"")
-        .map("app", &format!("http://127.0.0.1:{}", port.trim()))
+        .map("app", &format!("http://127.0.0.1:{port}"))
         .start()
         .await;
 
-    let client = python("talk.py", &[&format!("ws://{}/echo", edge.address())]);
-    let ended = patiently("the client ends", client.wait_with_output())
-        .await
-        .expect("it can be waited for");
+    let mut client = Script::runs("talk.py", &[&format!("ws://{}/echo", edge.address())]);
+    let complaints = client.complains().await;
 
-    let errors = String::from_utf8_lossy(&ended.stderr);
-    assert!(ended.status.success(), "{errors}");
+    assert_eq!(complaints, "");
+    assert!(client.0.wait().expect("it has ended").success());
     edge.until_metric("tideover_tunnels", 0.0).await;
     assert!((edge.metric("tideover_tunnels_total").await - 2.0).abs() < f64::EPSILON);
 }
