@@ -6,6 +6,21 @@ use std::process::{Child, Command, Stdio};
 
 use harness::{edge, patiently};
 
+/// A Python that has `websockets`: the one on the PATH may be another than the one that the system's packages are for.
+fn python() -> &'static str {
+    let has_it = |python: &&str| {
+        let asked = Command::new(python)
+            .args(["-c", "import websockets"])
+            .stderr(Stdio::null())
+            .status();
+        asked.is_ok_and(|status| status.success())
+    };
+    ["python3", "/usr/bin/python3"]
+        .into_iter()
+        .find(has_it)
+        .expect("tests/run installs Python's websockets")
+}
+
 /// A script that runs; it ends with this value.
 struct Script(Child);
 
@@ -15,7 +30,7 @@ impl Script {
         let script = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("scenarios/websocket")
             .join(script);
-        let child = Command::new("python3")
+        let child = Command::new(python())
             .arg("-B")
             .arg(script)
             .args(arguments)
@@ -23,7 +38,7 @@ impl Script {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .expect("python3 is there: tests/run installs it, with its websockets");
+            .expect("it has run before");
         Self(child)
     }
 
