@@ -251,7 +251,8 @@ mod a_handshake {
             reads(&mut stream, b"hello").await;
             drop(stream);
             line.until_closed().await;
-            assert_eq!(edge.metric("tideover_fell_through_total").await, 1.0);
+            drop(line);
+            edge.until_metric("tideover_fell_through_total", 1.0).await;
         }
     }
 

@@ -201,6 +201,12 @@ impl hyper::service::Service<Request<Incoming>> for Seam {
             let answer = answer.await;
             if !matches!(&answer, Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS) {
                 verdict.stays();
+                // hyper may have found nothing to read where something was kept from it.
+                poll_fn(|context| {
+                    context.waker().wake_by_ref();
+                    Poll::Ready(())
+                })
+                .await;
             }
             answer
         })

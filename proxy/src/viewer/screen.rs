@@ -99,7 +99,7 @@ impl Verdict {
         self.was_asked.load(Relaxed)
     }
 
-    /// It was decided: the connection stays with HTTP.
+    /// It was decided: the connection stays with HTTP. Whoever says this has the connection polled again.
     pub(crate) fn stays(&self) {
         self.undecided.store(false, Relaxed);
     }
@@ -212,10 +212,13 @@ impl<T: AsyncRead + Unpin> Screened<T> {
                 self.kept.extend_from_slice(fresh);
                 buf.set_filled(before);
             }
-            // The answer will have hyper ask again.
+            // Whoever decides has hyper ask again.
             return Poll::Pending;
         }
         self.is_held = false;
+        if self.kept.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
         let mut kept = std::mem::take(&mut self.kept);
         let most = kept.len().min(buf.remaining());
         let passed = self.look(&kept[..most]);
