@@ -13,6 +13,7 @@ mod listen;
 mod maps;
 mod origins;
 mod targets;
+mod tls;
 mod url;
 mod values;
 

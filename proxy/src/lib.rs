@@ -37,10 +37,12 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::mpsc;
 
 pub use metrics::Summary;
+pub use viewer::CertificateError;
 
 use access_log::LogWriter;
 use live::Live;
 use metrics::EdgeCounters;
+use viewer::Kind;
 use worker::{Command, Shared};
 
 /// Why an edge did not start.
@@ -51,7 +53,7 @@ pub enum StartError {
         "{address} ({what}) is taken by another process; stop that one, or choose another address (port 0 picks a free one)"
     )]
     PortTaken {
-        /// `http`, `admin` or `status`.
+        /// `http`, `https`, `admin` or `status`.
         what: &'static str,
         /// As configured.
         address: SocketAddr,
@@ -59,7 +61,7 @@ pub enum StartError {
     /// The address cannot be listened on.
     #[error("cannot listen on {address} ({what})")]
     Listen {
-        /// `http`, `admin` or `status`.
+        /// `http`, `https`, `admin` or `status`.
         what: &'static str,
         /// As configured.
         address: SocketAddr,
@@ -77,6 +79,9 @@ pub enum StartError {
     /// An origin's certificate authority cannot be used.
     #[error("cannot prepare the origins")]
     Origins(#[source] io::Error),
+    /// A certificate cannot be shown to viewers.
+    #[error("cannot speak TLS")]
+    Certificate(#[from] CertificateError),
     /// A thread cannot be started.
     #[error("cannot start a worker")]
     Worker(#[source] io::Error),
@@ -87,6 +92,7 @@ pub enum StartError {
 pub struct RunningEdge {
     shared: Arc<Shared>,
     http: Vec<SocketAddr>,
+    https: Vec<SocketAddr>,
     status: Option<SocketAddr>,
     admin: Option<SocketAddr>,
     commands: Vec<mpsc::UnboundedSender<Command>>,
@@ -98,19 +104,22 @@ pub struct RunningEdge {
 }
 
 /// Binds the listeners, opens the log and starts the workers. Returns when all of them accept viewers.
-pub fn start(edge: Edge) -> Result<RunningEdge, StartError> {
+pub fn start(mut edge: Edge) -> Result<RunningEdge, StartError> {
     let workers = edge.listen.workers.unwrap_or_else(cores).max(1);
-    let mut listeners: Vec<Vec<TcpListener>> = Vec::new();
-    let mut http = Vec::new();
-    for &address in &edge.listen.http {
-        let bound = bind("http", address, workers)?;
-        http.extend(
-            bound
-                .first()
-                .and_then(|listener| listener.local_addr().ok()),
-        );
-        listeners.push(bound);
-    }
+    let mut listeners: Vec<(Kind, Vec<TcpListener>)> = Vec::new();
+    let mut bind_all = |kind, what, addresses: &[SocketAddr]| {
+        let mut chosen = Vec::new();
+        for &address in addresses {
+            let bound = bind(what, address, workers)?;
+            chosen.extend(bound.first().and_then(|one| one.local_addr().ok()));
+            listeners.push((kind, bound));
+        }
+        Ok::<_, StartError>(chosen)
+    };
+    let http = bind_all(Kind::Http, "http", &edge.listen.http)?;
+    let https = bind_all(Kind::Https, "https", &edge.listen.https)?;
+    // Who is told of a listener has to be told the port that was chosen.
+    edge.listen.https.clone_from(&https);
     let one = |what, address: Option<SocketAddr>| {
         address
             .map(|address| bind(what, address, 1).map(|mut bound| bound.remove(0)))
@@ -137,12 +146,13 @@ pub fn start(edge: Edge) -> Result<RunningEdge, StartError> {
             source,
         }
     })?;
-    let live = Live::new(edge, None).map_err(StartError::Origins)?;
+    let live = Live::new(edge, None)?;
     let shared = Arc::new(Shared::new(live, counters, log));
 
     let mut edge = RunningEdge {
         shared: Arc::clone(&shared),
         http,
+        https,
         status: status_address,
         admin: admin_address,
         commands: Vec::new(),
@@ -152,9 +162,9 @@ pub fn start(edge: Edge) -> Result<RunningEdge, StartError> {
     };
     for index in 0..workers {
         let (sender, receiver) = mpsc::unbounded_channel();
-        for listener in &mut listeners {
-            if let Some(listener) = listener.pop() {
-                let _ = sender.send(Command::Listen(listener));
+        for (kind, listeners) in &mut listeners {
+            if let Some(listener) = listeners.pop() {
+                let _ = sender.send(Command::Listen(listener, *kind));
             }
         }
         edge.commands.push(sender);
@@ -235,6 +245,11 @@ impl RunningEdge {
         &self.http
     }
 
+    /// The same for HTTP over TLS.
+    pub fn https(&self) -> &[SocketAddr] {
+        &self.https
+    }
+
     /// Where `/healthz`, `/readyz` and `/metrics` are answered.
     pub fn status(&self) -> Option<SocketAddr> {
         self.status
@@ -247,13 +262,14 @@ impl RunningEdge {
 
     /// Serves by `edge` from the next request on; requests that run keep the config that they began with. Listeners,
     /// the number of workers and the access log's file stay as they were started.
-    pub fn reload(&self, edge: Edge) -> Result<(), StartError> {
+    pub fn reload(&self, mut edge: Edge) -> Result<(), StartError> {
+        edge.listen.https.clone_from(&self.https);
         let _one_at_a_time = self
             .reloading
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let before = self.shared.live();
-        let live = Live::new(edge, Some(&before)).map_err(StartError::Origins)?;
+        let live = Live::new(edge, Some(&before))?;
         self.shared.replace(live);
         for commands in &self.commands {
             let _ = commands.send(Command::Refresh);
@@ -275,9 +291,10 @@ impl RunningEdge {
     ///
     /// A WebSocket may go on until shortly before that; then both its sides are told that the edge goes away.
     pub fn shut_down(mut self, within: Duration) -> Summary {
-        let deadline = Instant::now() + within;
-        let farewell = TUNNELS_END_BEFORE.min(within / 2);
-        let _ = self.shared.tunnels_until.set(deadline - farewell);
+        let now = Instant::now();
+        let deadline = now + within;
+        let for_tunnels = within.saturating_sub(TUNNELS_END_BEFORE.min(within / 2));
+        let _ = self.shared.tunnels_until.set(now + for_tunnels);
         self.shared.draining.send_replace(true);
         for worker in self.workers.drain(..) {
             while !worker.is_finished() && Instant::now() < deadline {

@@ -28,6 +28,7 @@ pub(crate) struct Counters {
     viewer_gone: Count,
     refused_heads: Count,
     panics: Count,
+    handshakes_failed: Count,
     connections: Count,
     connections_ended: Count,
     attempts_answered: Count,
@@ -86,6 +87,15 @@ impl Counters {
 
     pub(crate) fn tunnel_ended(&self) {
         self.tunnels_ended.add(1);
+    }
+
+    pub(crate) fn stream_panicked(&self) {
+        self.panics.add(1);
+        tracing::error!("a panic ended one viewer's request; this is a bug in the edge");
+    }
+
+    pub(crate) fn handshake_failed(&self) {
+        self.handshakes_failed.add(1);
     }
 
     pub(crate) fn connection_end(&self, end: ConnectionEnd) {
@@ -236,7 +246,7 @@ impl EdgeCounters {
 type Counted = (&'static str, &'static str, fn(&Counters) -> &Count);
 
 /// Every counter that is one number per worker.
-const COUNTED: [Counted; 8] = [
+const COUNTED: [Counted; 9] = [
     (
         "tideover_requests_total",
         "Requests whose last byte was sent or lost.",
@@ -258,6 +268,11 @@ const COUNTED: [Counted; 8] = [
         |c| &c.refused_heads,
     ),
     (
+        "tideover_failed_handshakes_total",
+        "TLS handshakes with viewers that failed or took too long.",
+        |c| &c.handshakes_failed,
+    ),
+    (
         "tideover_fell_through_total",
         "Requests answered by a member other than the first.",
         |c| &c.fell_through,
@@ -267,11 +282,9 @@ const COUNTED: [Counted; 8] = [
         "Bytes sent to viewers in bodies and WebSockets.",
         |c| &c.bytes_sent,
     ),
-    (
-        "tideover_tunnels_total",
-        "WebSockets opened.",
-        |c| &c.tunnels,
-    ),
+    ("tideover_tunnels_total", "WebSockets opened.", |c| {
+        &c.tunnels
+    }),
     (
         "tideover_panics_total",
         "Connections ended by a bug in the edge.",

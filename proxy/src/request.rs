@@ -10,16 +10,16 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use http::uri::PathAndQuery;
-use http::{Method, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use tideover_config::{Distribution, ErrorPage};
 use tideover_rules::admit::{Malformed, admit};
 use tideover_rules::error_page;
 use tideover_rules::headers::{self, Viewer};
-use tideover_rules::route::{Arrival, Route, route, within};
+use tideover_rules::route::{Arrival, Refusal, Route, route, within};
 use tideover_rules::websocket::is_asked_for;
 
 use crate::access_log::{Ending, Facts, Line};
-use crate::body::Body;
+use crate::body::{Body, viewers_turn};
 use crate::message::{Once, ViewerBody};
 use crate::origin::{self, Wanted};
 use crate::respond::{self, Reply, Speaker};
@@ -90,7 +90,6 @@ async fn serve(
                 request: asked,
                 viewer: &viewer,
                 watch: line.watch.as_ref(),
-                alarm: &line.peer.alarm,
             };
             let fetched = origin::fetch(&view, &wanted, &mut Once::Here(body)).await;
             let speaker = Speaker::of(&view, &line, Some(route.distribution));
@@ -127,6 +126,14 @@ fn destination<'r>(
     let fields = line.fields();
     let host = admit(&request.method, &request.uri, request.version, fields)
         .map_err(|malformed| Box::new((None, respond::malformed(nobodys, malformed))))?;
+    if let (Some(shaken), Some(tls)) = (&line.peer.tls, &view.live.tls)
+        && tls
+            .names()
+            .is_misdirected(shaken.server_name.as_deref(), host.name)
+    {
+        let reply = respond::refused(nobodys, &Refusal::Misdirected, &host);
+        return Err(Box::new((None, reply)));
+    }
     let arrival = Arrival {
         method: &request.method,
         host: host.name,
@@ -192,7 +199,6 @@ async fn with_error_page(
         request: asked,
         viewer: &viewer,
         watch: None,
-        alarm: &line.peer.alarm,
     };
     let fetched = origin::fetch(view, &wanted, &mut Once::Here(ViewerBody::Empty)).await;
     respond::with_page(speaker, wanted, reply, fetched, page.status)
@@ -222,7 +228,7 @@ fn target(request: &http::request::Parts) -> PathAndQuery {
 
 /// Ties the request's line to the answer's body: from here on the request ends where that body does.
 fn finish(mut line: Box<Line>, reply: Reply) -> Response<Body> {
-    let (head, mut body) = reply.response.into_parts();
+    let (mut head, mut body) = reply.response.into_parts();
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
         return switch(line, Response::from_parts(head, body), reply.facts);
     }
@@ -231,8 +237,17 @@ fn finish(mut line: Box<Line>, reply: Reply) -> Response<Body> {
     if line.request.method == Method::HEAD {
         // hyper never asks for a body that is not sent.
         line.end(Ending::Whole);
+        if line.request.version == Version::HTTP_2 {
+            // There it sends what it is given, and does not say what was left out.
+            if let Some(length) = length {
+                let entry = head.headers.entry(header::CONTENT_LENGTH);
+                entry.or_insert_with(|| HeaderValue::from(length));
+            }
+            std::mem::replace(&mut body, Body::empty()).set_aside();
+        }
     }
     body.carry(line);
+    viewers_turn();
     Response::from_parts(head, body)
 }
 

@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 
 use crate::access_log::{Ending, Line};
-use crate::clock::{LastLook, Moment};
+use crate::clock::{LastLook, Moment, wake_by};
 use crate::metrics::Counters;
 use crate::origin::Switched;
 use crate::worker::Worker;
@@ -39,8 +39,8 @@ impl Tunnel {
         Self { line, origin }
     }
 
-    /// Moves bytes until the tunnel is over. `early` is what the viewer has sent of them so far. To be awaited in the task of
-    /// the viewer's connection, whose alarm it uses.
+    /// Moves bytes until the tunnel is over. `early` is what the viewer has sent of them so far. To be awaited under an
+    /// [alarm](crate::clock::with_alarm).
     pub(crate) async fn run<V>(mut self, worker: Rc<Worker>, viewer: V, early: Vec<u8>)
     where
         V: AsyncRead + AsyncWrite + Unpin,
@@ -55,7 +55,7 @@ impl Tunnel {
             up: Pipe::beginning_with(early),
             down: Pipe::default(),
         };
-        let ending = splice.to_its_end(&worker, &self.line).await;
+        let ending = splice.until_it_ends(&worker, &self.line).await;
         if ending == Ending::Drained {
             splice.part().await;
         }
@@ -95,7 +95,7 @@ where
     V: AsyncRead + AsyncWrite + Unpin,
     O: AsyncRead + AsyncWrite + Unpin,
 {
-    async fn to_its_end(&mut self, worker: &Worker, line: &Line) -> Ending {
+    async fn until_it_ends(&mut self, worker: &Worker, line: &Line) -> Ending {
         let live = &line.view.live;
         let limits = live.edge.listen.limits;
         let idle = live.clock.real(limits.websocket_idle_timeout);
@@ -134,7 +134,7 @@ where
                 ready!(last_look.poll_taken(context));
                 return Poll::Ready(Ending::Idle);
             }
-            line.peer.alarm.by(due.min(until));
+            wake_by(due.min(until));
             Poll::Pending
         })
         .await

@@ -3,11 +3,11 @@
 use std::cell::{Cell, RefCell};
 use std::net::TcpListener;
 use std::rc::Rc;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{
     AtomicU64,
     Ordering::{Acquire, Release},
 };
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -22,7 +22,7 @@ use crate::metrics::{Counters, EdgeCounters};
 use crate::origin::Origins;
 use crate::request_id::RequestIds;
 use crate::respond::ToldBefore;
-use crate::viewer::Shortage;
+use crate::viewer::{Kind, Shortage};
 
 /// How often idle connections are looked over and log lines are handed on.
 const TICK: Duration = Duration::from_millis(100);
@@ -71,7 +71,7 @@ impl Shared {
 #[derive(Debug)]
 pub(crate) enum Command {
     /// Accept viewers here.
-    Listen(TcpListener),
+    Listen(TcpListener, Kind),
     /// The config changed: let go of what it no longer names.
     Refresh,
 }
@@ -196,9 +196,9 @@ pub(crate) async fn run(
             Some(arrival) = arrived.recv() => crate::viewer::welcome(&worker, &mut viewers, arrival),
             Some(ended) = viewers.join_next(), if !viewers.is_empty() => worker.counters.viewer_ended(&ended),
             command = commands.recv() => match command {
-                Some(Command::Listen(listener)) => {
+                Some(Command::Listen(listener, kind)) => {
                     let shared = Arc::clone(&worker.shared);
-                    listeners.spawn_local(crate::viewer::accept(listener, arrivals.clone(), shared));
+                    listeners.spawn_local(crate::viewer::accept(listener, kind, arrivals.clone(), shared));
                 }
                 Some(Command::Refresh) => drop(worker.view()),
                 None => break,

@@ -15,6 +15,7 @@
 //! - [`websocket`]: does it ask to switch protocols?
 
 pub mod admit;
+pub mod certificate;
 pub mod error_page;
 pub mod explain;
 pub mod failover;

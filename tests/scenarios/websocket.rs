@@ -51,7 +51,10 @@ impl App {
     /// Accepts a handshake.
     async fn agrees(&self) -> TcpStream {
         let (mut stream, _) = self.accepts().await;
-        stream.write_all(AGREE.as_bytes()).await.expect("it is taken");
+        stream
+            .write_all(AGREE.as_bytes())
+            .await
+            .expect("it is taken");
         stream
     }
 }
@@ -111,7 +114,10 @@ async fn goes_through_in_both_directions_after_its_handshake() {
     ] {
         assert_eq!(head.matches(expected).count(), 1, "{expected} in {head}");
     }
-    stream.write_all(AGREE.as_bytes()).await.expect("it is taken");
+    stream
+        .write_all(AGREE.as_bytes())
+        .await
+        .expect("it is taken");
 
     let answer = line.receives_a_head().await;
     answer
@@ -155,7 +161,12 @@ async fn carries_much_in_both_directions_at_once() {
     patiently("the echo", receives.read_to_end(&mut got))
         .await
         .expect("it ends in order");
-    assert!(got == bytes, "{} bytes of {} came back", got.len(), bytes.len());
+    assert!(
+        got == bytes,
+        "{} bytes of {} came back",
+        got.len(),
+        bytes.len()
+    );
     writer.await.expect("it was sent");
     echoes.await.expect("it was echoed");
 }
@@ -197,10 +208,12 @@ mod a_handshake {
 
             line.sends(ASK.replace("?room=1", "")).await;
             line.receives("GET").await.expect(status).body(body);
-            line.sends("GET /next HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+            line.sends("GET /next HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                .await;
             line.receives("GET").await.expect(200).body("from app");
             // Nobody is let through unread for having asked.
-            line.sends("GET /smuggled HTTP/1.1\nHost: localhost\r\n\r\n").await;
+            line.sends("GET /smuggled HTTP/1.1\nHost: localhost\r\n\r\n")
+                .await;
             line.receives("GET").await.expect(400);
             assert!(line.until_closed().await, "in order");
             app.saw(["GET /chat", "GET /next"]);
@@ -216,13 +229,19 @@ mod a_handshake {
 
         let next = "GET /next HTTP/1.1\r\nHost: localhost\r\n\r\n";
         let faulty = "GET /faulty HTTP/1.1\r\nHost: localhost\r\nX: 1\nY: 2\r\n\r\n";
-        line.sends([ASK, next, ASK, next, faulty, next].concat()).await;
+        line.sends([ASK, next, ASK, next, faulty, next].concat())
+            .await;
         for _ in 0..4 {
             line.receives("GET").await.expect(200);
         }
         line.receives("GET").await.expect(400);
         assert!(line.until_closed().await, "in order");
-        app.saw(["GET /chat?room=1", "GET /next", "GET /chat?room=1", "GET /next"]);
+        app.saw([
+            "GET /chat?room=1",
+            "GET /next",
+            "GET /chat?room=1",
+            "GET /next",
+        ]);
     }
 
     #[tokio::test]
@@ -282,13 +301,28 @@ mod a_handshake {
     async fn that_asks_otherwise_is_a_plain_request() {
         let get = |fields: &str| format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
         for (method, request) in [
-            ("GET", get("Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n")),
+            (
+                "GET",
+                get(
+                    "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n",
+                ),
+            ),
             ("GET", get("Connection: Upgrade\r\nUpgrade: TLS/1.0\r\n")),
             ("GET", get("Upgrade: websocket\r\n")),
             ("GET", ASK.replace("HTTP/1.1", "HTTP/1.0")),
             ("HEAD", ASK.replace("GET", "HEAD")),
-            ("POST", ASK.replace("GET", "POST").replace("\r\n\r\n", "\r\nContent-Length: 4\r\n\r\nbody")),
-            ("POST", ASK.replace("GET", "POST").replace("\r\n\r\n", "\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n")),
+            (
+                "POST",
+                ASK.replace("GET", "POST")
+                    .replace("\r\n\r\n", "\r\nContent-Length: 4\r\n\r\nbody"),
+            ),
+            (
+                "POST",
+                ASK.replace("GET", "POST").replace(
+                    "\r\n\r\n",
+                    "\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n",
+                ),
+            ),
         ] {
             let app = origin("app").start().await;
             let edge = in_front_of(&app).start().await;
@@ -386,7 +420,10 @@ mod a_tunnel {
         assert_eq!(edge.metric("tideover_tunnels").await, 0.0);
         assert_eq!(edge.metric("tideover_tunnels_total").await, 1.0);
         assert_eq!(edge.metric("tideover_requests_total").await, 1.0);
-        assert_eq!(edge.metric("tideover_responses_total{class=\"1xx\"}").await, 1.0);
+        assert_eq!(
+            edge.metric("tideover_responses_total{class=\"1xx\"}").await,
+            1.0
+        );
     }
 
     #[tokio::test]

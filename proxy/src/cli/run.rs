@@ -241,11 +241,11 @@ fn tell_remarks(remarks: &[Problem]) {
 
 /// Why this config must not be served where it is to be served, if so.
 fn unenforced(loaded: &Loaded, allowed: bool) -> Option<String> {
-    let open = loaded
-        .edge
-        .listen
+    let listen = &loaded.edge.listen;
+    let open = listen
         .http
         .iter()
+        .chain(&listen.https)
         .find(|address| !address.ip().is_loopback())?;
     let first = loaded
         .remarks
@@ -307,6 +307,9 @@ fn tell_listeners(edge: &RunningEdge) {
     let mut text = String::new();
     for address in edge.http() {
         text += &format!("listening http {address}\n");
+    }
+    for address in edge.https() {
+        text += &format!("listening https {address}\n");
     }
     for (what, address) in [("admin", edge.admin()), ("status", edge.status())] {
         if let Some(address) = address {

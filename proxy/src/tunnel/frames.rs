@@ -34,7 +34,11 @@ enum At {
     Between,
     Length,
     /// So many bytes are left of a length that begins like this, and then of the mask.
-    Rest { length_left: u8, length: u64, mask_left: u8 },
+    Rest {
+        length_left: u8,
+        length: u64,
+        mask_left: u8,
+    },
     /// So many bytes are left.
     Payload(u64),
 }
@@ -61,14 +65,19 @@ impl Frames {
                     };
                     after_length(length_left, length, mask_left)
                 }
-                At::Rest { length_left: 0, length, mask_left } => {
-                    after_length(0, length, mask_left - 1)
-                }
-                At::Rest { length_left, length, mask_left } => {
-                    after_length(length_left - 1, length << 8 | u64::from(*byte), mask_left)
-                }
+                At::Rest {
+                    length_left: 0,
+                    length,
+                    mask_left,
+                } => after_length(0, length, mask_left - 1),
+                At::Rest {
+                    length_left,
+                    length,
+                    mask_left,
+                } => after_length(length_left - 1, length << 8 | u64::from(*byte), mask_left),
                 At::Payload(left) => {
-                    let here = usize::try_from(left).map_or(bytes.len(), |left| left.min(bytes.len()));
+                    let here =
+                        usize::try_from(left).map_or(bytes.len(), |left| left.min(bytes.len()));
                     bytes = &bytes[here..];
                     self.at = payload(left - here as u64);
                     continue;
@@ -83,11 +92,19 @@ fn after_length(length_left: u8, length: u64, mask_left: u8) -> At {
     if length_left == 0 && mask_left == 0 {
         return payload(length);
     }
-    At::Rest { length_left, length, mask_left }
+    At::Rest {
+        length_left,
+        length,
+        mask_left,
+    }
 }
 
 fn payload(left: u64) -> At {
-    if left == 0 { At::Between } else { At::Payload(left) }
+    if left == 0 {
+        At::Between
+    } else {
+        At::Payload(left)
+    }
 }
 
 #[cfg(test)]
@@ -100,15 +117,18 @@ mod tests {
         match payload {
             0..126 => frame.push(u8::try_from(payload).expect("small") | mask),
             126..0x1_0000 => {
-                frame.push(126 | mask);
+                frame.push(126 + mask);
                 frame.extend(u16::try_from(payload).expect("medium").to_be_bytes());
             }
             _ => {
-                frame.push(127 | mask);
+                frame.push(127 + mask);
                 frame.extend((payload as u64).to_be_bytes());
             }
         }
-        frame.extend(std::iter::repeat_n(0xff, payload + if is_masked { 4 } else { 0 }));
+        frame.extend(std::iter::repeat_n(
+            0xff,
+            payload + if is_masked { 4 } else { 0 },
+        ));
         frame
     }
 
@@ -125,7 +145,11 @@ mod tests {
                             frames.see(piece);
                             seen += piece.len();
                             let is_whole = seen == frame.len();
-                            assert_eq!(frames.may_begin(), is_whole, "{payload} {is_masked} {seen}");
+                            assert_eq!(
+                                frames.may_begin(),
+                                is_whole,
+                                "{payload} {is_masked} {seen}"
+                            );
                         }
                     }
                 }

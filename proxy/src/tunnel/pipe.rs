@@ -93,12 +93,7 @@ impl Pipe {
         Poll::Ready(over)
     }
 
-    fn poll_over<R, W>(
-        &mut self,
-        context: &mut Context<'_>,
-        from: &mut R,
-        to: &mut W,
-    ) -> Poll<Over>
+    fn poll_over<R, W>(&mut self, context: &mut Context<'_>, from: &mut R, to: &mut W) -> Poll<Over>
     where
         R: AsyncRead + Unpin,
         W: AsyncWrite + Unpin,

@@ -9,7 +9,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
-use super::Arrival;
+use super::{Arrival, Kind};
 use crate::worker::Shared;
 
 /// How long accepting rests when the process has run out of something (files, memory).
@@ -89,6 +89,7 @@ impl Shortage {
 /// Accepts until it is aborted. Running out of descriptors makes it rest, not spin and not end.
 pub(crate) async fn accept(
     listener: TcpListener,
+    kind: Kind,
     arrivals: mpsc::Sender<Arrival>,
     shared: Arc<Shared>,
 ) {
@@ -116,7 +117,15 @@ pub(crate) async fn accept(
         };
         match accepted {
             Ok((stream, address)) => {
-                if arrivals.send(Arrival { stream, address }).await.is_err() {
+                if arrivals
+                    .send(Arrival {
+                        kind,
+                        stream,
+                        address,
+                    })
+                    .await
+                    .is_err()
+                {
                     return;
                 }
             }

@@ -20,7 +20,10 @@ async fn an_end_of_one_side_is_passed_on_and_the_other_may_still_speak() {
     assert!(line.until_closed().await, "in order");
 
     let (mut line, mut stream) = open(&edge, &app).await;
-    stream.write_all(b"the last of the origin").await.expect("it is taken");
+    stream
+        .write_all(b"the last of the origin")
+        .await
+        .expect("it is taken");
     stream.shutdown().await.expect("it is taken");
     assert_eq!(line.receives_bytes(22).await, b"the last of the origin");
     assert!(line.until_closed().await, "in order");
@@ -38,7 +41,10 @@ async fn an_end_of_one_side_is_passed_on_and_the_other_may_still_speak() {
 #[tokio::test]
 async fn a_side_that_never_ends_is_not_waited_for_after_the_other_has() {
     let app = App::start().await;
-    let edge = before(&app).and("[listen]\nbody_timeout = \"200ms\"").start().await;
+    let edge = before(&app)
+        .and("[listen]\nbody_timeout = \"200ms\"")
+        .start()
+        .await;
     let (mut line, mut stream) = open(&edge, &app).await;
 
     line.ends().await;
@@ -73,7 +79,9 @@ async fn an_origin_that_vanishes_takes_the_viewer_with_it() {
     let (mut line, stream) = open(&edge, &app).await;
 
     let socket = socket2::SockRef::from(&stream);
-    socket.set_linger(Some(Duration::ZERO)).expect("a socket takes options");
+    socket
+        .set_linger(Some(Duration::ZERO))
+        .expect("a socket takes options");
     drop(stream);
 
     line.until_closed().await;
@@ -134,7 +142,10 @@ mod a_drain {
         // A whole frame each way.
         line.sends([0x82, 0x83, 1, 2, 3, 4, 5, 6, 7]).await;
         reads(&mut stream, &[0x82, 0x83, 1, 2, 3, 4, 5, 6, 7]).await;
-        stream.write_all(&[0x82, 2, 8, 9]).await.expect("it is taken");
+        stream
+            .write_all(&[0x82, 2, 8, 9])
+            .await
+            .expect("it is taken");
         assert_eq!(line.receives_bytes(4).await, [0x82, 2, 8, 9]);
 
         assert_eq!(line.receives_bytes(4).await, GOING_AWAY);

@@ -9,8 +9,8 @@ use tideover_config::{
 };
 use tideover_rules::fields::Fields;
 use tideover_rules::headers::{Frame, OriginHead, Request, for_origin};
-use tideover_rules::websocket::is_asked_for;
 use tideover_rules::route::within;
+use tideover_rules::websocket::is_asked_for;
 
 use crate::cast::{
     Visitor, all_hold, behavior, distribution, edge, headers, legacy_request, lines, origin,

@@ -9,8 +9,8 @@ use tideover_rules::websocket::{is_agreed_to, is_asked_for};
 use super::origin_head::{head, seen};
 use super::viewer_head::head_passed_on;
 use crate::cast::{
-    Visitor, all_hold, behavior, headers, legacy_request, policy_request, resilient_request, server,
-    small_edge,
+    Visitor, all_hold, behavior, headers, legacy_request, policy_request, resilient_request,
+    server, small_edge,
 };
 
 #[test]
@@ -65,7 +65,11 @@ fn a_101_has_to_name_what_was_asked_for() {
         ("", false),
     ];
     for (answer, expected) in rows {
-        assert_eq!(is_agreed_to(Fields::of(&listed(answer))), expected, "{answer}");
+        assert_eq!(
+            is_agreed_to(Fields::of(&listed(answer))),
+            expected,
+            "{answer}"
+        );
     }
 }
 
@@ -116,7 +120,12 @@ fn an_origin_is_asked_with_all_that_the_handshake_needs_whatever_the_behavior_se
 
         let posts = head(&edge, &Visitor::new(), "POST", "/", &listed(ASKED)).headers;
         assert_eq!(seen(&posts, "upgrade"), "-", "{column}");
-        assert!(!seen(&posts, "connection").to_lowercase().contains("upgrade"), "{column}");
+        assert!(
+            !seen(&posts, "connection")
+                .to_lowercase()
+                .contains("upgrade"),
+            "{column}"
+        );
     }
 }
 
