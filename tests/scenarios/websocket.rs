@@ -3,8 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use harness::certificates::Certificate;
 use harness::{
-    Edge, EdgeBuilder, Line, answer, edge, gate, in_front_of, ms, origin, patiently, tiers, viewer,
+    Edge, EdgeBuilder, Line, Protocol, answer, client_config, edge, gate, in_front_of, ms, origin,
+    patiently, shakes_hands, tiers, viewer,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -191,6 +193,45 @@ async fn loses_nothing_that_came_with_the_request_or_right_behind_the_answer() {
     assert_eq!(line.receives_bytes(7).await, b"welcome");
     reads(&mut stream, &early).await;
     reads(&mut stream, b", and later").await;
+}
+
+#[tokio::test]
+async fn goes_through_over_tls_and_ends_in_order_there() {
+    let certificate = Certificate::good("localhost");
+    let app = App::start().await;
+    let edge = before(&app)
+        .file(
+            "own.pem",
+            &format!("{}{}", certificate.pem(), certificate.key_pem()),
+        )
+        .and("[tls]\ncertificates = [{ certificate = \"own.pem\" }]")
+        .flags(|flags| flags.listen_tls = vec!["127.0.0.1:0".to_owned()])
+        .start()
+        .await;
+    let config = client_config(Protocol::Tls);
+    let mut tls = shakes_hands(edge.tls_address(), "localhost", config)
+        .await
+        .expect("it is trusted");
+
+    let early = b"early ".repeat(10_000);
+    let both = [ASK.as_bytes(), &early].concat();
+    let sends = async { tls.write_all(&both).await.expect("it is taken") };
+    let ((), (mut stream, head)) = tokio::join!(sends, app.accepts());
+    assert!(head.contains("x-forwarded-proto: https\r\n"), "{head}");
+    let answer = [AGREE.as_bytes(), b"welcome"].concat();
+    stream.write_all(&answer).await.expect("it is taken");
+    reads(&mut stream, &early).await;
+    drop(stream);
+
+    let mut got = Vec::new();
+    patiently("the end", tls.read_to_end(&mut got))
+        .await
+        .expect("in order: TLS says when it is not");
+    let got = String::from_utf8_lossy(&got);
+    assert!(
+        got.starts_with("HTTP/1.1 101 ") && got.ends_with("\r\n\r\nwelcome"),
+        "{got}"
+    );
 }
 
 mod a_handshake {

@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use tideover_rules::admit::Malformed;
 use tokio::io::AsyncReadExt as _;
 
-use super::{Fault, Screened};
 use super::reading::{Screen, Watching};
+use super::{Fault, Screened};
 use table::{CASES, Verdict};
 
 /// What came of a stream, fed in these pieces.
@@ -119,9 +119,18 @@ const ASKED: &[u8] =
 fn a_message_that_asks_to_switch_is_known_at_its_end() {
     for (bytes, expected) in [
         (ASKED, true),
-        (b"POST / HTTP/1.1\r\nUpgrade: x\r\nContent-Length: 2\r\n\r\nab", true),
-        (b"GET / HTTP/1.1\r\nUpgrade-Insecure-Requests: 1\r\nUser-Agent: u\r\n\r\n", false),
-        (b"GET / HTTP/1.1\r\nUpgrade\r\nX-Upgrade: 1\r\nUpgrad: 1\r\n\r\n", false),
+        (
+            b"POST / HTTP/1.1\r\nUpgrade: x\r\nContent-Length: 2\r\n\r\nab",
+            true,
+        ),
+        (
+            b"GET / HTTP/1.1\r\nUpgrade-Insecure-Requests: 1\r\nUser-Agent: u\r\n\r\n",
+            false,
+        ),
+        (
+            b"GET / HTTP/1.1\r\nUpgrade\r\nX-Upgrade: 1\r\nUpgrad: 1\r\n\r\n",
+            false,
+        ),
         (b"GET /upgrade:websocket HTTP/1.1\r\nX: a\r\n\r\n", false),
     ] {
         for step in [1, 2, 7, bytes.len()] {
@@ -141,7 +150,8 @@ fn a_message_that_asks_to_switch_is_known_at_its_end() {
 /// if something is.
 #[tokio::test]
 async fn what_follows_a_request_to_switch_is_kept_until_it_is_decided() {
-    const BEHIND: &[u8] = b"GET /next HTTP/1.1\r\nHost: a\r\n\r\nGET /bad HTTP/1.1\nHost: a\r\n\r\nGET";
+    const BEHIND: &[u8] =
+        b"GET /next HTTP/1.1\r\nHost: a\r\n\r\nGET /bad HTTP/1.1\nHost: a\r\n\r\nGET";
     let both = [ASKED, BEHIND].concat();
 
     // Undecided from the moment on when the service has the request.
@@ -165,7 +175,10 @@ async fn what_follows_a_request_to_switch_is_kept_until_it_is_decided() {
     verdict.is_asked_to_switch(true);
     verdict.stays();
     let read = screened.read(&mut passed).await.expect("no fault yet");
-    assert_eq!(shown(&passed[..read]), shown(BEHIND.strip_suffix(b"GET").expect("it ends so")));
+    assert_eq!(
+        shown(&passed[..read]),
+        shown(BEHIND.strip_suffix(b"GET").expect("it ends so"))
+    );
     let fault = Fault::Head(Malformed::LineEnding);
     let faulty = verdict.faulty().expect("it was seen");
     assert_eq!((faulty.request, faulty.fault), (3, fault));
