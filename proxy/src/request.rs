@@ -233,13 +233,15 @@ fn target(request: &http::request::Parts) -> PathAndQuery {
 
 /// Ties the request's line to the answer's body: from here on the request ends where that body does.
 fn finish(mut line: Box<Line>, mut reply: Reply) -> Response<Body> {
-    if line.peer.is_last.get() && line.request.version < Version::HTTP_2 {
+    let switches = reply.status() == StatusCode::SWITCHING_PROTOCOLS;
+    // A 101 ends HTTP on its connection anyway, and its `Connection` says something else.
+    if line.peer.is_last.get() && line.request.version < Version::HTTP_2 && !switches {
         respond::close(reply.response.headers_mut());
         let limit = &mut reply.facts.limit;
         *limit = limit.or(Some(Limit::RequestsPerConnection));
     }
     let (mut head, mut body) = reply.response.into_parts();
-    if head.status == StatusCode::SWITCHING_PROTOCOLS {
+    if switches {
         return switch(line, Response::from_parts(head, body), reply.facts);
     }
     let length = http_body::Body::size_hint(&body).exact();

@@ -468,6 +468,25 @@ mod a_tunnel {
     }
 
     #[tokio::test]
+    async fn may_follow_the_last_request_that_its_connection_is_allowed() {
+        let app = App::start().await;
+        let edge = before(&app)
+            .and("[listen]\nmax_requests_per_connection = 1")
+            .start()
+            .await;
+        let mut line = viewer(&edge).connects().await;
+        line.sends(ASK).await;
+        let mut stream = app.agrees().await;
+
+        line.receives_a_head()
+            .await
+            .expect(101)
+            .header("connection", "Upgrade");
+        line.sends("through").await;
+        reads(&mut stream, b"through").await;
+    }
+
+    #[tokio::test]
     async fn outlives_a_reload() {
         let app = App::start().await;
         let edge = before(&app).start().await;
