@@ -18,6 +18,7 @@ mod edge;
 mod fields;
 mod files;
 mod json;
+pub mod lifecycle;
 pub mod listener;
 pub mod origin;
 mod policies;
@@ -38,6 +39,7 @@ pub use distribution::{
 };
 pub use edge::{Edge, Hosts, Loaded, Mode, Overrides};
 pub use fields::{Fate, Field, fields};
+pub use lifecycle::Lifecycle;
 pub use listener::{AccessLog, InterimLimit, Limits, Listen, LogFormat, LogTo, ViewerScheme};
 pub use origin::{
     AddressFamily, ConnectionAttempts, Endpoint, FailoverCriteria, Failure, FailureSet, HostHeader,

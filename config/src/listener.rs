@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::lifecycle::Lifecycle;
+
 /// Listeners and what holds for all of them.
 #[derive(Clone, Debug)]
 pub struct Listen {
@@ -22,6 +24,8 @@ pub struct Listen {
     pub limits: Limits,
     /// Threads that serve viewers; `None`: one per available core.
     pub workers: Option<usize>,
+    /// How it changes and ends while it serves.
+    pub lifecycle: Lifecycle,
 }
 
 /// `http` or `https`.

@@ -88,6 +88,11 @@ fn listen(listen: &Listen, lines: &mut Lines) {
     lines.field("max_head_bytes", listen.limits.head_bytes);
     lines.field("head_timeout", span(listen.limits.head_timeout));
     lines.field("body_timeout", span(listen.limits.body_timeout));
+    let lifecycle = &listen.lifecycle;
+    lines.field("drain_timeout", span(lifecycle.drain_timeout));
+    lines.field("drain_delay", span(lifecycle.drain_delay));
+    lines.some("takeover", lifecycle.takeover.as_deref().map(file));
+    lines.field("watch", lifecycle.watch);
 }
 
 fn access_log(log: &AccessLog, lines: &mut Lines) {

@@ -4,6 +4,7 @@
 mod distribution;
 mod forwarding;
 mod kind;
+mod lifecycle;
 mod origin;
 mod syntax;
 mod table;
@@ -89,6 +90,7 @@ fn listen(mut table: Table<'_>, problems: &mut Vec<Problem>) -> Listen {
         max_head_bytes: table.integer("max_head_bytes", problems),
         head_timeout: table.span("head_timeout", problems),
         body_timeout: table.span("body_timeout", problems),
+        lifecycle: lifecycle::lifecycle(&mut table, problems),
     };
     for name in ["https", "tls"] {
         let instead = "leave it out, and let what stands in front of the edge speak TLS";

@@ -155,6 +155,16 @@ pub(crate) struct Listen {
     pub max_head_bytes: Option<At<i64>>,
     pub head_timeout: Option<At<Span>>,
     pub body_timeout: Option<At<Span>>,
+    pub lifecycle: Lifecycle,
+}
+
+/// In `[listen]`: reload, takeover and drain.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lifecycle {
+    pub drain_timeout: Option<At<Span>>,
+    pub drain_delay: Option<At<Span>>,
+    pub takeover: Option<At<String>>,
+    pub watch: Option<At<bool>>,
 }
 
 #[derive(Clone, Debug, Default)]

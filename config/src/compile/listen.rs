@@ -69,6 +69,7 @@ pub(super) fn listen(
             .and_then(|path| health_path(path, problems)),
         limits: limits(written, origin_interim, problems),
         workers: workers(written, overrides, problems),
+        lifecycle: super::lifecycle::lifecycle(written, overrides, problems),
     }
 }
 
