@@ -84,6 +84,10 @@ pub(crate) enum Ending {
 }
 
 impl Line {
+    pub(crate) fn worker(&self) -> &Worker {
+        &self.worker
+    }
+
     pub(crate) fn open(
         worker: Rc<Worker>,
         view: Rc<View>,

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use http::uri::PathAndQuery;
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, StatusCode, Version};
 use tideover_config::{Distribution, ErrorPage};
 use tideover_rules::admit::{Malformed, admit};
 use tideover_rules::error_page;
@@ -115,7 +115,8 @@ fn destination<'r>(
         return Err(Box::new((None, respond::malformed(nobodys, *malformed))));
     }
     if edge.listen.health_path.as_deref() == Some(request.uri.path()) {
-        return Err(Box::new((None, respond::healthy(nobodys))));
+        let reply = respond::health(nobodys, line.worker().shared.is_ready());
+        return Err(Box::new((None, reply)));
     }
     let fields = line.fields();
     let host = admit(&request.method, &request.uri, request.version, fields)
@@ -213,7 +214,15 @@ fn target(request: &http::request::Parts) -> PathAndQuery {
 
 /// Ties the request's line to the answer's body: from here on the request ends where that body does.
 fn finish(mut line: Box<Line>, reply: Reply) -> Response<Body> {
-    let (head, mut body) = reply.response.into_parts();
+    let (mut head, mut body) = reply.response.into_parts();
+    // What was asked while the edge drains is answered, and nothing more is to be asked on this connection. hyper says so by
+    // itself only where it was told before it read the request. HTTP/2 has another word for it, and so has a tunnel.
+    if line.worker().drain.has_begun()
+        && line.request.version < Version::HTTP_2
+        && head.status != StatusCode::SWITCHING_PROTOCOLS
+    {
+        respond::close(&mut head.headers);
+    }
     let length = http_body::Body::size_hint(&body).exact();
     line.answer(&head, length, reply.facts);
     if line.request.method == Method::HEAD {

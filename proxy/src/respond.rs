@@ -197,8 +197,14 @@ impl ToldBefore {
 }
 
 /// For load balancers that ask the traffic port.
-pub(crate) fn healthy(speaker: Speaker<'_>) -> Reply {
-    let mut response = Response::new(Body::full(Bytes::from_static(b"ok\n")));
+pub(crate) fn health(speaker: Speaker<'_>, is_ready: bool) -> Reply {
+    let (status, text): (_, &[u8]) = if is_ready {
+        (StatusCode::OK, b"ok\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, b"draining\n")
+    };
+    let mut response = Response::new(Body::full(Bytes::from_static(text)));
+    *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -297,7 +303,7 @@ pub(crate) fn refused(speaker: Speaker<'_>, refusal: &Refusal, host: &Host<'_>) 
 }
 
 /// The connection ends with this answer.
-fn close(headers: &mut HeaderMap) {
+pub(crate) fn close(headers: &mut HeaderMap) {
     headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
 }
 

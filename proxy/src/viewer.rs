@@ -1,8 +1,10 @@
 //! The viewer's side: accepts connections, lets hyper read requests from them, and hands each to the story.
 
 mod connection;
+mod farewell;
 mod listen;
 mod screen;
+mod socket;
 
 use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr};
@@ -13,7 +15,8 @@ use tideover_config::ViewerScheme;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-pub(crate) use listen::{REST, Shortage, accept, bind};
+pub(crate) use listen::{Accepting, REST, Shortage, accept};
+pub(crate) use socket::{Close, Closing, ListeningSocket, bind, welcome_new};
 
 use crate::clock::{Alarm, Moment};
 use crate::worker::Worker;
@@ -64,17 +67,36 @@ impl Peer {
     }
 }
 
+/// What viewers speak at a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// Plain HTTP/1.1.
+    Http,
+}
+
+impl Protocol {
+    /// As in `listening http 127.0.0.1:8000`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+        }
+    }
+}
+
 /// A connection that was accepted.
 #[derive(Debug)]
 pub(crate) struct Arrival {
     pub(crate) stream: TcpStream,
     pub(crate) address: SocketAddr,
+    pub(crate) protocol: Protocol,
 }
 
 /// Serves the connection in a task of its own, among `viewers`.
 pub(crate) fn welcome(worker: &Rc<Worker>, viewers: &mut JoinSet<()>, arrival: Arrival) {
     worker.counters.viewer_came();
-    let scheme = worker.view().live.edge.listen.viewer_scheme;
+    let scheme = match arrival.protocol {
+        Protocol::Http => worker.view().live.edge.listen.viewer_scheme,
+    };
     let peer = Rc::new(Peer::new(arrival.address, scheme));
     viewers.spawn_local(connection::serve(Rc::clone(worker), peer, arrival.stream));
 }
