@@ -276,9 +276,15 @@ impl RunningEdge {
         let stays = self.shared.log.stays(&live.edge.access_log);
         let takes_over = &before.edge.listen.lifecycle.takeover;
         let stays = [
-            ("workers", live.edge.listen.workers.unwrap_or_else(cores) != workers),
+            (
+                "workers",
+                live.edge.listen.workers.unwrap_or_else(cores) != workers,
+            ),
             ("access_log", stays),
-            ("takeover", *takes_over != live.edge.listen.lifecycle.takeover),
+            (
+                "takeover",
+                *takes_over != live.edge.listen.lifecycle.takeover,
+            ),
         ];
         self.shared.replace(live);
         let changes = listeners.make(change, &self.commands, &self.control, &self.shared);

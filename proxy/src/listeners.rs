@@ -127,26 +127,29 @@ impl Listeners {
                 listener.address.port() == address.port() && !stays.contains(&Some(position))
             })
         };
-        let next = wanted.iter().zip(&stays).map(|(&(kind, configured), stays)| {
-            if let Some(position) = stays {
-                return Ok(Err(*position));
-            }
-            let sockets = given.take(kind, configured);
-            let sockets = if sockets.is_empty() {
-                let count = match kind {
-                    ListenerKind::Viewers(_) => workers,
-                    ListenerKind::Admin | ListenerKind::Status => 1,
+        let next = wanted
+            .iter()
+            .zip(&stays)
+            .map(|(&(kind, configured), stays)| {
+                if let Some(position) = stays {
+                    return Ok(Err(*position));
+                }
+                let sockets = given.take(kind, configured);
+                let sockets = if sockets.is_empty() {
+                    let count = match kind {
+                        ListenerKind::Viewers(_) => workers,
+                        ListenerKind::Admin | ListenerKind::Status => 1,
+                    };
+                    let bound = open(kind, configured, count, goes(configured))?;
+                    bound
+                        .into_iter()
+                        .map(|listener| Arc::new(ListeningSocket::new(listener, 0)))
+                        .collect()
+                } else {
+                    sockets
                 };
-                let bound = open(kind, configured, count, goes(configured))?;
-                bound
-                    .into_iter()
-                    .map(|listener| Arc::new(ListeningSocket::new(listener, 0)))
-                    .collect()
-            } else {
-                sockets
-            };
-            Opened::new(kind, configured, sockets).map(Ok)
-        });
+                Opened::new(kind, configured, sockets).map(Ok)
+            });
         Ok(Change {
             next: next.collect::<Result<_, _>>()?,
         })
@@ -161,10 +164,8 @@ impl Listeners {
         control: &Control,
         shared: &Arc<Shared>,
     ) -> ListenerChanges {
-        let mut before: Vec<Option<Listener>> = std::mem::take(&mut self.0)
-            .into_iter()
-            .map(Some)
-            .collect();
+        let mut before: Vec<Option<Listener>> =
+            std::mem::take(&mut self.0).into_iter().map(Some).collect();
         let mut changes = ListenerChanges::default();
         for next in change.next {
             let listener = match next {

@@ -22,7 +22,12 @@ pub(super) struct Farewell {
 impl Farewell {
     /// True once: now is the time. To be asked after the connection has read what there is; the task is polled again when
     /// the answer may be another.
-    pub(super) fn is_due(&mut self, worker: &Worker, peer: &Peer, context: &mut Context<'_>) -> bool {
+    pub(super) fn is_due(
+        &mut self,
+        worker: &Worker,
+        peer: &Peer,
+        context: &mut Context<'_>,
+    ) -> bool {
         if self.is_said || !worker.drain.has_begun() {
             return false;
         }
