@@ -61,6 +61,10 @@ pub(super) struct Options {
     /// this Unix socket, or where the config's `takeover` says
     #[arg(long, value_name = "PATH", env = "TIDEOVER_TAKEOVER", hide_env_values = true,
           num_args = 0..=1, require_equals = true)]
+    #[expect(
+        clippy::option_option,
+        reason = "so clap tells a flag without its value from none"
+    )]
     takeover: Option<Option<PathBuf>>,
     /// Do not read the config again when its file changes, only on SIGHUP
     #[arg(long, env = "TIDEOVER_NO_WATCH", hide_env_values = true,
@@ -118,16 +122,12 @@ impl Options {
         };
         let given = Given::by_a_predecessor(path)
             .with_context(|| format!("cannot take over at {}", path.display()))?;
-        match given {
-            Some(given) => {
-                eprintln!("taking over at {}", path.display());
-                Ok(given)
-            }
-            None => {
-                eprintln!("nobody to take over from at {}", path.display());
-                Ok(Given::by_a_service_manager(sockets)?)
-            }
+        if let Some(given) = given {
+            eprintln!("taking over at {}", path.display());
+            return Ok(given);
         }
+        eprintln!("nobody to take over from at {}", path.display());
+        Ok(Given::by_a_service_manager(sockets)?)
     }
 
     /// A pipe is empty once it has been read, a terminal would keep the reader waiting, and so would a named pipe that has
@@ -263,20 +263,24 @@ async fn serve(
     eprintln!(
         "draining: no new request is taken, running ones have {timeout:?}; a second signal ends at once"
     );
-    let drained = tokio::task::spawn_blocking(move || edge.shut_down(timeout));
-    tokio::select! {
-        summary = drained => match summary {
-            Ok(summary) => {
-                eprintln!("{summary}");
-                ExitCode::SUCCESS
-            }
-            Err(error) => {
-                eprintln!("tideover: the drain broke off: {error}");
-                ExitCode::FAILURE
-            }
-        },
-        // The blocking thread would be waited for: this is what "at once" means.
-        () = signals.stop() => std::process::exit(1),
+    let mut drained = tokio::task::spawn_blocking(move || edge.shut_down(timeout));
+    loop {
+        tokio::select! {
+            summary = &mut drained => return match summary {
+                Ok(summary) => {
+                    eprintln!("{summary}");
+                    ExitCode::SUCCESS
+                }
+                Err(error) => {
+                    eprintln!("tideover: the drain broke off: {error}");
+                    ExitCode::FAILURE
+                }
+            },
+            // The drain has a limit of its own, and workers that are done do not answer.
+            () = watchdog.is_due() => Watchdog::feed(),
+            // The blocking thread would be waited for: this is what "at once" means.
+            () = signals.stop() => std::process::exit(1),
+        }
     }
 }
 

@@ -79,11 +79,16 @@ impl Watchdog {
     pub(super) fn look(&mut self, edge: &RunningEdge) {
         let pulses = edge.pulses();
         if all_answer(&self.pulses, &pulses) {
-            tell(&[NotifyState::Watchdog]);
+            Self::feed();
         } else {
             tracing::error!("a worker hangs: the service manager's watchdog is not fed");
         }
         self.pulses = pulses;
+    }
+
+    /// All is well.
+    pub(super) fn feed() {
+        tell(&[NotifyState::Watchdog]);
     }
 }
 

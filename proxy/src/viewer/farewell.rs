@@ -1,6 +1,6 @@
 //! When a connection is told that no further request is wanted.
 
-use std::task::{Context, Poll};
+use std::task::Context;
 use std::time::Duration;
 
 use super::Peer;
@@ -40,7 +40,7 @@ impl Farewell {
                 return false;
             }
             // A worker that was kept busy has not seen yet what came meanwhile.
-            if let Poll::Pending = self.look.poll_taken(context) {
+            if self.look.poll_taken(context).is_pending() {
                 return false;
             }
         }
