@@ -215,8 +215,8 @@ fn target(request: &http::request::Parts) -> PathAndQuery {
 /// Ties the request's line to the answer's body: from here on the request ends where that body does.
 fn finish(mut line: Box<Line>, reply: Reply) -> Response<Body> {
     let (mut head, mut body) = reply.response.into_parts();
-    // What was asked while the edge drains is answered, and nothing more is to be asked on this connection. hyper says so by
-    // itself only where it was told before it read the request. HTTP/2 has another word for it, and so has a tunnel.
+    // What is asked while the edge drains is answered, and nothing more is to be asked on this connection. HTTP/2 has another
+    // word for it, and so has a tunnel.
     if line.worker().drain.has_begun()
         && line.request.version < Version::HTTP_2
         && head.status != StatusCode::SWITCHING_PROTOCOLS

@@ -4,8 +4,8 @@
 use std::net::{SocketAddr, TcpListener};
 
 use harness::{
-    Edge, EdgeBuilder, Folder, Line, Origin, gate, in_front_of, load, ms, origin, patiently,
-    viewer, viewer_of,
+    Edge, EdgeBuilder, Folder, Line, Origin, Step, answer, gate, in_front_of, load, ms, origin,
+    patiently, viewer, viewer_of,
 };
 use tideover::{ListenerKind, Protocol, StartError};
 
@@ -28,11 +28,13 @@ async fn crowd(address: SocketAddr) -> Vec<Line> {
     lines
 }
 
-/// Each of them asks, and is answered for the last time.
-async fn is_served(lines: Vec<Line>) {
-    for mut line in lines {
+/// Each of them asks, all at the same time, and is answered.
+async fn is_served(lines: &mut [Line]) {
+    for line in &mut *lines {
         line.sends("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
             .await;
+    }
+    for line in lines {
         line.receives("GET").await.expect(200).body("from app");
     }
 }
@@ -86,11 +88,11 @@ mod a_reload {
             .start()
             .await;
         let goes = edge.addresses()[1];
-        let lines = crowd(goes).await;
+        let mut lines = crowd(goes).await;
 
         edge.listens_from_now_on(["127.0.0.1:0"]);
 
-        is_served(lines).await;
+        is_served(&mut lines).await;
         until_refused(goes).await;
     }
 
@@ -147,11 +149,11 @@ mod a_reload {
         let edge = builder.start().await;
         let before = edge.address();
         let everywhere = format!("0.0.0.0:{}", before.port());
-        let lines = crowd(before).await;
+        let mut lines = crowd(before).await;
 
         edge.listens_from_now_on([everywhere.as_str()]);
 
-        is_served(lines).await;
+        is_served(&mut lines).await;
         viewer_of(before).get("/").await.expect(200);
     }
 
@@ -197,13 +199,15 @@ mod a_drain {
         let (_app, builder) = of_two_workers().await;
         let edge = builder.start().await;
         let address = edge.address();
-        let lines = crowd(address).await;
+        let mut lines = crowd(address).await;
 
         let drains = tokio::spawn(edge.shuts_down(ms(8_000)));
 
-        for mut line in lines {
+        for line in &mut lines {
             line.sends("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 .await;
+        }
+        for mut line in lines {
             let response = line.receives("GET").await;
             response.expect(200).header("connection", "close");
             line.until_closed().await;
@@ -242,6 +246,50 @@ mod a_drain {
         edge.shuts_down(ms(60_000)).await;
         assert!(begins.elapsed() < ms(400), "{:?}", begins.elapsed());
         assert!(line.until_closed().await);
+    }
+
+    #[tokio::test]
+    async fn takes_one_more_request_of_a_viewer_that_was_not_told() {
+        let held = gate();
+        let begins = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfirst";
+        let app = origin("app")
+            .at(
+                "/",
+                [
+                    Step::Send(begins.into()),
+                    Step::Wait(held.clone()),
+                    Step::Send(b" half".into()),
+                ],
+            )
+            .at("/next", answer(200).body("the last"))
+            .start()
+            .await;
+        let edge = in_front_of(&app).start().await;
+        let mut line = viewer(&edge).connects().await;
+        line.sends("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        let mut response = line.receives_a_head().await;
+        response.expect(200).no_header("connection");
+        let status = viewer_of(edge.status());
+
+        // The head is out, and says nothing.
+        let drains = tokio::spawn(edge.shuts_down(ms(8_000)));
+        patiently("it drains", async {
+            while status.get("/readyz").await.status != 503 {
+                tokio::time::sleep(ms(5)).await;
+            }
+        })
+        .await;
+        held.open();
+        line.receives_the_rest(&mut response).await;
+        response.body("first half");
+
+        line.sends("GET /next HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        let last = line.receives("GET").await;
+        last.expect(200)
+            .body("the last")
+            .header("connection", "close");
+        line.until_closed().await;
+        assert_eq!(drains.await.expect("it ends").requests, 2);
     }
 
     #[tokio::test]
@@ -323,11 +371,11 @@ mod a_takeover {
         let (app, builder) = of_two_workers().await;
         let old = that_is_succeeded(&folder, builder).await;
         let new = succeeds(&old, &app, &folder, 1).await;
-        let lines = crowd(old.address()).await;
+        let mut lines = crowd(old.address()).await;
 
         let drains = tokio::spawn(old.shuts_down(ms(8_000)));
 
-        is_served(lines).await;
+        is_served(&mut lines).await;
         drains.await.expect("it ends");
         viewer(&new).get("/").await.expect(200);
     }
@@ -348,9 +396,9 @@ mod a_takeover {
 
         // Alone again, it takes its queue when it ends.
         tokio::time::sleep(ms(50)).await;
-        let lines = crowd(address).await;
+        let mut lines = crowd(address).await;
         let drains = tokio::spawn(old.shuts_down(ms(8_000)));
-        is_served(lines).await;
+        is_served(&mut lines).await;
         drains.await.expect("it ends");
         until_refused(address).await;
     }

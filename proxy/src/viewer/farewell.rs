@@ -32,17 +32,19 @@ impl Farewell {
             return false;
         }
         let quiet_since = peer.waits_since.get();
-        if quiet_since != Moment::NEVER {
-            let until = quiet_since + MAY_BE_SENDING;
-            if until > Moment::now() {
-                self.look.give_back();
-                peer.alarm.by(until);
-                return false;
-            }
-            // A worker that was kept busy has not seen yet what came meanwhile.
-            if self.look.poll_taken(context).is_pending() {
-                return false;
-            }
+        if quiet_since == Moment::NEVER {
+            // The answer says it, unless its head is on its way already: then there may be one more request.
+            return false;
+        }
+        let until = quiet_since + MAY_BE_SENDING;
+        if until > Moment::now() {
+            self.look.give_back();
+            peer.alarm.by(until);
+            return false;
+        }
+        // A worker that was kept busy has not seen yet what came meanwhile.
+        if self.look.poll_taken(context).is_pending() {
+            return false;
         }
         self.is_said = true;
         true
