@@ -6,7 +6,7 @@ use crate::compile::{USUAL_STATUSES, flag};
 use crate::edge::{Mode, Overrides};
 use crate::written::{
     AccessLog, At, Behavior, Distribution, Listen, Member, Notation, Origin, OriginGroup, Place,
-    Policies, Written,
+    Policies, Tls, Written,
 };
 
 const GROUP: &str = "origins";
@@ -55,6 +55,7 @@ pub(crate) fn walk(urls: &[String], overrides: &Overrides) -> Written {
         folder: PathBuf::new(),
         mode: None,
         listen: Listen::default(),
+        tls: Tls::default(),
         access_log: AccessLog::default(),
         groups: if origins.is_empty() || is_alone {
             Vec::new()
@@ -124,6 +125,8 @@ fn distribution(
         write_error_outcome_unknown: None,
         write_error_retry_after: None,
         log_cookies: None,
+        minimum_protocol_version: None,
+        http_version: None,
     }
 }
 

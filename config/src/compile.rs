@@ -14,6 +14,7 @@ mod listen;
 mod maps;
 mod origins;
 mod targets;
+mod tls;
 mod url;
 mod values;
 

@@ -152,6 +152,11 @@ impl Secret {
         Self(value.into())
     }
 
+    /// For whoever has to use it, and shows it to nobody.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
     /// Whether `candidate` is the secret; the time taken does not depend on where they differ.
     pub fn is(&self, candidate: &[u8]) -> bool {
         let secret = self.0.as_bytes();

@@ -111,6 +111,14 @@ pub struct Overrides {
     pub mode: Option<Mode>,
     /// `--listen`, as written; replaces those of the file.
     pub listen: Vec<String>,
+    /// `--listen-tls`, as written; replaces those of the file.
+    pub listen_tls: Vec<String>,
+    /// `--cert`: with `--key` it replaces the certificates of the file.
+    pub certificate: Option<std::path::PathBuf>,
+    /// `--key`.
+    pub key: Option<std::path::PathBuf>,
+    /// `--tls-self-signed`: where no other certificate is named.
+    pub tls_self_signed: bool,
     /// `--admin`.
     pub admin: Option<String>,
     /// `--status`.

@@ -169,7 +169,8 @@ const fn not_enforced(path: &'static str, kind: Kind, says: &'static str) -> Fie
 use Kind::{BareObjects, Decimal, Flag, Number, Numbers, Object, Objects, Text, Texts};
 
 const CACHING: &str = "nothing is cached in this version: every request goes to an origin";
-const NO_TLS: &str = "this version has no TLS listener: viewers are served over plain HTTP (--viewer-scheme says what that counts as)";
+const OWN_CERTIFICATE: &str =
+    "a certificate of AWS stays there: name yours with --listen-tls, --cert and --key";
 const NO_STAGING: &str =
     "every viewer gets this distribution; no share of them is sent to a staging one";
 const NO_TENANTS: &str = "distribution tenants are not built: the distribution serves by itself";
@@ -217,30 +218,27 @@ const GENERAL: &[Field] = &[
     meaningless("PriceClass", Text, "chooses among edge locations of AWS")
         .unset(&["PriceClass_All", "None"])
         .words(&["PriceClass_100", "PriceClass_200", "PriceClass_All", "None"]),
-    not_yet("ViewerCertificate", Object, NO_TLS),
+    honoured("ViewerCertificate", Object, "what TLS listeners speak"),
     meaningless(
         "ViewerCertificate.CloudFrontDefaultCertificate",
         Flag,
         "the certificate of *.cloudfront.net is for AWS only",
     ),
-    not_yet("ViewerCertificate.ACMCertificateArn", Text, NO_TLS),
-    not_yet("ViewerCertificate.IAMCertificateId", Text, NO_TLS),
+    meaningless("ViewerCertificate.ACMCertificateArn", Text, OWN_CERTIFICATE).remark(Remark::Note),
+    meaningless("ViewerCertificate.IAMCertificateId", Text, OWN_CERTIFICATE).remark(Remark::Note),
     // "vip" is what AWS prints beside its default certificate.
-    not_yet("ViewerCertificate.SSLSupportMethod", Text, NO_TLS)
+    meaningless(
+        "ViewerCertificate.SSLSupportMethod",
+        Text,
+        "certificates are chosen by server name; who names none gets the first one",
+    )
         .words(&["sni-only", "vip", "static-ip"])
         .unset(&["vip"]),
-    not_yet("ViewerCertificate.MinimumProtocolVersion", Text, NO_TLS)
-        .words(&[
-            "SSLv3",
-            "TLSv1",
-            "TLSv1_2016",
-            "TLSv1.1_2016",
-            "TLSv1.2_2018",
-            "TLSv1.2_2019",
-            "TLSv1.2_2021",
-            "TLSv1.2_2025",
-            "TLSv1.3_2025",
-        ])
+    honoured(
+        "ViewerCertificate.MinimumProtocolVersion",
+        Text,
+        "what viewers have to speak at least on TLS listeners; older than TLSv1.2_2021 is raised to that",
+    )
         .unset(&["TLSv1"]),
     meaningless(
         "ViewerCertificate.Certificate",
@@ -256,7 +254,7 @@ const GENERAL: &[Field] = &[
     not_yet(
         "HttpVersion",
         Text,
-        "viewers are served HTTP/1.1 in this version",
+        "HTTP/2 is offered on TLS listeners where it says so; HTTP/3 is not built",
     )
     .words(&[
         "http1.1",
@@ -268,8 +266,8 @@ const GENERAL: &[Field] = &[
         "HTTP3",
         "HTTP2and3",
     ])
-    .unset(&["http1.1", "HTTP1.1"])
-    .remark(Remark::NoteFor(&["http2", "HTTP2"])),
+    .unset(&["http1.1", "HTTP1.1", "http2", "HTTP2"])
+    .remark(Remark::NoteFor(&["http2and3", "HTTP2and3"])),
     meaningless(
         "IsIPV6Enabled",
         Flag,

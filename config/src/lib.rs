@@ -26,6 +26,7 @@ mod print;
 mod problem;
 mod spelling;
 mod toml;
+pub mod viewer_tls;
 mod written;
 
 pub use behavior::{
@@ -48,6 +49,7 @@ pub use origin::{
 };
 pub use print::to_toml;
 pub use problem::{Problem, Problems, Severity, counted};
+pub use viewer_tls::{Certificate, MinimumProtocol, ViewerTls};
 
 use std::path::Path;
 

@@ -6,12 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::lifecycle::Lifecycle;
+use crate::viewer_tls::ViewerTls;
 
 /// Listeners and what holds for all of them.
 #[derive(Clone, Debug)]
 pub struct Listen {
     /// Plain HTTP for viewers.
     pub http: Vec<SocketAddr>,
+    /// HTTP over TLS for viewers.
+    pub https: Vec<SocketAddr>,
+    /// What is spoken on `https`; `None` where there is none.
+    pub tls: Option<ViewerTls>,
+    /// A viewer of a plain listener may begin with HTTP/2 (RFC 9113, section 3.3).
+    pub h2c: bool,
     /// Health and metrics, for the operator; `None`: no such listener. On loopback if only a port was given.
     pub admin: Option<SocketAddr>,
     /// Health and metrics, for whoever can reach it; `None`: no such listener.

@@ -10,6 +10,7 @@ use crate::distribution::{AttemptsShown, CustomErrorResponse, Distribution, Voic
 use crate::edge::Edge;
 use crate::listener::{AccessLog, Listen, LogFormat, LogTo};
 use crate::origin::{FailureSet, Member, OriginKind, Target};
+use crate::viewer_tls::{Certificate, ViewerTls};
 use lines::{Lines, file, key, list, quoted, span};
 
 /// What stands in place of a secret.
@@ -30,6 +31,9 @@ pub fn to_toml(edge: &Edge) -> String {
     }
     lines.field("mode", quoted(edge.mode.as_str()));
     listen(&edge.listen, &mut lines);
+    if let Some(tls) = &edge.listen.tls {
+        self::tls(tls, &mut lines);
+    }
     access_log(&edge.access_log, &mut lines);
     for origin in &edge.origins {
         lines.header(&format!("origin.{}", key(&origin.id)));
@@ -79,6 +83,12 @@ fn listen(listen: &Listen, lines: &mut Lines) {
         "http",
         list(listen.http.iter().map(|at| quoted(&at.to_string()))),
     );
+    lines.some(
+        "https",
+        (!listen.https.is_empty())
+            .then(|| list(listen.https.iter().map(|at| quoted(&at.to_string())))),
+    );
+    lines.some("h2c", listen.h2c.then_some(true));
     lines.some("admin", listen.admin.map(|at| quoted(&at.to_string())));
     lines.some("status", listen.status.map(|at| quoted(&at.to_string())));
     lines.some("health_path", listen.health_path.as_deref().map(quoted));
@@ -93,6 +103,24 @@ fn listen(listen: &Listen, lines: &mut Lines) {
     lines.field("drain_delay", span(lifecycle.drain_delay));
     lines.some("takeover", lifecycle.takeover.as_deref().map(file));
     lines.field("watch", lifecycle.watch);
+}
+
+fn tls(tls: &ViewerTls, lines: &mut Lines) {
+    lines.header("tls");
+    let files = tls.certificates.iter().filter_map(|each| match each {
+        Certificate::Files { file, key_file, .. } => Some(format!(
+            "{{ certificate = {}, key = {} }}",
+            self::file(file),
+            self::file(key_file)
+        )),
+        Certificate::SelfSigned => None,
+    });
+    lines.field("certificates", list(files));
+    let is_self_signed = |each: &Certificate| matches!(each, Certificate::SelfSigned);
+    lines.field("self_signed", tls.certificates.iter().any(is_self_signed));
+    lines.field("minimum_protocol_version", quoted(tls.minimum.as_str()));
+    lines.field("handshake_timeout", span(tls.handshake_timeout));
+    lines.field("http2", tls.http2);
 }
 
 fn access_log(log: &AccessLog, lines: &mut Lines) {

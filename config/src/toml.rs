@@ -16,7 +16,7 @@ use std::sync::Arc;
 use ::toml::de::DeTable;
 
 use crate::problem::Problem;
-use crate::written::{AccessLog, Listen, Notation, Place, Policies, Written};
+use crate::written::{AccessLog, Certificate, Listen, Notation, Place, Policies, Tls, Written};
 use table::{Source, Table};
 
 /// Walks `text`. `None` if it is not TOML; other problems leave out the value that has them.
@@ -34,6 +34,7 @@ pub(crate) fn walk(text: &str, file: &Path, problems: &mut Vec<Problem>) -> Opti
     let listen = top
         .table("listen", problems)
         .map(|table| listen(table, problems));
+    let tls = top.table("tls", problems).map(|table| tls(table, problems));
     let access_log = top
         .table("access_log", problems)
         .map(|table| access_log(table, problems));
@@ -65,6 +66,7 @@ pub(crate) fn walk(text: &str, file: &Path, problems: &mut Vec<Problem>) -> Opti
         folder: folder(file),
         mode,
         listen: listen.unwrap_or_default(),
+        tls: tls.unwrap_or_default(),
         access_log: access_log.unwrap_or_default(),
         origins,
         groups,
@@ -81,6 +83,8 @@ pub(crate) fn folder(file: &Path) -> PathBuf {
 fn listen(mut table: Table<'_>, problems: &mut Vec<Problem>) -> Listen {
     let listen = Listen {
         http: table.string_or_strings("http", problems),
+        https: table.string_or_strings("https", problems),
+        h2c: table.boolean("h2c", problems),
         admin: table.string("admin", problems),
         status: table.string("status", problems),
         health_path: table.string("health_path", problems),
@@ -92,12 +96,41 @@ fn listen(mut table: Table<'_>, problems: &mut Vec<Problem>) -> Listen {
         body_timeout: table.span("body_timeout", problems),
         lifecycle: lifecycle::lifecycle(&mut table, problems),
     };
-    for name in ["https", "tls"] {
-        let instead = "leave it out, and let what stands in front of the edge speak TLS";
-        table.not_built_yet(name, "listen for TLS", instead, problems);
-    }
     table.finish(problems);
     listen
+}
+
+fn tls(mut table: Table<'_>, problems: &mut Vec<Problem>) -> Tls {
+    let certificates = table.tables("certificates", problems);
+    let tls = Tls {
+        place: Some(table.place.clone()),
+        certificates: certificates
+            .into_iter()
+            .filter_map(|table| certificate(table, problems))
+            .collect(),
+        self_signed: table.boolean("self_signed", problems),
+        minimum_protocol_version: table.string("minimum_protocol_version", problems),
+        handshake_timeout: table.span("handshake_timeout", problems),
+        http2: table.boolean("http2", problems),
+    };
+    table.finish(problems);
+    tls
+}
+
+fn certificate(mut table: Table<'_>, problems: &mut Vec<Problem>) -> Option<Certificate> {
+    let certificate = table.string("certificate", problems);
+    let key = table.string("key", problems);
+    if certificate.is_none() && table.place_of("certificate").is_none() {
+        problems.push(table.place.error(
+            "names no certificate",
+            "write { certificate = \"site.pem\", key = \"site.key\" }",
+        ));
+    }
+    table.finish(problems);
+    Some(Certificate {
+        certificate: certificate?,
+        key,
+    })
 }
 
 fn access_log(mut table: Table<'_>, problems: &mut Vec<Problem>) -> AccessLog {

@@ -117,6 +117,7 @@ pub(crate) struct Written {
     pub folder: PathBuf,
     pub mode: Option<At<String>>,
     pub listen: Listen,
+    pub tls: Tls,
     pub access_log: AccessLog,
     pub origins: Vec<Origin>,
     pub groups: Vec<OriginGroup>,
@@ -146,6 +147,8 @@ impl Written {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Listen {
     pub http: Vec<At<String>>,
+    pub https: Vec<At<String>>,
+    pub h2c: Option<At<bool>>,
     pub admin: Option<At<String>>,
     pub status: Option<At<String>>,
     pub health_path: Option<At<String>>,
@@ -165,6 +168,25 @@ pub(crate) struct Lifecycle {
     pub drain_delay: Option<At<Span>>,
     pub takeover: Option<At<String>>,
     pub watch: Option<At<bool>>,
+}
+
+/// TLS towards viewers.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tls {
+    /// Where the table stands, if it does.
+    pub place: Option<Place>,
+    pub certificates: Vec<Certificate>,
+    pub self_signed: Option<At<bool>>,
+    pub minimum_protocol_version: Option<At<String>>,
+    pub handshake_timeout: Option<At<Span>>,
+    pub http2: Option<At<bool>>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Certificate {
+    pub certificate: At<String>,
+    /// `None`: in the same file.
+    pub key: Option<At<String>>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -297,6 +319,8 @@ pub(crate) struct Distribution {
     pub write_error_outcome_unknown: Option<At<String>>,
     pub write_error_retry_after: Option<At<Span>>,
     pub log_cookies: Option<At<bool>>,
+    pub minimum_protocol_version: Option<At<String>>,
+    pub http_version: Option<At<String>>,
 }
 
 #[derive(Clone, Debug)]

@@ -1,13 +1,17 @@
 //! The body of an answer: an origin's or our own, with the request's log line riding in it. It is the end of the story:
 //! when it is dropped, the request is over.
 
-use std::pin::Pin;
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
 
 use crate::access_log::{Ending, Line};
+use crate::clock::{Moment, wake_by};
 use crate::origin::{OriginBody, OriginBodyError};
 
 /// An answer's body on its way to the viewer.
@@ -31,6 +35,38 @@ pub(crate) enum BodyError {
     /// The origin did not deliver all of it.
     #[error(transparent)]
     Origin(#[from] OriginBodyError),
+}
+
+thread_local! {
+    /// Since when the viewer whose task is being polled could have asked for the next piece of its answer;
+    /// [`Moment::NEVER`]: it is not its turn.
+    static OWES_SINCE: Cell<Moment> = const { Cell::new(Moment::NEVER) };
+}
+
+/// The answer's head is handed over: the viewer can take the body.
+pub(crate) fn viewers_turn() {
+    OWES_SINCE.set(Moment::now());
+}
+
+/// Runs one answer's `task` until it ends, or until its viewer has asked for nothing more of it for `limit`: an HTTP/2 viewer
+/// that opens no window holds up nothing but itself, but would for ever. Needs [`with_alarm`](crate::clock::with_alarm).
+pub(crate) async fn bound_untaken(task: impl Future<Output = ()>, limit: Duration) {
+    let mut task = pin!(task);
+    let mut owes_since = Moment::NEVER;
+    poll_fn(|context| {
+        OWES_SINCE.set(owes_since);
+        let ended = task.as_mut().poll(context);
+        owes_since = OWES_SINCE.get();
+        if ended.is_pending() && owes_since != Moment::NEVER {
+            let due = owes_since + limit;
+            if due <= Moment::now() {
+                return Poll::Ready(());
+            }
+            wake_by(due);
+        }
+        ended
+    })
+    .await;
 }
 
 impl Body {
@@ -100,6 +136,37 @@ impl http_body::Body for Body {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
+        OWES_SINCE.set(Moment::NEVER);
+        let frame = this.poll_source(context);
+        if frame.is_ready() {
+            viewers_turn();
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.source {
+            Source::Empty => true,
+            Source::Full(_) => false,
+            Source::Origin(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            Source::Empty => SizeHint::with_exact(0),
+            Source::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Source::Origin(body) => body.size_hint(),
+        }
+    }
+}
+
+impl Body {
+    fn poll_source(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = self;
         match &mut this.source {
             Source::Empty => Poll::Ready(None),
             Source::Full(bytes) => {
@@ -142,22 +209,6 @@ impl http_body::Body for Body {
                     }
                 }
             },
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match &self.source {
-            Source::Empty => true,
-            Source::Full(_) => false,
-            Source::Origin(body) => body.is_end_stream(),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match &self.source {
-            Source::Empty => SizeHint::with_exact(0),
-            Source::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Source::Origin(body) => body.size_hint(),
         }
     }
 }

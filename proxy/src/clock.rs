@@ -61,6 +61,8 @@ static EPOCH: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 thread_local! {
     static TURN: Cell<Option<Moment>> = const { Cell::new(None) };
+    /// When the task that is being polled has to be polled again at the latest.
+    static DUE: Cell<Moment> = const { Cell::new(Moment::NEVER) };
     /// The wall's clock at [`EPOCH`], in nanoseconds since 1970, as it was when it was last looked at.
     static WALL_AT_EPOCH: Cell<u64> = const { Cell::new(0) };
 }
@@ -134,53 +136,39 @@ impl std::ops::Add<Duration> for Moment {
     }
 }
 
-/// The one timer of a task, whatever the futures in it wait for. Setting a timer for each request would cost more than all
-/// decisions about it, and next to none of them ever goes off.
-#[derive(Debug)]
-pub(crate) struct Alarm {
-    due: Cell<Moment>,
+/// The task that is being polled is to be polled again by `due`. Holds until it is polled, for whatever reason: a future that
+/// still waits says it again. Only where [`with_alarm`] runs the task.
+pub(crate) fn wake_by(due: Moment) {
+    DUE.set(DUE.get().min(due));
 }
 
-impl Alarm {
-    pub(crate) fn new() -> Self {
-        Self {
-            due: Cell::new(Moment::NEVER),
+/// Runs `task` with one timer for all the futures in it, which say by [`wake_by`] until when they wait. Setting a timer for
+/// each request would cost more than all decisions about it, and next to none of them ever goes off. One that goes off too
+/// early for what is waited for now is let go off, and set anew then.
+pub(crate) async fn with_alarm<F: Future>(task: F) -> F::Output {
+    let mut task = pin!(task);
+    let mut timer = pin!(tokio::time::sleep_until(Instant::now().into()));
+    let mut set_to = Moment::NEVER;
+    poll_fn(|context| {
+        DUE.set(Moment::NEVER);
+        if let Poll::Ready(output) = task.as_mut().poll(context) {
+            return Poll::Ready(output);
         }
-    }
-
-    /// The task is to be polled again by then. Holds until the task is polled, for whatever reason: a future that still
-    /// waits says it again.
-    pub(crate) fn by(&self, due: Moment) {
-        self.due.set(self.due.get().min(due));
-    }
-
-    /// Runs `task`, whose futures use this alarm. A timer that goes off too early for what is waited for now is let go
-    /// off, and set anew then.
-    pub(crate) async fn serve<F: Future>(&self, task: F) -> F::Output {
-        let mut task = pin!(task);
-        let mut timer = pin!(tokio::time::sleep_until(Instant::now().into()));
-        let mut set_to = Moment::NEVER;
-        poll_fn(|context| {
-            self.due.set(Moment::NEVER);
-            if let Poll::Ready(output) = task.as_mut().poll(context) {
-                return Poll::Ready(output);
+        let due = DUE.get();
+        let has_gone_off = set_to <= Moment::now();
+        if due < set_to || (has_gone_off && due != Moment::NEVER) {
+            timer.as_mut().reset(due.instant().into());
+            set_to = due;
+            if timer.as_mut().poll(context).is_ready() {
+                // Due already: the task has not seen that yet.
+                context.waker().wake_by_ref();
             }
-            let due = self.due.get();
-            let has_gone_off = set_to <= Moment::now();
-            if due < set_to || (has_gone_off && due != Moment::NEVER) {
-                timer.as_mut().reset(due.instant().into());
-                set_to = due;
-                if timer.as_mut().poll(context).is_ready() {
-                    // Due already: the task has not seen that yet.
-                    context.waker().wake_by_ref();
-                }
-            } else if has_gone_off {
-                set_to = Moment::NEVER;
-            }
-            Poll::Pending
-        })
-        .await
-    }
+        } else if has_gone_off {
+            set_to = Moment::NEVER;
+        }
+        Poll::Pending
+    })
+    .await
 }
 
 /// Returns when all tasks of this worker have seen what its sockets hold now. To be awaited between the end of a limit and

@@ -42,11 +42,12 @@ use tokio::sync::mpsc;
 pub use listeners::{ListenerChanges, ListenerKind};
 pub use metrics::Summary;
 pub use takeover::Given;
+pub use viewer::CertificateError;
 pub use viewer::Protocol;
 
 use access_log::LogWriter;
 use control::Control;
-use listeners::Listeners;
+use listeners::{Change, Listeners};
 use live::Live;
 use metrics::EdgeCounters;
 use takeover::Doorway;
@@ -69,7 +70,7 @@ pub enum StartError {
         "{address} ({what}) is taken by another process; stop that one, or choose another address (port 0 picks a free one)"
     )]
     PortTaken {
-        /// `http`, `admin` or `status`.
+        /// `http`, `https`, `admin` or `status`.
         what: &'static str,
         /// As configured.
         address: SocketAddr,
@@ -77,7 +78,7 @@ pub enum StartError {
     /// The address cannot be listened on.
     #[error("cannot listen on {address} ({what})")]
     Listen {
-        /// `http`, `admin` or `status`.
+        /// `http`, `https`, `admin` or `status`.
         what: &'static str,
         /// As configured.
         address: SocketAddr,
@@ -106,6 +107,9 @@ pub enum StartError {
     /// Whoever gave the listening sockets was gone before it could be told that they are accepted from.
     #[error("cannot take over: the other edge has ended or is stuck")]
     Predecessor(#[source] io::Error),
+    /// A certificate cannot be shown to viewers.
+    #[error("cannot speak TLS")]
+    Certificate(#[from] CertificateError),
     /// A thread cannot be started.
     #[error("cannot start a worker")]
     Worker(#[source] io::Error),
@@ -130,10 +134,11 @@ pub fn start(edge: Edge) -> Result<RunningEdge, StartError> {
 }
 
 /// Like [`start`], with sockets that were `given` in place of ones that would be bound: those whose listener the config has.
-pub fn start_with(edge: Edge, mut given: Given) -> Result<RunningEdge, StartError> {
+pub fn start_with(mut edge: Edge, mut given: Given) -> Result<RunningEdge, StartError> {
     let workers = edge.listen.workers.unwrap_or_else(cores).max(1);
     let mut listeners = Listeners::default();
     let change = listeners.prepare(&edge.listen, workers, &mut given)?;
+    tell_ports(&mut edge, &listeners, &change);
     let doorway = edge.listen.lifecycle.takeover.as_deref().map(|path| {
         takeover::open(path, given.has_predecessor()).map_err(|source| StartError::Takeover {
             path: path.to_owned(),
@@ -152,7 +157,7 @@ pub fn start_with(edge: Edge, mut given: Given) -> Result<RunningEdge, StartErro
             source,
         }
     })?;
-    let live = Live::new(edge, None).map_err(StartError::Origins)?;
+    let live = Live::new(edge, None)?;
     let shared = Arc::new(Shared::new(live, counters, log));
     let control = Control::start().map_err(StartError::Worker)?;
     let mut commands = Vec::new();
@@ -184,6 +189,11 @@ pub fn start_with(edge: Edge, mut given: Given) -> Result<RunningEdge, StartErro
         control,
         _doorway: doorway,
     })
+}
+
+/// Who is sent to a listener has to be told the port that was chosen.
+fn tell_ports(edge: &mut Edge, listeners: &Listeners, change: &Change) {
+    edge.listen.https = listeners.addresses(change, ListenerKind::Viewers(Protocol::Https));
 }
 
 fn cores() -> usize {
@@ -241,6 +251,11 @@ impl RunningEdge {
         self.all(ListenerKind::Viewers(Protocol::Http)).collect()
     }
 
+    /// The same for HTTP over TLS.
+    pub fn https(&self) -> Vec<SocketAddr> {
+        self.all(ListenerKind::Viewers(Protocol::Https)).collect()
+    }
+
     /// Where `/healthz`, `/readyz` and `/metrics` are answered.
     pub fn status(&self) -> Option<SocketAddr> {
         self.all(ListenerKind::Status).next()
@@ -266,13 +281,14 @@ impl RunningEdge {
     /// both configs name stay as they are, new ones are opened, others closed once their queue is taken; connections go
     /// on. An address that cannot be had, or anything else that is an error, leaves everything as it was. What
     /// [`Reloaded::stays`] names is as it was started.
-    pub fn reload(&self, edge: Edge) -> Result<Reloaded, StartError> {
+    pub fn reload(&self, mut edge: Edge) -> Result<Reloaded, StartError> {
         // Held to the end: reloads queue here.
         let mut listeners = self.lock_listeners();
         let before = self.shared.live();
         let workers = self.workers.len();
-        let live = Live::new(edge, Some(&before)).map_err(StartError::Origins)?;
-        let change = listeners.prepare(&live.edge.listen, workers, &mut Given::default())?;
+        let change = listeners.prepare(&edge.listen, workers, &mut Given::default())?;
+        tell_ports(&mut edge, &listeners, &change);
+        let live = Live::new(edge, Some(&before))?;
         let stays = self.shared.log.stays(&live.edge.access_log);
         let takes_over = &before.edge.listen.lifecycle.takeover;
         let stays = [

@@ -37,11 +37,12 @@ impl ListenerKind {
 
 /// The listeners that `listen` asks for, in the order in which they are told.
 fn wanted(listen: &Listen) -> Vec<(ListenerKind, SocketAddr)> {
-    let http = |&address| (ListenerKind::Viewers(Protocol::Http), address);
+    let viewers = |protocol| move |&address| (ListenerKind::Viewers(protocol), address);
     listen
         .http
         .iter()
-        .map(http)
+        .map(viewers(Protocol::Http))
+        .chain(listen.https.iter().map(viewers(Protocol::Https)))
         .chain(listen.admin.map(|address| (ListenerKind::Admin, address)))
         .chain(listen.status.map(|address| (ListenerKind::Status, address)))
         .collect()
@@ -153,6 +154,17 @@ impl Listeners {
         Ok(Change {
             next: next.collect::<Result<_, _>>()?,
         })
+    }
+
+    /// Where those of `kind` will be once `change` has happened.
+    pub(crate) fn addresses(&self, change: &Change, kind: ListenerKind) -> Vec<SocketAddr> {
+        let next = change.next.iter().filter_map(|next| match next {
+            Ok(opened) => Some(&opened.listener),
+            Err(position) => self.0.get(*position),
+        });
+        next.filter(|listener| listener.kind == kind)
+            .map(|listener| listener.address)
+            .collect()
     }
 
     /// Lets `change` happen: whatever is new is accepted from, whatever is not wanted any more closes. Nothing of it is

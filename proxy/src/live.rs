@@ -11,8 +11,10 @@ use tideover_config::{
 use tideover_rules::headers::Frame;
 use tideover_rules::route::Route;
 
+use crate::StartError;
 use crate::clock::Clock;
 use crate::origin::Addresses;
+use crate::viewer::Tls;
 
 /// An edge and the living things that belong to its origins.
 #[derive(Debug)]
@@ -21,6 +23,8 @@ pub(crate) struct Live {
     pub(crate) clock: Clock,
     /// By `OriginId`.
     pub(crate) origins: Vec<LiveOrigin>,
+    /// What viewers are shown; `None` where no listener speaks TLS.
+    pub(crate) tls: Option<Tls>,
     /// By the positions of distribution and behavior.
     frames: Vec<Vec<Frame>>,
 }
@@ -60,12 +64,14 @@ impl EndpointKey {
 
 impl Live {
     /// Brings `edge` to life; what `before` knows about endpoints that stay is taken over.
-    pub(crate) fn new(edge: Edge, before: Option<&Self>) -> io::Result<Self> {
+    pub(crate) fn new(edge: Edge, before: Option<&Self>) -> Result<Self, StartError> {
         let origins = edge
             .origins
             .iter()
             .map(|origin| LiveOrigin::new(origin, before))
-            .collect::<io::Result<_>>()?;
+            .collect::<io::Result<_>>()
+            .map_err(StartError::Origins)?;
+        let tls = Tls::new(&edge, before.and_then(|before| before.tls.as_ref()))?;
         let frames = edge.distributions.iter().map(|distribution| {
             let behaviors = distribution.behaviors.iter();
             behaviors
@@ -77,6 +83,7 @@ impl Live {
             frames: frames.collect(),
             edge,
             origins,
+            tls,
         })
     }
 

@@ -28,6 +28,7 @@ pub(crate) struct Counters {
     viewer_gone: Count,
     refused_heads: Count,
     panics: Count,
+    handshakes_failed: Count,
     connections: Count,
     connections_ended: Count,
     attempts_answered: Count,
@@ -82,6 +83,15 @@ impl Counters {
             self.panics.add(1);
             tracing::error!("a panic ended one viewer's connection; this is a bug in the edge");
         }
+    }
+
+    pub(crate) fn stream_panicked(&self) {
+        self.panics.add(1);
+        tracing::error!("a panic ended one viewer's request; this is a bug in the edge");
+    }
+
+    pub(crate) fn handshake_failed(&self) {
+        self.handshakes_failed.add(1);
     }
 
     pub(crate) fn connection_end(&self, end: ConnectionEnd) {
@@ -233,7 +243,7 @@ impl EdgeCounters {
 type Counted = (&'static str, &'static str, fn(&Counters) -> &Count);
 
 /// Every counter that is one number per worker.
-const COUNTED: [Counted; 7] = [
+const COUNTED: [Counted; 8] = [
     (
         "tideover_requests_total",
         "Requests whose last byte was sent or lost.",
@@ -253,6 +263,11 @@ const COUNTED: [Counted; 7] = [
         "tideover_refused_heads_total",
         "Heads that were no HTTP, or too large to be read.",
         |c| &c.refused_heads,
+    ),
+    (
+        "tideover_failed_handshakes_total",
+        "TLS handshakes with viewers that failed or took too long.",
+        |c| &c.handshakes_failed,
     ),
     (
         "tideover_fell_through_total",

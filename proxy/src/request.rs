@@ -10,15 +10,15 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use http::uri::PathAndQuery;
-use http::{Method, Request, Response, StatusCode, Version};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use tideover_config::{Distribution, ErrorPage};
 use tideover_rules::admit::{Malformed, admit};
 use tideover_rules::error_page;
 use tideover_rules::headers::{self, Viewer};
-use tideover_rules::route::{Arrival, Route, route, within};
+use tideover_rules::route::{Arrival, Refusal, Route, route, within};
 
 use crate::access_log::{Ending, Line};
-use crate::body::Body;
+use crate::body::{Body, viewers_turn};
 use crate::message::{Once, ViewerBody};
 use crate::origin::{self, Wanted};
 use crate::respond::{self, Reply, Speaker};
@@ -83,7 +83,6 @@ async fn serve(
                 request: asked,
                 viewer: &viewer,
                 watch: line.watch.as_ref(),
-                alarm: &line.peer.alarm,
             };
             let fetched = origin::fetch(&view, &wanted, &mut Once::Here(body)).await;
             let speaker = Speaker::of(&view, &line, Some(route.distribution));
@@ -121,6 +120,14 @@ fn destination<'r>(
     let fields = line.fields();
     let host = admit(&request.method, &request.uri, request.version, fields)
         .map_err(|malformed| Box::new((None, respond::malformed(nobodys, malformed))))?;
+    if let (Some(shaken), Some(tls)) = (&line.peer.tls, &view.live.tls)
+        && tls
+            .names()
+            .is_misdirected(shaken.server_name.as_deref(), host.name)
+    {
+        let reply = respond::refused(nobodys, &Refusal::Misdirected, &host);
+        return Err(Box::new((None, reply)));
+    }
     let arrival = Arrival {
         method: &request.method,
         host: host.name,
@@ -184,7 +191,6 @@ async fn with_error_page(
         request: asked,
         viewer: &viewer,
         watch: None,
-        alarm: &line.peer.alarm,
     };
     let fetched = origin::fetch(view, &wanted, &mut Once::Here(ViewerBody::Empty)).await;
     respond::with_page(speaker, wanted, reply, fetched, page.status)
@@ -228,7 +234,16 @@ fn finish(mut line: Box<Line>, reply: Reply) -> Response<Body> {
     if line.request.method == Method::HEAD {
         // hyper never asks for a body that is not sent.
         line.end(Ending::Whole);
+        if line.request.version == Version::HTTP_2 {
+            // There it sends what it is given, and does not say what was left out.
+            if let Some(length) = length {
+                let entry = head.headers.entry(header::CONTENT_LENGTH);
+                entry.or_insert_with(|| HeaderValue::from(length));
+            }
+            std::mem::replace(&mut body, Body::empty()).set_aside();
+        }
     }
     body.carry(line);
+    viewers_turn();
     Response::from_parts(head, body)
 }

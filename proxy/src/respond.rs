@@ -15,7 +15,7 @@ use tideover_rules::error_page::status_of;
 use tideover_rules::failover::{Attempt, Sent};
 use tideover_rules::fields::Known;
 use tideover_rules::headers;
-use tideover_rules::route::Refusal;
+use tideover_rules::route::{Refusal, https_location};
 use tideover_rules::told::{self, AnsweredBy, ResultType};
 
 use crate::access_log::{Facts, Line};
@@ -238,6 +238,7 @@ pub(crate) fn refused(speaker: Speaker<'_>, refusal: &Refusal, host: &Host<'_>) 
     let result = match refusal {
         Refusal::RedirectToHttps(_) => ResultType::Redirect,
         Refusal::UnknownHost
+        | Refusal::Misdirected
         | Refusal::Disabled
         | Refusal::UrlTooLong
         | Refusal::HeadTooLarge
@@ -271,7 +272,9 @@ pub(crate) fn refused(speaker: Speaker<'_>, refusal: &Refusal, host: &Host<'_>) 
                 .uri
                 .path_and_query()
                 .map_or("/", |target| target.as_str());
-            let location = ["https://", host.sent, target].concat();
+            let listeners = &speaker.view.live.edge.listen.https;
+            let port = listeners.first().map(std::net::SocketAddr::port);
+            let location = https_location(host, target, port);
             if let Ok(location) = HeaderValue::from_str(&location) {
                 headers.insert(header::LOCATION, location);
             }
@@ -284,6 +287,7 @@ pub(crate) fn refused(speaker: Speaker<'_>, refusal: &Refusal, host: &Host<'_>) 
             close(headers);
         }
         Refusal::UnknownHost
+        | Refusal::Misdirected
         | Refusal::Disabled
         | Refusal::Loop(_)
         | Refusal::MethodNotAllowed

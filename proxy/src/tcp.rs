@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -17,6 +18,9 @@ thread_local! {
     static TOGETHER: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(SMALL));
 }
 
+/// How long a beginning that may still become what is expected is left alone.
+const A_MOMENT: Duration = Duration::from_millis(5);
+
 /// A TCP connection, to a viewer or to an origin.
 #[derive(Debug)]
 pub(crate) struct Tcp(TcpStream);
@@ -27,6 +31,23 @@ impl Tcp {
         // If it cannot be set, the connection is slow or already gone, and in the second case the next use says so.
         let _ = stream.set_nodelay(true);
         Self(stream)
+    }
+
+    /// Whether these bytes come first, as soon as that is certain; nothing is read.
+    pub(crate) async fn begins_with(&self, expected: &[u8]) -> io::Result<bool> {
+        let mut seen = vec![0; expected.len()];
+        let mut before = 0;
+        loop {
+            let count = self.0.peek(&mut seen).await?;
+            if count == expected.len() || seen[..count] != expected[..count] {
+                return Ok(seen[..count] == *expected);
+            }
+            if count == before {
+                // What has come is there at once, again and again: more of it is worth a moment.
+                tokio::time::sleep(A_MOMENT).await;
+            }
+            before = count;
+        }
     }
 
     pub(crate) fn into_inner(self) -> TcpStream {

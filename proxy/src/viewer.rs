@@ -1,14 +1,19 @@
 //! The viewer's side: accepts connections, lets hyper read requests from them, and hands each to the story.
 
 mod connection;
+mod cork;
 mod farewell;
+mod http2;
 mod listen;
 mod screen;
 mod socket;
+mod tls;
+mod transport;
 
 use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
+use std::time::Duration;
 
 use http::HeaderValue;
 use tideover_config::ViewerScheme;
@@ -17,9 +22,14 @@ use tokio::task::JoinSet;
 
 pub(crate) use listen::{Accepting, REST, Shortage, accept};
 pub(crate) use socket::{Close, Closing, ListeningSocket, bind, welcome_new};
+pub use tls::CertificateError;
+pub(crate) use tls::{Handshake, Tls};
 
-use crate::clock::{Alarm, Moment};
+use crate::clock::Moment;
+use crate::metrics::ConnectionEnd;
+use crate::tcp::Tcp;
 use crate::worker::Worker;
+use transport::Transport;
 
 /// What is known about a viewer's connection. Made once, not per request.
 #[derive(Debug)]
@@ -29,8 +39,10 @@ pub(crate) struct Peer {
     /// `address` as text.
     pub(crate) address_text: HeaderValue,
     pub(crate) scheme: ViewerScheme,
-    /// The one timer of the connection's task.
-    pub(crate) alarm: Rc<Alarm>,
+    /// `None` for a plain connection.
+    pub(crate) tls: Option<Handshake>,
+    /// Requests that are served now.
+    serving: Cell<u32>,
     /// Since when a head is waited for; [`Moment::NEVER`] while a request is served.
     pub(crate) waits_since: Cell<Moment>,
     /// An answer was cut that is to end with the connection: only a reset tells it from a whole one.
@@ -38,7 +50,7 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    fn new(address: SocketAddr, scheme: ViewerScheme) -> Self {
+    fn new(address: SocketAddr, scheme: ViewerScheme, tls: Option<Handshake>) -> Self {
         // A mapped IPv4 address is told as what it is.
         let ip = address.ip().to_canonical();
         let address_text =
@@ -48,7 +60,8 @@ impl Peer {
             port: address.port(),
             address_text,
             scheme,
-            alarm: Rc::new(Alarm::new()),
+            tls,
+            serving: Cell::new(0),
             waits_since: Cell::new(Moment::now()),
             must_be_reset: Cell::new(false),
         }
@@ -56,13 +69,22 @@ impl Peer {
 }
 
 impl Peer {
-    /// Its request is served: no head is waited for.
+    /// A request of it is served: no head is waited for.
     pub(crate) fn is_served(&self) {
+        self.serving.set(self.serving.get() + 1);
         self.waits_since.set(Moment::NEVER);
     }
 
-    /// Its request is over: the next head is waited for from now on.
+    /// A request of it is over: if it was the only one, the next head is waited for from now on.
     pub(crate) fn has_its_turn(&self) {
+        self.serving.set(self.serving.get() - 1);
+        if self.serving.get() == 0 {
+            self.waits_anew();
+        }
+    }
+
+    /// The next head is waited for from now on.
+    fn waits_anew(&self) {
         self.waits_since.set(Moment::now());
     }
 }
@@ -70,8 +92,10 @@ impl Peer {
 /// What viewers speak at a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
-    /// Plain HTTP/1.1.
+    /// Plain HTTP.
     Http,
+    /// HTTP over TLS.
+    Https,
 }
 
 impl Protocol {
@@ -79,6 +103,7 @@ impl Protocol {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Http => "http",
+            Self::Https => "https",
         }
     }
 }
@@ -94,9 +119,85 @@ pub(crate) struct Arrival {
 /// Serves the connection in a task of its own, among `viewers`.
 pub(crate) fn welcome(worker: &Rc<Worker>, viewers: &mut JoinSet<()>, arrival: Arrival) {
     worker.counters.viewer_came();
-    let scheme = match arrival.protocol {
-        Protocol::Http => worker.view().live.edge.listen.viewer_scheme,
+    let view = worker.view();
+    let listen = &view.live.edge.listen;
+    bound_unread(
+        &arrival.stream,
+        view.live.clock.real(listen.limits.body_timeout),
+    );
+    let tcp = Tcp::new(arrival.stream);
+    let worker = Rc::clone(worker);
+    match arrival.protocol {
+        Protocol::Http => {
+            let peer = Peer::new(arrival.address, listen.viewer_scheme, None);
+            let transport = Transport::Plain(tcp);
+            if listen.h2c {
+                viewers.spawn_local(sniff(worker, Rc::new(peer), transport));
+            } else {
+                viewers.spawn_local(connection::serve(worker, Rc::new(peer), transport));
+            }
+        }
+        Protocol::Https => {
+            viewers.spawn_local(shake_hands(worker, arrival.address, tcp));
+        }
+    }
+}
+
+/// TLS first, then what was agreed upon in it.
+async fn shake_hands(worker: Rc<Worker>, address: SocketAddr, tcp: Tcp) {
+    let view = worker.view();
+    let Some(tls) = &view.live.tls else {
+        // A reload took TLS out of the config while the viewer was on its way.
+        return;
     };
-    let peer = Rc::new(Peer::new(arrival.address, scheme));
-    viewers.spawn_local(connection::serve(Rc::clone(worker), peer, arrival.stream));
+    let limit = view.live.clock.real(tls.handshake_timeout());
+    // Boxed: large, and over soon.
+    let shaken = Box::pin(tokio::time::timeout(limit, tls.handshake(tcp))).await;
+    let (stream, handshake) = match shaken {
+        Ok(Ok(shaken)) => shaken,
+        Ok(Err(error)) => {
+            tracing::debug!(peer = %address, %error, "a TLS handshake failed");
+            return worker.counters.handshake_failed();
+        }
+        Err(_) => {
+            tracing::debug!(peer = %address, "a TLS handshake took too long");
+            return worker.counters.handshake_failed();
+        }
+    };
+    drop(view);
+    let is_http2 = handshake.is_http2;
+    let peer = Rc::new(Peer::new(address, ViewerScheme::Https, Some(handshake)));
+    let transport = Transport::Tls(stream);
+    if is_http2 {
+        http2::serve(worker, peer, transport).await;
+    } else {
+        connection::serve(worker, peer, transport).await;
+    }
+}
+
+/// A plain connection on which HTTP/2 may be spoken at once: its first bytes tell (RFC 9113, section 3.4).
+async fn sniff(worker: Rc<Worker>, peer: Rc<Peer>, transport: Transport) {
+    let view = worker.view();
+    let limit = view
+        .live
+        .clock
+        .real(view.live.edge.listen.limits.head_timeout);
+    drop(view);
+    match tokio::time::timeout(limit, transport.begins_with_http2()).await {
+        Ok(Ok(true)) => http2::serve(worker, peer, transport).await,
+        Ok(Ok(false)) => connection::serve(worker, peer, transport).await,
+        Ok(Err(_)) | Err(_) => worker.counters.connection_end(ConnectionEnd::Broken),
+    }
+}
+
+/// Has the kernel break off a connection whose peer takes nothing for `limit` of what is sent to it. Only the kernel sees
+/// how much is taken: a writer hears of it again once a good part of a large buffer is free, which with a slow viewer
+/// can take longer than any sensible limit.
+fn bound_unread(stream: &TcpStream, limit: Duration) {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    // 0 would mean the system's own limit.
+    let _ = socket2::SockRef::from(stream)
+        .set_tcp_user_timeout(Some(limit.max(Duration::from_millis(1))));
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let _ = (stream, limit);
 }

@@ -14,6 +14,7 @@
 //! - [`told`]: attempts -> `X-Cache`, `Proxy-Status`, `Tideover-Attempts`, log words.
 
 pub mod admit;
+pub mod certificate;
 pub mod error_page;
 pub mod explain;
 pub mod failover;

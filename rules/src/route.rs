@@ -9,6 +9,7 @@ use tideover_config::{
     ViewerProtocol, ViewerScheme,
 };
 
+use crate::admit::Host;
 use crate::fields::{Fields, Known};
 
 /// No path and query is longer, whatever the config says: with any origin path in front it still is a target that the
@@ -65,6 +66,8 @@ pub struct Route<'e, 'r> {
 pub enum Refusal {
     /// No distribution answers to this host: 403.
     UnknownHost,
+    /// The viewer opened its connection for a server with another certificate: 421.
+    Misdirected,
     /// The distribution is disabled: 403.
     Disabled,
     /// Path and query are too long: 413, and the connection is closed.
@@ -96,6 +99,7 @@ impl Refusal {
             | Self::MethodNotAllowed
             | Self::GetWithBody
             | Self::HttpsRequired => StatusCode::FORBIDDEN,
+            Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::UrlTooLong | Self::HeadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::FieldsTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Loop(status) | Self::RedirectToHttps(status) => *status,
@@ -106,6 +110,9 @@ impl Refusal {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::UnknownHost => "Nothing is served here under this host name.",
+            Self::Misdirected => {
+                "This host has another certificate than the one that this connection was opened with."
+            }
             Self::Disabled => "This distribution is disabled.",
             Self::UrlTooLong => "The URL is too long.",
             Self::HeadTooLarge | Self::FieldsTooLarge => "The request headers are too large.",
@@ -143,6 +150,20 @@ pub fn route<'e: 'r, 'r>(
     match refusal_of(route.behavior, arrival) {
         Some(refusal) => refused(refusal),
         None => Ok(route),
+    }
+}
+
+/// Where a viewer is sent who came over plain HTTP: the same host, path and query over HTTPS. A host with a port is a set-up
+/// on a machine of its own, where 443 would lead nowhere: it gets the port of the edge's listener for TLS, if there is one.
+pub fn https_location(host: &Host<'_>, target: &str, port: Option<u16>) -> String {
+    let has_port = host
+        .sent
+        .rsplit_once(':')
+        .is_some_and(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
+    match port {
+        Some(443) if has_port => ["https://", host.name, target].concat(),
+        Some(port) if has_port => format!("https://{}:{port}{target}", host.name),
+        Some(_) | None => ["https://", host.sent, target].concat(),
     }
 }
 

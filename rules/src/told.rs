@@ -155,6 +155,7 @@ fn failure_error(failure: Failure) -> &'static str {
 fn refusal_error(refusal: &Refusal) -> &'static str {
     match refusal {
         Refusal::UnknownHost
+        | Refusal::Misdirected
         | Refusal::Disabled
         | Refusal::MethodNotAllowed
         | Refusal::GetWithBody
@@ -185,6 +186,7 @@ pub fn detailed_result(failure: Failure) -> &'static str {
 pub fn detailed_refusal(refusal: &Refusal) -> &'static str {
     match refusal {
         Refusal::MethodNotAllowed => "InvalidRequestMethod",
+        Refusal::Misdirected => "InvalidRequestCertificate",
         Refusal::UnknownHost
         | Refusal::Disabled
         | Refusal::UrlTooLong

@@ -7,10 +7,11 @@ use std::time::Duration;
 use tideover::{Given, Reloaded, RunningEdge, StartError, Summary};
 use tideover_config::{Mode, Overrides, load_text};
 
-use crate::certificates::authority_pem;
+use crate::certificates::{Certificate, authority_pem};
 use crate::folder::Folder;
 use crate::gate::{ms, patiently};
 use crate::origin::Origin;
+use crate::secure::Protocol;
 use crate::viewer::{Viewer, viewer_of};
 
 /// An edge with this `tideover.toml`.
@@ -95,6 +96,14 @@ pub fn in_front_of(origin: &Origin) -> EdgeBuilder {
 /// A viewer of this edge.
 pub fn viewer(edge: &Edge) -> Viewer {
     viewer_of(edge.address())
+}
+
+/// A viewer of this edge who speaks this; TLS only to an edge that was built with [`EdgeBuilder::tls`].
+pub fn viewer_by(edge: &Edge, protocol: Protocol) -> Viewer {
+    match protocol {
+        Protocol::Plain => viewer(edge),
+        Protocol::Tls | Protocol::Http2 => viewer_of(edge.tls_address()).speaks(protocol),
+    }
 }
 
 /// An edge that has not started yet.
@@ -201,6 +210,19 @@ impl EdgeBuilder {
         self
     }
 
+    /// Listens for TLS too, with a certificate for `localhost`.
+    pub fn tls(self) -> Self {
+        self.certificate(&Certificate::good("localhost"))
+    }
+
+    /// The same with this certificate.
+    pub fn certificate(mut self, certificate: &Certificate) -> Self {
+        self.overrides.listen_tls = vec!["127.0.0.1:0".to_owned()];
+        self.overrides.certificate = Some(self.folder.write("edge.pem", certificate.pem()));
+        self.overrides.key = Some(self.folder.write("edge.key", certificate.key_pem()));
+        self
+    }
+
     /// A file beside the config.
     pub fn file(self, name: &str, content: &str) -> Self {
         self.folder.write(name, content);
@@ -292,6 +314,14 @@ impl Edge {
         self.running().http()
     }
 
+    /// Where it serves viewers over TLS.
+    ///
+    /// # Panics
+    /// When it was not built for that.
+    pub fn tls_address(&self) -> SocketAddr {
+        self.running().https()[0]
+    }
+
     /// Where it shows health and metrics.
     ///
     /// # Panics
@@ -360,6 +390,21 @@ impl Edge {
         .await;
     }
 
+    /// Writes a file beside the config, over the one that is there.
+    pub fn writes(&self, name: &str, content: &str) {
+        self.built.folder.write(name, content);
+    }
+
+    /// Reads the config and its files again, as after SIGHUP; what was wrong, if something was.
+    pub fn tries_to_reload(&self) -> Result<(), String> {
+        let path = self.built.folder.path().join(self.built.file);
+        let text = self.built.whole_text(&self.built.text);
+        let loaded =
+            load_text(&path, &text, &self.built.overrides).map_err(|all| format!("{all:?}"))?;
+        let reloaded = self.running().reload(loaded.edge);
+        reloaded.map(drop).map_err(|error| format!("{error:?}"))
+    }
+
     /// Takes over this config, as after SIGHUP; origins and flags stay.
     ///
     /// # Panics
@@ -374,7 +419,7 @@ impl Edge {
     ///
     /// # Panics
     /// When the config has errors.
-    pub fn tries_to_reload(
+    pub fn reloads_otherwise(
         &self,
         text: &str,
         set: impl FnOnce(&mut Overrides),
@@ -390,7 +435,7 @@ impl Edge {
     /// # Panics
     /// When it cannot.
     pub fn listens_from_now_on<const N: usize>(&self, addresses: [&str; N]) -> Reloaded {
-        self.tries_to_reload(&self.built.text, |flags| {
+        self.reloads_otherwise(&self.built.text, |flags| {
             flags.listen = addresses.map(str::to_owned).to_vec();
         })
         .expect("the edge reloads")

@@ -20,15 +20,19 @@ mod load;
 mod nginx;
 mod origin;
 mod response;
+mod secure;
 mod viewer;
 mod wire;
 
-pub use edge::{Edge, EdgeBuilder, edge, edge_json, in_front_of, lines_of, pair, tiers, viewer};
+pub use edge::{
+    Edge, EdgeBuilder, edge, edge_json, in_front_of, lines_of, pair, tiers, viewer, viewer_by,
+};
 pub use folder::Folder;
 pub use gate::{Gate, PATIENCE, gate, ms, patiently, settles};
 pub use load::{Load, load};
 pub use nginx::{AT_ONCE, Nginx, NginxBuilder, nginx};
 pub use origin::{Answer, Origin, OriginBuilder, Script, Seen, Step, answer, origin};
 pub use response::Response;
+pub use secure::{Protocol, client_config, roots, shakes_hands};
 pub use viewer::{Line, Request, Viewer, viewer_of};
 pub use wire::Head;

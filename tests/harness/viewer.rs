@@ -10,12 +10,14 @@ use tokio::net::TcpStream;
 
 use crate::gate::patiently;
 use crate::response::Response;
+use crate::secure::{Protocol, exchange};
 use crate::wire::{Body, Framing, Reader};
 
 /// Somebody who asks the server at one address.
 #[derive(Clone, Debug)]
 pub struct Viewer {
     address: SocketAddr,
+    protocol: Protocol,
     host: String,
 }
 
@@ -23,11 +25,19 @@ pub struct Viewer {
 pub fn viewer_of(address: SocketAddr) -> Viewer {
     Viewer {
         address,
+        protocol: Protocol::Plain,
         host: "localhost".to_owned(),
     }
 }
 
 impl Viewer {
+    /// Speaks this to whatever listens at its address.
+    #[must_use]
+    pub fn speaks(mut self, protocol: Protocol) -> Self {
+        self.protocol = protocol;
+        self
+    }
+
     /// Asks for this host instead of `localhost`.
     #[must_use]
     pub fn host(mut self, host: &str) -> Self {
@@ -38,9 +48,10 @@ impl Viewer {
     /// A request with this method; send it by awaiting it.
     pub fn request(&self, method: &str, target: &str) -> Request {
         Request {
-            address: self.address,
+            viewer: self.clone(),
             method: method.to_owned(),
-            lines: format!("{method} {target} HTTP/1.1\r\nHost: {}\r\n", self.host),
+            target: target.to_owned(),
+            headers: Vec::new(),
             body: Vec::new(),
         }
     }
@@ -89,16 +100,17 @@ impl Viewer {
 #[derive(Debug)]
 #[must_use = "a request is sent by awaiting it"]
 pub struct Request {
-    address: SocketAddr,
+    viewer: Viewer,
     method: String,
-    lines: String,
+    target: String,
+    headers: Vec<(String, String)>,
     body: Vec<u8>,
 }
 
 impl Request {
     /// Adds a header.
     pub fn header(mut self, name: &str, value: &str) -> Self {
-        self.lines += &format!("{name}: {value}\r\n");
+        self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -110,15 +122,44 @@ impl Request {
     }
 
     async fn send(self) -> Response {
-        let viewer = viewer_of(self.address);
+        let viewer = &self.viewer;
+        if viewer.protocol != Protocol::Plain {
+            return self.send_by_hyper().await;
+        }
         let started = Instant::now();
         let mut line = viewer.connects().await;
         line.started = started;
-        let mut bytes = self.lines.into_bytes();
+        let (method, target) = (&self.method, &self.target);
+        let mut lines = format!("{method} {target} HTTP/1.1\r\nHost: {}\r\n", viewer.host);
+        for (name, value) in &self.headers {
+            lines += &format!("{name}: {value}\r\n");
+        }
+        let mut bytes = lines.into_bytes();
         bytes.extend(b"\r\n");
         bytes.extend(&self.body);
         line.sends(&bytes).await;
         line.receives(&self.method).await
+    }
+
+    async fn send_by_hyper(self) -> Response {
+        let viewer = &self.viewer;
+        let mut request = http::Request::builder().method(self.method.as_str());
+        if viewer.protocol == Protocol::Http2 {
+            request = request.uri(format!("https://{}{}", viewer.host, self.target));
+        } else {
+            request = request.uri(&self.target).header("Host", &viewer.host);
+        }
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        exchange(
+            viewer.address,
+            viewer.protocol,
+            &viewer.host,
+            request,
+            self.body,
+        )
+        .await
     }
 }
 

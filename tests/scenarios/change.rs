@@ -129,7 +129,7 @@ mod a_reload {
         // Another answer to everything, and a listener that can be had, come with the one that cannot.
         let page =
             "[origin.page]\npage = true\n[distribution.site.default_behavior]\ntarget = \"page\"";
-        let refused = edge.tries_to_reload(page, |flags| {
+        let refused = edge.reloads_otherwise(page, |flags| {
             flags.listen = vec!["127.0.0.2:0".to_owned(), taken.to_string()];
         });
 
@@ -164,7 +164,7 @@ mod a_reload {
         let before = edge.status();
 
         let reloaded = edge
-            .tries_to_reload(
+            .reloads_otherwise(
                 "[distribution.site.default_behavior]\ntarget = \"app\"",
                 |flags| flags.status = Some("127.0.0.2:0".to_owned()),
             )
@@ -181,7 +181,7 @@ mod a_reload {
         let edge = builder.start().await;
 
         let reloaded = edge
-            .tries_to_reload(
+            .reloads_otherwise(
                 "[distribution.site.default_behavior]\ntarget = \"app\"\n[access_log]\nto = \"-\"",
                 |flags| flags.workers = Some(1),
             )

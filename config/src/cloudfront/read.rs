@@ -113,6 +113,10 @@ fn distribution(config: &Spot<'_>, wrapper: Option<&Spot<'_>>) -> Distribution {
         log_cookies: config
             .get("Logging")
             .and_then(|logging| logging.flag("IncludeCookies")),
+        minimum_protocol_version: config
+            .get("ViewerCertificate")
+            .and_then(|certificate| certificate.text("MinimumProtocolVersion")),
+        http_version: config.text("HttpVersion"),
     }
 }
 

@@ -34,7 +34,21 @@ pub(super) fn listen(
         .iter()
         .filter_map(|at| address(at, EVERYBODY, &mut taken, problems))
         .collect();
-    if wanted.is_empty() {
+    let flags: Vec<At<String>> = overrides
+        .listen_tls
+        .iter()
+        .map(|value| from_flag("--listen-tls", value))
+        .collect();
+    let wanted_tls = if flags.is_empty() {
+        &said.https
+    } else {
+        &flags
+    };
+    let https: Vec<SocketAddr> = wanted_tls
+        .iter()
+        .filter_map(|at| address(at, EVERYBODY, &mut taken, problems))
+        .collect();
+    if wanted.is_empty() && wanted_tls.is_empty() {
         taken.push(DEFAULT_ADDRESS);
         http.push(DEFAULT_ADDRESS);
     }
@@ -59,8 +73,16 @@ pub(super) fn listen(
     );
 
     Listen {
-        viewer_scheme: viewer_scheme(written, overrides, &http, problems),
+        viewer_scheme: viewer_scheme(written, overrides, &http, &https, problems),
+        tls: super::tls::viewer_tls(
+            written,
+            overrides,
+            wanted_tls.first().map(|said| &said.place),
+            problems,
+        ),
+        h2c: said.h2c.as_ref().is_some_and(|said| said.value),
         http,
+        https,
         admin,
         status,
         health_path: said
@@ -121,6 +143,7 @@ fn viewer_scheme(
     written: &Written,
     overrides: &Overrides,
     http: &[SocketAddr],
+    https: &[SocketAddr],
     problems: &mut Vec<Problem>,
 ) -> ViewerScheme {
     const SCHEMES: [(&str, ViewerScheme); 2] =
@@ -133,8 +156,8 @@ fn viewer_scheme(
     if let Some(scheme) = said.and_then(|said| values::word(said, &SCHEMES, problems)) {
         return scheme;
     }
-    // Nobody but this machine can have come: redirecting a test to HTTPS would only be in the way.
-    if http.iter().all(|address| address.ip().is_loopback()) {
+    // Nobody but this machine can have come, and there is no TLS to send it to: a redirect would only be in the way.
+    if https.is_empty() && http.iter().all(|address| address.ip().is_loopback()) {
         ViewerScheme::Https
     } else {
         ViewerScheme::Http

@@ -53,6 +53,8 @@ pub(super) fn distribution(
         write_error_outcome_unknown: write_error.outcome_unknown,
         write_error_retry_after: write_error.retry_after,
         log_cookies: None,
+        minimum_protocol_version: None,
+        http_version: None,
     };
     table.finish(problems);
     distribution

@@ -23,7 +23,7 @@ pub(crate) fn general() -> Vec<Case> {
         case("PriceClass", json!("PriceClass_100")),
         case(
             "ViewerCertificate",
-            json!({"ACMCertificateArn": "arn:aws:acm:us-east-1:1:certificate/1"}),
+            json!({"MinimumProtocolVersion": "TLSv1.3_2025"}),
         ),
         case(
             "ViewerCertificate.CloudFrontDefaultCertificate",
@@ -32,7 +32,7 @@ pub(crate) fn general() -> Vec<Case> {
         certificate("ACMCertificateArn", "arn:aws:acm:us-east-1:1:certificate/1"),
         certificate("IAMCertificateId", "ASCA1"),
         certificate("SSLSupportMethod", "sni-only"),
-        certificate("MinimumProtocolVersion", "TLSv1.2_2021"),
+        certificate("MinimumProtocolVersion", "TLSv1.3_2025"),
         certificate("Certificate", "ASCA1"),
         certificate("CertificateSource", "acm"),
         case("HttpVersion", json!("http3")),

@@ -138,8 +138,9 @@ fn cloudfront(out: &mut Vec<u8>, second: &mut Second, line: &Line, cookies: bool
     tab.number(received_bytes(line));
     tab.seconds(ended.took);
     tab.header(line, Known::XForwardedFor);
-    // TLS to viewers.
-    tab.text(b"-\t-");
+    let tls = line.peer.tls.as_ref();
+    tab.text(tls.map_or(b"-", |tls| tls.protocol.as_bytes()));
+    tab.text(tls.map_or(b"-", |tls| tls.cipher.as_bytes()));
     tab.text(ended.response_result.as_bytes());
     tab.text(version(request.version).as_bytes());
     // Field-level encryption.
@@ -257,6 +258,10 @@ fn json(out: &mut Vec<u8>, second: &mut Second, line: &Line) {
     object.text("client", line.peer.address_text.as_bytes());
     object.text("method", request.method.as_str().as_bytes());
     object.text("scheme", line.peer.scheme.as_str().as_bytes());
+    if let Some(tls) = &line.peer.tls {
+        object.text("tls", tls.protocol.as_bytes());
+        object.text("cipher", tls.cipher.as_bytes());
+    }
     object.text("host", host_header(line));
     object.text("path", request.uri.path().as_bytes());
     if let Some(query) = request.uri.query() {

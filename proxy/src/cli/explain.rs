@@ -198,7 +198,8 @@ fn why_refused(edge: &Edge, refusal: &Refusal, host: &str) -> String {
         Refusal::HttpsRequired | Refusal::RedirectToHttps(_) => {
             format!("{reason} --viewer-scheme says what a plain listener counts as.")
         }
-        Refusal::Disabled
+        Refusal::Misdirected
+        | Refusal::Disabled
         | Refusal::UrlTooLong
         | Refusal::HeadTooLarge
         | Refusal::FieldsTooLarge

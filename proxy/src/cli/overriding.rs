@@ -82,6 +82,34 @@ pub(super) struct Serving {
         hide_env_values = true
     )]
     listen: Vec<String>,
+    /// HTTP over TLS for viewers, HTTP/2 offered [repeatable]
+    #[arg(
+        long,
+        value_name = "ADDR",
+        env = "TIDEOVER_LISTEN_TLS",
+        hide_env_values = true
+    )]
+    listen_tls: Vec<String>,
+    /// PEM file: the certificate that viewers are shown, and those that lead to an authority's
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "TIDEOVER_CERT",
+        hide_env_values = true
+    )]
+    cert: Option<PathBuf>,
+    /// PEM file: its private key [default: in the file of --cert]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "TIDEOVER_KEY",
+        hide_env_values = true
+    )]
+    key: Option<PathBuf>,
+    /// Without a certificate: one that the edge makes itself and nobody trusts, for local work
+    #[arg(long, env = "TIDEOVER_TLS_SELF_SIGNED", hide_env_values = true,
+          value_parser = clap::builder::BoolishValueParser::new())]
+    tls_self_signed: bool,
     /// Health and metrics; on loopback if only a port is given
     #[arg(
         long,
@@ -154,6 +182,10 @@ impl Serving {
     pub(super) fn add_to(&self, overrides: Overrides, given: &ArgMatches) -> Overrides {
         Overrides {
             listen: list(given, "listen", &self.listen),
+            listen_tls: list(given, "listen_tls", &self.listen_tls),
+            certificate: self.cert.clone(),
+            key: self.key.clone(),
+            tls_self_signed: self.tls_self_signed,
             admin: self.admin.clone(),
             status: self.status.clone(),
             workers: self.workers.map(usize::from),

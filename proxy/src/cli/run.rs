@@ -390,11 +390,11 @@ fn tell_remarks(remarks: &[Problem]) {
 
 /// Why this config must not be served where it is to be served, if so.
 fn unenforced(loaded: &Loaded, allowed: bool) -> Option<String> {
-    let open = loaded
-        .edge
-        .listen
+    let listen = &loaded.edge.listen;
+    let open = listen
         .http
         .iter()
+        .chain(&listen.https)
         .find(|address| !address.ip().is_loopback())?;
     let first = loaded
         .remarks

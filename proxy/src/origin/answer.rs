@@ -14,7 +14,7 @@ use tideover_rules::fields::Survey;
 use tokio::time::{timeout, timeout_at};
 
 use super::pool::Lease;
-use crate::clock::{Alarm, LastLook, Moment};
+use crate::clock::{LastLook, Moment, wake_by};
 use crate::message::BodyWatch;
 
 /// Most of a rejected answer that is read so that its connection can be kept.
@@ -41,8 +41,6 @@ pub(crate) struct OriginBody {
     /// Between two pieces; real time.
     gap: Duration,
     complete_by: Moment,
-    /// Of the task that reads it.
-    alarm: Rc<Alarm>,
     /// Until when the next piece is waited for; [`Moment::NEVER`]: none is waited for.
     waits_until: Moment,
     /// When that time is over: what is in the socket counts all the same.
@@ -70,7 +68,6 @@ impl OriginBody {
         request_body: Option<Rc<BodyWatch>>,
         gap: Duration,
         complete_by: Moment,
-        alarm: Rc<Alarm>,
     ) -> Self {
         Self {
             incoming,
@@ -78,7 +75,6 @@ impl OriginBody {
             request_body,
             gap,
             complete_by,
-            alarm,
             waits_until: Moment::NEVER,
             last_look: LastLook::default(),
         }
@@ -96,7 +92,7 @@ impl OriginBody {
         tokio::task::spawn_local(async move {
             let to_its_end = async {
                 let mut seen = 0;
-                // Not by `poll_frame`: its alarm is another task's.
+                // Not by `poll_frame`: no alarm is set in this task.
                 while let Some(frame) =
                     poll_fn(|context| Pin::new(&mut self.incoming).poll_frame(context)).await
                 {
@@ -132,7 +128,7 @@ impl OriginBody {
             self.waits_until = self.complete_by.min(now + self.gap);
         }
         if self.waits_until > now {
-            self.alarm.by(self.waits_until);
+            wake_by(self.waits_until);
             return Poll::Pending;
         }
         ready!(self.last_look.poll_taken(context));

@@ -19,7 +19,7 @@ use super::answer::{OriginAnswer, OriginBody};
 use super::connect::Way;
 use super::pool::{Lease, Pool, Turn, Wish};
 use super::wire::Meter;
-use crate::clock::{Alarm, Clock, LastLook, Moment, sockets_first};
+use crate::clock::{Clock, LastLook, Moment, sockets_first, wake_by};
 use crate::error::OriginError;
 use crate::message::{BodyWatch, Once, ViewerBody};
 
@@ -30,8 +30,6 @@ pub(crate) struct Errand<'a> {
     pub(crate) head: &'a dyn Fn() -> OriginHead,
     pub(crate) body: &'a mut Once,
     pub(crate) watch: Option<&'a Rc<BodyWatch>>,
-    /// Of the task that waits for the answer.
-    pub(crate) alarm: &'a Rc<Alarm>,
     /// `None` without TLS.
     pub(crate) server_name: Option<&'a str>,
     /// Tries at this origin so far.
@@ -221,7 +219,7 @@ where
                 Err(error) => return last_look.poll_taken(context).map(|()| Err(error.into())),
             }
         }
-        errand.alarm.by(look_at);
+        wake_by(look_at);
         Poll::Pending
     })
     .await
@@ -325,8 +323,7 @@ fn accept(
         lease.connection.granted.set(granted);
     }
     let watch = errand.watch.cloned();
-    let alarm = Rc::clone(errand.alarm);
-    let body = OriginBody::new(incoming, lease, watch, gap, complete_by, alarm);
+    let body = OriginBody::new(incoming, lease, watch, gap, complete_by);
     Ok(OriginAnswer {
         response: Response::from_parts(head, body),
         survey,
@@ -449,7 +446,6 @@ mod tests {
             .expect("a runtime");
         worker.block_on(async {
             let pool = Pool::new(1, Duration::ZERO);
-            let alarm = Rc::new(Alarm::new());
             let mut errand = Errand {
                 method: &Method::GET,
                 head: &|| OriginHead {
@@ -458,7 +454,6 @@ mod tests {
                 },
                 body: &mut Once::Here(ViewerBody::Empty),
                 watch: None,
-                alarm: &alarm,
                 server_name: None,
                 turn: 0,
                 gap: Duration::from_secs(10),

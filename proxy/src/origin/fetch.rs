@@ -13,7 +13,7 @@ use tideover_rules::server_name::server_name;
 use super::Reach;
 use super::answer::OriginAnswer;
 use super::attempt::{Errand, attempt};
-use crate::clock::{Alarm, Moment};
+use crate::clock::Moment;
 use crate::error::{Fault, OriginError};
 use crate::message::{BodyWatch, Once};
 use crate::worker::View;
@@ -76,8 +76,6 @@ pub(crate) struct Wanted<'a> {
     pub(crate) viewer: &'a Viewer<'a>,
     /// `None` for a request without a body.
     pub(crate) watch: Option<&'a Rc<BodyWatch>>,
-    /// Of the task that asks.
-    pub(crate) alarm: &'a Rc<Alarm>,
 }
 
 /// Asks the members of the route's target until the rule says which outcome to deliver.
@@ -114,7 +112,6 @@ pub(crate) async fn fetch(view: &View, wanted: &Wanted<'_>, body: &mut Once) -> 
                     },
                     body,
                     watch: wanted.watch,
-                    alarm: wanted.alarm,
                     server_name: reach.way.tls.as_ref().map(|_| {
                         let plan = &wanted.route.behavior.origin_request;
                         server_name(plan, server, wanted.viewer.host)

@@ -19,23 +19,22 @@ use tower::Service;
 use super::Peer;
 use super::farewell::Farewell;
 use super::screen::{Screened, Verdict};
+use super::transport::Transport;
 use crate::access_log;
 use crate::body::Body;
-use crate::clock::Moment;
+use crate::clock::{Moment, wake_by, with_alarm};
 use crate::message::ViewerBody;
 use crate::metrics::ConnectionEnd;
 use crate::request::Story;
-use crate::tcp::Tcp;
 use crate::worker::Worker;
 
 /// Serves one connection to its end, or until the edge drains.
-pub(super) async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, stream: TcpStream) {
+pub(super) async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, transport: Transport) {
     let view = worker.view();
     let clock = view.live.clock;
     let limits = view.live.edge.listen.limits;
     drop(view);
-    bound_unread(&stream, clock.real(limits.body_timeout));
-    let screened = Screened::new(Tcp::new(stream));
+    let screened = Screened::new(transport);
     let verdict = screened.verdict();
     let seam = Seam {
         story: Story::new(Rc::clone(&worker), Rc::clone(&peer)),
@@ -48,16 +47,14 @@ pub(super) async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, stream: TcpStream)
         .header_read_timeout(None)
         .serve_connection(TokioIo::new(screened), seam);
     let head_timeout = clock.real(limits.head_timeout);
-    let ended = peer
-        .alarm
-        .serve(to_its_end(
-            &mut connection,
-            &worker,
-            &peer,
-            &verdict,
-            head_timeout,
-        ))
-        .await;
+    let ended = with_alarm(to_its_end(
+        &mut connection,
+        &worker,
+        &peer,
+        &verdict,
+        head_timeout,
+    ))
+    .await;
     if peer.must_be_reset.get() {
         reset(
             connection
@@ -65,7 +62,7 @@ pub(super) async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, stream: TcpStream)
                 .io
                 .into_inner()
                 .into_inner()
-                .into_inner(),
+                .into_tcp(),
         );
     }
     worker.counters.connection_end(ended);
@@ -78,7 +75,7 @@ pub(super) async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, stream: TcpStream)
 /// Drives `connection` until it ends by itself, after the request at hand if the edge drains, or because a head is not
 /// complete `head_timeout` after the connection began to wait for it.
 async fn to_its_end(
-    connection: &mut http1::Connection<TokioIo<Screened<Tcp>>, Seam>,
+    connection: &mut http1::Connection<TokioIo<Screened<Transport>>, Seam>,
     worker: &Worker,
     peer: &Peer,
     verdict: &Verdict,
@@ -104,13 +101,13 @@ async fn to_its_end(
         }
         if verdict.is_blocked() && peer.waits_since.get() != Moment::NEVER {
             // The last answer is not taken yet, and there is another limit on that.
-            peer.has_its_turn();
+            peer.waits_anew();
         }
         let due = peer.waits_since.get() + head_timeout;
         if due <= Moment::now() {
             return Poll::Ready(ConnectionEnd::Broken);
         }
-        peer.alarm.by(due);
+        wake_by(due);
         Poll::Pending
     })
     .await
@@ -120,18 +117,6 @@ async fn to_its_end(
 fn reset(stream: TcpStream) {
     let _ = socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
     drop(stream);
-}
-
-/// Has the kernel break off a connection whose peer takes nothing for `limit` of what is sent to it. Only the kernel sees
-/// how much is taken: a writer hears of it again once a good part of a large buffer is free, which with a slow viewer
-/// can take longer than any sensible limit.
-fn bound_unread(stream: &TcpStream, limit: Duration) {
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    // 0 would mean the system's own limit.
-    let _ = socket2::SockRef::from(stream)
-        .set_tcp_user_timeout(Some(limit.max(Duration::from_millis(1))));
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    let _ = (stream, limit);
 }
 
 fn how_it_ended(ended: &Result<(), hyper::Error>) -> ConnectionEnd {

@@ -4,7 +4,7 @@ use std::task::Context;
 use std::time::Duration;
 
 use super::Peer;
-use crate::clock::{LastLook, Moment};
+use crate::clock::{LastLook, Moment, wake_by};
 use crate::worker::Worker;
 
 /// A viewer that was accepted or answered so short a time ago may be sending its next request, which would be lost if the
@@ -39,7 +39,7 @@ impl Farewell {
         let until = quiet_since + MAY_BE_SENDING;
         if until > Moment::now() {
             self.look.give_back();
-            peer.alarm.by(until);
+            wake_by(until);
             return false;
         }
         // A worker that was kept busy has not seen yet what came meanwhile.

@@ -294,6 +294,9 @@ pub(crate) fn edge(
     Edge {
         listen: Listen {
             http: Vec::new(),
+            https: Vec::new(),
+            tls: None,
+            h2c: false,
             admin: None,
             status: None,
             health_path: None,

@@ -13,6 +13,7 @@ mod properties {
 }
 mod tables {
     mod admit;
+    mod certificate;
     mod error_page;
     mod explain;
     mod failover;

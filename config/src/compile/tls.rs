@@ -1,0 +1,213 @@
+//! TLS towards viewers.
+
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::{flag, values};
+use crate::distribution::Secret;
+use crate::edge::Overrides;
+use crate::problem::Problem;
+use crate::viewer_tls::{Certificate, MinimumProtocol, ViewerTls};
+use crate::written::{At, Notation, Place, Written};
+
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// For `listeners`, which are the places where TLS is to be spoken; `None` where it is nowhere.
+pub(super) fn viewer_tls(
+    written: &Written,
+    overrides: &Overrides,
+    listener: Option<&Place>,
+    problems: &mut Vec<Problem>,
+) -> Option<ViewerTls> {
+    let said = &written.tls;
+    let certificates = certificates(written, overrides, problems);
+    let handshake_timeout = said
+        .handshake_timeout
+        .as_ref()
+        .and_then(|said| {
+            let bounds = Duration::from_millis(1)..=Duration::from_mins(10);
+            values::span(said, &bounds, problems)
+        })
+        .unwrap_or(HANDSHAKE_TIMEOUT);
+    let minimum = minimum(written, problems);
+    let Some(listener) = listener else {
+        if let Some(place) = &said.place {
+            problems.push(place.warning(
+                "is here, and no listener speaks TLS",
+                "name an address in listen.https, or leave the table out",
+            ));
+        }
+        return None;
+    };
+    if certificates.is_empty() {
+        problems.push(listener.error(
+            "speaks TLS, and there is no certificate for it",
+            "name one in [tls] certificates (--cert and --key), or say self_signed = true there (--tls-self-signed) \
+             for local work",
+        ));
+    }
+    Some(ViewerTls {
+        certificates,
+        minimum,
+        handshake_timeout,
+        http2: http2(written),
+    })
+}
+
+fn certificates(
+    written: &Written,
+    overrides: &Overrides,
+    problems: &mut Vec<Problem>,
+) -> Vec<Certificate> {
+    let said = &written.tls;
+    let self_signed =
+        overrides.tls_self_signed || said.self_signed.as_ref().is_some_and(|said| said.value);
+    let from_file = |path: &std::path::PathBuf, name| At {
+        value: path.display().to_string(),
+        place: flag(name),
+    };
+    let by_flag = match (&overrides.certificate, &overrides.key) {
+        (Some(file), key) => Some(files(
+            &from_file(file, "--cert"),
+            key.as_ref().map(|key| from_file(key, "--key")).as_ref(),
+            Path::new(""),
+            problems,
+        )),
+        (None, Some(_)) => {
+            problems.push(
+                flag("--key").error("is the key of no certificate", "say --cert FILE as well"),
+            );
+            None
+        }
+        (None, None) => None,
+    };
+    let mut found = Vec::from_iter(by_flag);
+    if found.is_empty() {
+        found.extend(said.certificates.iter().map(|said| {
+            let key = said.key.as_ref();
+            files(&said.certificate, key, &written.folder, problems)
+        }));
+    }
+    if self_signed && found.is_empty() {
+        found.push(Certificate::SelfSigned);
+    }
+    found
+}
+
+/// The certificate in one file, with its key in another, or in the same.
+fn files(
+    certificate: &At<String>,
+    key: Option<&At<String>>,
+    folder: &Path,
+    problems: &mut Vec<Problem>,
+) -> Certificate {
+    let key = key.unwrap_or(certificate);
+    let file = folder.join(&certificate.value);
+    let key_file = folder.join(&key.value);
+    let pem = pem(
+        certificate,
+        &file,
+        "CERTIFICATE-----",
+        "a certificate",
+        problems,
+    );
+    let key_pem = pem_text(key, &key_file, problems);
+    let (Some(pem), Some(key_pem)) = (pem, key_pem) else {
+        // Something has to stand for it, lest it be said that there is no certificate.
+        return Certificate::SelfSigned;
+    };
+    Certificate::Files {
+        file,
+        key_file,
+        pem,
+        key: Secret::new(&key_pem),
+    }
+}
+
+fn pem(
+    said: &At<String>,
+    file: &Path,
+    label: &str,
+    what: &str,
+    problems: &mut Vec<Problem>,
+) -> Option<Bytes> {
+    let advice = || format!("name a PEM file with {what}: it has a line that says BEGIN {label}");
+    match crate::files::read(file) {
+        Err(why) => problems.push(said.place.error(
+            format!("is {}, which {}", said.shown(), why.in_short()),
+            advice(),
+        )),
+        Ok(pem)
+            if pem
+                .windows(label.len())
+                .any(|window| window == label.as_bytes()) =>
+        {
+            return Some(Bytes::from(pem));
+        }
+        Ok(_) => problems.push(said.place.error(
+            format!("is {}, which holds no such thing", said.shown()),
+            advice(),
+        )),
+    }
+    None
+}
+
+fn pem_text(said: &At<String>, file: &Path, problems: &mut Vec<Problem>) -> Option<String> {
+    let pem = pem(said, file, "PRIVATE KEY-----", "its private key", problems)?;
+    // A PEM file is ASCII; whatever else may be in it is no part of the key.
+    Some(String::from_utf8_lossy(&pem).into_owned())
+}
+
+/// The strictest that anybody asks for: the handshake is over before it is known which distribution is meant.
+fn minimum(written: &Written, problems: &mut Vec<Problem>) -> MinimumProtocol {
+    let of_distributions = written
+        .distributions
+        .iter()
+        .filter_map(|distribution| distribution.minimum_protocol_version.as_ref());
+    let own = written.tls.minimum_protocol_version.as_ref();
+    let mut strictest = MinimumProtocol::Tls12From2021;
+    for said in own.into_iter().chain(of_distributions) {
+        let minimum = match (&written.notation, MinimumProtocol::named(&said.value)) {
+            (_, Some(minimum)) => minimum,
+            (Notation::CloudFront, None) => {
+                // Of a time after this one: no weaker than what is known.
+                problems.push(said.place.warning(
+                    format!("is {}", said.shown()),
+                    "TLSv1.3_2025 is served: the strictest policy that this edge knows",
+                ));
+                MinimumProtocol::Tls13From2025
+            }
+            (Notation::Toml | Notation::CommandLine, None) => {
+                values::word(said, &MinimumProtocol::NAMES, problems);
+                continue;
+            }
+        };
+        // What CloudFront's own certificate is always served with is nobody's wish.
+        if minimum.as_str() != said.value && said.value != "TLSv1" {
+            problems.push(said.place.warning(
+                format!("is {}", said.shown()),
+                format!(
+                    "{} is served: this edge does not speak what is older",
+                    minimum.as_str()
+                ),
+            ));
+        }
+        strictest = strictest.max(minimum);
+    }
+    strictest
+}
+
+/// Offered unless every distribution asks for HTTP/1.1 only, or the file says so.
+fn http2(written: &Written) -> bool {
+    if let Some(said) = &written.tls.http2 {
+        return said.value;
+    }
+    let mut asked = written
+        .distributions
+        .iter()
+        .map(|distribution| distribution.http_version.as_ref());
+    written.distributions.is_empty()
+        || !asked.all(|said| said.is_some_and(|said| said.value.eq_ignore_ascii_case("http1.1")))
+}

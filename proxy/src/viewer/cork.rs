@@ -1,0 +1,146 @@
+//! One write for all that a turn of an HTTP/2 connection has to say: the framing flushes after nearly every frame, which
+//! over TLS is a record and a system call each.
+
+use std::cell::RefCell;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// Beyond this many bytes that wait to be written, the framing waits as well.
+const ENOUGH: usize = 64 * 1024;
+
+/// The connection as HTTP/2 sees it: writes are kept, a flush does nothing. [`Cork::poll_drain`] really writes.
+#[derive(Debug)]
+pub(super) struct Cork<T>(Rc<RefCell<Corked<T>>>);
+
+#[derive(Debug)]
+struct Corked<T> {
+    io: T,
+    kept: Vec<u8>,
+    /// What of it was written.
+    written: usize,
+    /// The framing was told to wait.
+    was_full: bool,
+}
+
+impl<T> Cork<T> {
+    pub(super) fn new(io: T) -> Self {
+        Self(Rc::new(RefCell::new(Corked {
+            io,
+            kept: Vec::new(),
+            written: 0,
+            was_full: false,
+        })))
+    }
+
+    /// The same connection, for whoever drains it.
+    pub(super) fn handle(&self) -> Self {
+        Self(Rc::clone(&self.0))
+    }
+}
+
+impl<T> Cork<T> {
+    /// Nothing more is to be said for a while: gives the buffer back, if it is empty.
+    pub(super) fn rest(&self) {
+        let mut corked = self.0.borrow_mut();
+        if corked.kept.is_empty() {
+            corked.kept = Vec::new();
+        }
+    }
+}
+
+impl<T: AsyncWrite + Unpin> Cork<T> {
+    /// Writes what was kept. Ready once all of it is gone.
+    pub(super) fn poll_drain(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.borrow_mut().poll_drain(context)
+    }
+}
+
+impl<T: AsyncWrite + Unpin> Corked<T> {
+    fn poll_drain(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.kept.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        while self.written < self.kept.len() {
+            let rest = &self.kept[self.written..];
+            let written = ready!(Pin::new(&mut self.io).poll_write(context, rest))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.written += written;
+        }
+        // TLS may hold some of it back.
+        ready!(Pin::new(&mut self.io).poll_flush(context))?;
+        self.written = 0;
+        self.kept.clear();
+        if std::mem::take(&mut self.was_full) {
+            context.waker().wake_by_ref();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Ready when there is room for more.
+    fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.kept.len() - self.written < ENOUGH {
+            return Poll::Ready(Ok(()));
+        }
+        let drained = self.poll_drain(context);
+        self.was_full = drained.is_pending();
+        drained
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Cork<T> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0.borrow_mut().io).poll_read(context, buffer)
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Cork<T> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut corked = self.0.borrow_mut();
+        ready!(corked.poll_room(context))?;
+        corked.kept.extend_from_slice(bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let mut corked = self.0.borrow_mut();
+        ready!(corked.poll_room(context))?;
+        let mut bytes = 0;
+        for slice in slices {
+            corked.kept.extend_from_slice(slice);
+            bytes += slice.len();
+        }
+        Poll::Ready(Ok(bytes))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut corked = self.0.borrow_mut();
+        ready!(corked.poll_drain(context))?;
+        Pin::new(&mut corked.io).poll_shutdown(context)
+    }
+}

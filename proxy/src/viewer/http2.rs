@@ -1,0 +1,209 @@
+//! One viewer's connection: HTTP/2, its limits and deadlines, and the seam to the story.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderValue, Request, Response, header};
+use hyper::body::Incoming;
+use hyper::rt::Executor;
+use hyper::server::conn::http2;
+use hyper_util::rt::TokioIo;
+use tower::Service;
+
+use super::Peer;
+use super::cork::Cork;
+use super::transport::Transport;
+use crate::body::{Body, bound_untaken};
+use crate::clock::{Moment, wake_by, with_alarm};
+use crate::message::ViewerBody;
+use crate::metrics::{ConnectionEnd, Counters};
+use crate::request::Story;
+use crate::worker::Worker;
+
+/// Requests of one connection at a time: what a browser needs, and what CloudFront allows.
+/// Source: RFC 9113, section 6.5.2, recommends 100 at least; the number is ours.
+const MOST_STREAMS: u32 = 128;
+/// What a viewer may send of one request's body before it is taken, in bytes, and of all of them together.
+const STREAM_WINDOW: u32 = 256 * 1024;
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
+/// What is read of one answer ahead of its viewer, in bytes.
+const SEND_BUFFER: usize = 64 * 1024;
+/// Streams that were reset and are remembered: beyond that many the connection is closed (CVE-2023-44487).
+const MOST_PENDING_RESETS: usize = 20;
+/// Streams that this side had to reset, by whatever the viewer did wrong: beyond that the connection is closed
+/// (CVE-2025-8671).
+const MOST_OWN_RESETS: usize = 256;
+
+/// Serves one connection to its end, or until the edge drains.
+pub(super) async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, transport: Transport) {
+    let view = worker.view();
+    let clock = view.live.clock;
+    let limits = view.live.edge.listen.limits;
+    drop(view);
+    let cork = Cork::new(transport);
+    let drain = cork.handle();
+    let seam = Seam {
+        story: Story::new(Rc::clone(&worker), Rc::clone(&peer)),
+        body_timeout: clock.real(limits.body_timeout),
+    };
+    let streams = Streams {
+        counters: Arc::clone(&worker.counters),
+        untaken_limit: clock.real(limits.body_timeout),
+    };
+    let mut connection = http2::Builder::new(streams)
+        .max_concurrent_streams(MOST_STREAMS)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(SEND_BUFFER)
+        .max_pending_accept_reset_streams(MOST_PENDING_RESETS)
+        .max_local_error_reset_streams(MOST_OWN_RESETS)
+        // Counted as the sum of names, values and 32 bytes each: a little more than the limit on a head, which answers with
+        // a page.
+        .max_header_list_size(u32::try_from(limits.head_bytes * 2).unwrap_or(u32::MAX))
+        .serve_connection(TokioIo::new(cork), seam);
+    let idle_timeout = clock.real(limits.head_timeout);
+    let ended = with_alarm(to_its_end(
+        &mut connection,
+        &drain,
+        &worker,
+        &peer,
+        idle_timeout,
+    ))
+    .await;
+    worker.counters.connection_end(ended);
+}
+
+/// Drives `connection` until it ends by itself, after the requests at hand if the edge drains, or because nothing was asked
+/// for `idle_timeout`.
+async fn to_its_end(
+    connection: &mut http2::Connection<TokioIo<Cork<Transport>>, Seam, Streams>,
+    cork: &Cork<Transport>,
+    worker: &Worker,
+    peer: &Peer,
+    idle_timeout: Duration,
+) -> ConnectionEnd {
+    let mut drain_begins = pin!(worker.drain.begins());
+    let mut is_heard_of = false;
+    let mut is_last = false;
+    let mut ended = None;
+    poll_fn(|context| {
+        if !is_heard_of {
+            // Polled once, it wakes this task.
+            is_heard_of = true;
+            let _ = drain_begins.as_mut().poll(context);
+        }
+        let is_idle = peer.waits_since.get() != Moment::NEVER;
+        let is_over = is_idle && peer.waits_since.get() + idle_timeout <= Moment::now();
+        if (worker.drain.has_begun() || is_over) && !is_last {
+            is_last = true;
+            Pin::new(&mut *connection).graceful_shutdown();
+        }
+        if ended.is_none() {
+            ended = match Pin::new(&mut *connection).poll(context) {
+                Poll::Ready(Ok(())) => Some(ConnectionEnd::Good),
+                Poll::Ready(Err(error)) => {
+                    tracing::debug!(peer = %peer.address, error = &error as &dyn std::error::Error, "an HTTP/2 connection ended");
+                    Some(ConnectionEnd::Broken)
+                }
+                Poll::Pending => None,
+            };
+        }
+        let drained = cork.poll_drain(context);
+        match (ended, &drained) {
+            (Some(ended), Poll::Ready(_)) => return Poll::Ready(ended),
+            (None, Poll::Ready(Err(_))) => return Poll::Ready(ConnectionEnd::Broken),
+            (Some(_) | None, _) => {}
+        }
+        if is_over && is_last && drained.is_ready() && ended.is_none() {
+            // It was told to go, and may wait as long again for what is still on its way.
+            if peer.waits_since.get() + idle_timeout * 2 <= Moment::now() {
+                return Poll::Ready(ConnectionEnd::Broken);
+            }
+            wake_by(peer.waits_since.get() + idle_timeout * 2);
+        } else if is_idle {
+            cork.rest();
+            wake_by(peer.waits_since.get() + idle_timeout);
+        } else {
+            // Whoever is served may end without this task being told.
+            wake_by(Moment::now() + idle_timeout);
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+/// Runs each request of a connection in a task of its own.
+#[derive(Clone)]
+struct Streams {
+    counters: Arc<Counters>,
+    /// For a viewer that asks for nothing more of an answer; real.
+    untaken_limit: Duration,
+}
+
+impl<F: Future<Output = ()> + 'static> Executor<F> for Streams {
+    fn execute(&self, stream: F) {
+        let watch = PanicWatch(Arc::clone(&self.counters));
+        let stream = with_alarm(bound_untaken(stream, self.untaken_limit));
+        tokio::task::spawn_local(async move {
+            let _watch = watch;
+            stream.await;
+        });
+    }
+}
+
+/// A panic in one request's task resets that stream only, and nobody joins the task: it is counted here.
+struct PanicWatch(Arc<Counters>);
+
+impl Drop for PanicWatch {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.stream_panicked();
+        }
+    }
+}
+
+/// Turns what hyper read into what the story takes. It is always ready, and so must be what it wraps.
+struct Seam {
+    story: Story,
+    body_timeout: Duration,
+}
+
+impl hyper::service::Service<Request<Incoming>> for Seam {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = <Story as Service<Request<ViewerBody>>>::Future;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let mut request = request.map(|incoming| ViewerBody::new(incoming, self.body_timeout));
+        if !request.headers().contains_key(header::HOST)
+            && let Some(authority) = request.uri().authority()
+            && let Ok(host) = HeaderValue::from_str(authority.as_str())
+        {
+            // Source: RFC 9113, section 8.3.1.
+            request.headers_mut().insert(header::HOST, host);
+        }
+        join_cookies(request.headers_mut());
+        self.story.clone().call(request)
+    }
+}
+
+/// A viewer may send each cookie in a field of its own, and everybody behind expects one. Source: RFC 9113, section 8.2.3.
+fn join_cookies(headers: &mut HeaderMap) {
+    let mut crumbs = headers.get_all(header::COOKIE).iter();
+    if crumbs.next().is_none() || crumbs.next().is_none() {
+        return;
+    }
+    let crumbs: Vec<&[u8]> = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect();
+    if let Ok(whole) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..])) {
+        headers.insert(header::COOKIE, whole);
+    }
+}
