@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::distribution::Distribution;
 use crate::listener::{AccessLog, Listen};
 use crate::origin::{Origin, OriginId, OriginKind, Target, TargetId, Trust};
+use crate::viewer_tls::Certificate;
 
 /// A config that was checked: every index is good, every list that must not be empty is not.
 #[derive(Clone, Debug)]
@@ -39,16 +40,19 @@ impl Edge {
     /// The files that its parts were read from, in no order; the config's own is not among them. What is in them was read
     /// when the config was loaded.
     pub fn files(&self) -> Vec<&Path> {
-        self.origins
-            .iter()
-            .filter_map(|origin| match &origin.kind {
-                OriginKind::Page(page) => page.file.as_deref(),
-                OriginKind::Server(server) => match &server.tls.trust {
-                    Trust::Only { file, .. } => Some(file.as_path()),
-                    Trust::Platform | Trust::Anyone => None,
-                },
-            })
-            .collect()
+        let of_origins = self.origins.iter().filter_map(|origin| match &origin.kind {
+            OriginKind::Page(page) => page.file.as_deref(),
+            OriginKind::Server(server) => match &server.tls.trust {
+                Trust::Only { file, .. } => Some(file.as_path()),
+                Trust::Platform | Trust::Anyone => None,
+            },
+        });
+        let certificates = self.listen.tls.iter().flat_map(|tls| &tls.certificates);
+        let of_certificates = certificates.flat_map(|certificate| match certificate {
+            Certificate::Files { file, key_file, .. } => vec![file.as_path(), key_file.as_path()],
+            Certificate::SelfSigned => Vec::new(),
+        });
+        of_origins.chain(of_certificates).collect()
     }
 
     /// The target at `id`.

@@ -6,7 +6,8 @@
 //! Read `request` first: one request from head to tail. Then, in the order a request walks: `viewer` (accepts, reads
 //! heads), `origin` (connections, attempts, the loop that obeys the failover rule), `respond` (every outcome -> an answer),
 //! `body` (where a request ends), `access_log`.
-//! `worker` says who owns what, `live` what is alive beside the config.
+//! `worker` says who owns what, `live` what is alive beside the config, `listeners` which sockets are open, `takeover` how
+//! another process gets them.
 
 mod access_log;
 mod body;

@@ -246,6 +246,33 @@ fn a_config_that_a_link_leads_to_is_read_when_the_link_turns() {
 }
 
 #[test]
+fn a_certificate_that_changes_is_read() {
+    let folder = Folder::new();
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/examples");
+    for name in ["edge.pem", "edge.key"] {
+        std::fs::copy(examples.join(name), folder.path().join(name)).expect("a copy");
+    }
+    let config = PAGE_ONLY.replace(
+        "[listen]",
+        "[tls]\ncertificates = [{ certificate = \"edge.pem\", key = \"edge.key\" }]\n[listen]\nhttps = \"127.0.0.1:0\"",
+    );
+    let config = folder.write("config.toml", config);
+    let mut serving = Serving::start(
+        tideover()
+            .args(["run", "--time-scale", "0.05", "--config"])
+            .arg(config),
+    );
+
+    let bad = folder.write("bad", "no certificate");
+    std::fs::rename(bad, folder.path().join("edge.pem")).expect("in place");
+    serving.says("the old config keeps serving");
+    let good = folder.path().join("good");
+    std::fs::copy(examples.join("edge.pem"), &good).expect("a copy");
+    std::fs::rename(good, folder.path().join("edge.pem")).expect("in place");
+    serving.says("reloaded (the same listeners)");
+}
+
+#[test]
 fn listeners_that_a_reload_opens_and_closes_are_told() {
     let config = file("opening.toml", PAGE_ONLY);
     let mut serving = Serving::start(
