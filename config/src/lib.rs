@@ -20,6 +20,7 @@ mod files;
 mod json;
 pub mod lifecycle;
 pub mod listener;
+mod network;
 pub mod origin;
 mod policies;
 mod print;
@@ -42,6 +43,7 @@ pub use edge::{Edge, Hosts, Loaded, Mode, Overrides};
 pub use fields::{Fate, Field, fields};
 pub use lifecycle::Lifecycle;
 pub use listener::{AccessLog, InterimLimit, Limits, Listen, LogFormat, LogTo, ViewerScheme};
+pub use network::Network;
 pub use origin::{
     AddressFamily, ConnectionAttempts, Endpoint, FailoverCriteria, Failure, FailureSet, HostHeader,
     Member, Origin, OriginId, OriginKind, OriginScheme, OriginTls, Page, Server, StatusSet, Target,

@@ -49,8 +49,9 @@ pub(crate) fn viewers_turn() {
 }
 
 /// Runs one answer's `task` until it ends, or until its viewer has asked for nothing more of it for `limit`: an HTTP/2 viewer
-/// that opens no window holds up nothing but itself, but would for ever. Needs [`with_alarm`](crate::clock::with_alarm).
-pub(crate) async fn bound_untaken(task: impl Future<Output = ()>, limit: Duration) {
+/// that opens no window holds up nothing but itself, but would for ever. Whether the limit ended it is returned. Needs
+/// [`with_alarm`](crate::clock::with_alarm).
+pub(crate) async fn bound_untaken(task: impl Future<Output = ()>, limit: Duration) -> bool {
     let mut task = pin!(task);
     let mut owes_since = Moment::NEVER;
     poll_fn(|context| {
@@ -60,13 +61,13 @@ pub(crate) async fn bound_untaken(task: impl Future<Output = ()>, limit: Duratio
         if ended.is_pending() && owes_since != Moment::NEVER {
             let due = owes_since + limit;
             if due <= Moment::now() {
-                return Poll::Ready(());
+                return Poll::Ready(true);
             }
             wake_by(due);
         }
-        ended
+        ended.map(|()| false)
     })
-    .await;
+    .await
 }
 
 impl Body {

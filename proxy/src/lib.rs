@@ -14,6 +14,7 @@ mod body;
 mod clock;
 mod control;
 mod error;
+mod limit;
 mod listeners;
 mod live;
 mod message;
@@ -158,7 +159,7 @@ pub fn start_with(mut edge: Edge, mut given: Given) -> Result<RunningEdge, Start
             source,
         }
     })?;
-    let live = Live::new(edge, None)?;
+    let live = Live::new(edge, None, workers)?;
     let shared = Arc::new(Shared::new(live, counters, log));
     let control = Control::start().map_err(StartError::Worker)?;
     let mut commands = Vec::new();
@@ -289,7 +290,7 @@ impl RunningEdge {
         let workers = self.workers.len();
         let change = listeners.prepare(&edge.listen, workers, &mut Given::default())?;
         tell_ports(&mut edge, &listeners, &change);
-        let live = Live::new(edge, Some(&before))?;
+        let live = Live::new(edge, Some(&before), workers)?;
         let stays = self.shared.log.stays(&live.edge.access_log);
         let takes_over = &before.edge.listen.lifecycle.takeover;
         let stays = [

@@ -9,6 +9,8 @@ use http::StatusCode;
 use tideover_config::{Failure, counted};
 use tideover_rules::failover::{Attempt, Outcome};
 
+use crate::limit::Limit;
+
 /// The counters of all workers.
 #[derive(Debug)]
 pub(crate) struct EdgeCounters {
@@ -35,6 +37,8 @@ pub(crate) struct Counters {
     /// By [`Failure`], in order of declaration.
     attempts_failed: [Count; Failure::ALL.len()],
     fell_through: Count,
+    /// By [`Limit`], in order of declaration.
+    limits_reached: [Count; Limit::ALL.len()],
     bytes_sent: Count,
     log_lines_lost: Count,
     added: Histogram,
@@ -63,8 +67,10 @@ pub(crate) enum ConnectionEnd {
     Good,
     /// hyper refused the head with this status (400, 414 or 431) and an empty body before the story saw it.
     RefusedHead(StatusCode),
-    /// The viewer went away, or its head did not arrive in time.
+    /// The viewer went away.
     Broken,
+    /// The time of this limit is over.
+    OutOfTime(Limit),
 }
 
 impl Counters {
@@ -96,9 +102,19 @@ impl Counters {
 
     pub(crate) fn connection_end(&self, end: ConnectionEnd) {
         match end {
-            ConnectionEnd::RefusedHead(_) => self.refused_heads.add(1),
+            ConnectionEnd::RefusedHead(status) => {
+                self.refused_heads.add(1);
+                if let Some(limit) = Limit::of_refused_head(status) {
+                    self.limit_reached(limit);
+                }
+            }
+            ConnectionEnd::OutOfTime(limit) => self.limit_reached(limit),
             ConnectionEnd::Good | ConnectionEnd::Broken => {}
         }
+    }
+
+    pub(crate) fn limit_reached(&self, limit: Limit) {
+        self.limits_reached[limit as usize].add(1);
     }
 
     /// One request is over. `status` is `None` if the viewer went before an answer.
@@ -234,6 +250,15 @@ impl EdgeCounters {
         for failure in Failure::ALL {
             let count = self.sum(|c| &c.attempts_failed[failure as usize]);
             let _ = writeln!(text, "{name}{{outcome=\"{failure}\"}} {count}");
+        }
+
+        let name = "tideover_limits_reached_total";
+        let help = "Viewers that came up against a limit, by the setting that moves it.";
+        family(&mut text, name, "counter", help);
+        for limit in Limit::ALL {
+            let count = self.sum(|c| &c.limits_reached[limit as usize]);
+            let limit = limit.name();
+            let _ = writeln!(text, "{name}{{limit=\"{limit}\"}} {count}");
         }
         text
     }

@@ -21,7 +21,7 @@ use crate::metrics::{Counters, EdgeCounters};
 use crate::origin::Origins;
 use crate::request_id::RequestIds;
 use crate::respond::ToldBefore;
-use crate::viewer::{Accepting, Shortage};
+use crate::viewer::{Accepting, Crowd, Shortage};
 
 /// How often idle connections are looked over and log lines are handed on.
 const TICK: Duration = Duration::from_millis(100);
@@ -38,6 +38,7 @@ pub(crate) struct Shared {
     pub(crate) shortage: Shortage,
     /// Load balancers are to look elsewhere.
     pub(crate) looks_away: AtomicBool,
+    pub(crate) crowd: Arc<Crowd>,
     /// Turns true when no new request is wanted.
     pub(crate) draining: watch::Sender<bool>,
 }
@@ -51,6 +52,7 @@ impl Shared {
             log,
             shortage: Shortage::default(),
             looks_away: AtomicBool::new(false),
+            crowd: Arc::default(),
             draining: watch::channel(false).0,
         }
     }
