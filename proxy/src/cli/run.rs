@@ -182,6 +182,8 @@ pub(super) fn run(mut options: Options, given: &ArgMatches) -> anyhow::Result<Ex
         .enable_all()
         .build()?;
     runtime.block_on(async {
+        // As they were read: whatever changes from now on is news.
+        let watch = Watch::of(watched, time_scale);
         // Before the first viewer can come: a signal must not find the default action.
         let signals = Signals::listen()?;
         let edge = {
@@ -192,7 +194,6 @@ pub(super) fn run(mut options: Options, given: &ArgMatches) -> anyhow::Result<Ex
             edge
         };
         systemd::ready(&format!("serving {}", places(&edge.listeners())));
-        let watch = Watch::of(watched, time_scale);
         Ok(serve(edge, signals, watch, &options, &overrides).await)
     })
 }
