@@ -26,6 +26,7 @@ mod respond;
 mod status;
 mod takeover;
 mod tcp;
+mod tunnel;
 mod viewer;
 mod worker;
 
@@ -198,6 +199,9 @@ fn tell_ports(edge: &mut Edge, listeners: &Listeners, change: &Change) {
     edge.listen.https = listeners.addresses(change, ListenerKind::Viewers(Protocol::Https));
 }
 
+/// So long before the deadline of a drain tunnels end: time to say so to both sides, and to write their log lines.
+const TUNNELS_END_BEFORE: Duration = Duration::from_millis(500);
+
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
@@ -352,11 +356,16 @@ impl RunningEdge {
 
     /// Accepts who is in the queues and nobody else, finishes the requests that run, says so on their connections, closes
     /// those that are idle, and returns when all is done or `within` is over.
+    ///
+    /// A WebSocket may go on until shortly before that; then both its sides are told that the edge goes away.
     pub fn shut_down(mut self, within: Duration) -> Summary {
+        let now = Instant::now();
+        let deadline = now + within;
+        let for_tunnels = within.saturating_sub(TUNNELS_END_BEFORE.min(within / 2));
+        let _ = self.shared.tunnels_until.set(now + for_tunnels);
         self.look_away();
         self.lock_listeners().close();
         self.shared.draining.send_replace(true);
-        let deadline = Instant::now() + within;
         for worker in self.workers.drain(..) {
             while !worker.is_finished() && Instant::now() < deadline {
                 std::thread::sleep(Duration::from_millis(2));
@@ -376,6 +385,7 @@ impl RunningEdge {
 impl Drop for RunningEdge {
     fn drop(&mut self) {
         self.lock_listeners().close();
+        let _ = self.shared.tunnels_until.set(Instant::now());
         self.shared.draining.send_replace(true);
     }
 }

@@ -80,7 +80,8 @@ pub(crate) struct Listeners(Vec<Listener>);
 #[derive(Debug)]
 struct Opened {
     listener: Listener,
-    sockets: Vec<Arc<ListeningSocket>>,
+    /// Each with a descriptor to accept by: whoever is to accept must not find that there is none left.
+    sockets: Vec<(Arc<ListeningSocket>, TcpListener)>,
     closing: Closing,
 }
 
@@ -149,7 +150,7 @@ impl Listeners {
                 } else {
                     sockets
                 };
-                Opened::new(kind, configured, sockets).map(Ok)
+                Opened::new(kind, configured, &sockets, workers).map(Ok)
             });
         Ok(Change {
             next: next.collect::<Result<_, _>>()?,
@@ -239,14 +240,29 @@ impl Opened {
     fn new(
         kind: ListenerKind,
         configured: SocketAddr,
-        sockets: Vec<Arc<ListeningSocket>>,
+        sockets: &[Arc<ListeningSocket>],
+        workers: usize,
     ) -> Result<Self, StartError> {
-        let first = sockets.first().map(|socket| socket.address());
-        let address = first.transpose().map_err(|source| StartError::Listen {
+        // Each worker needs a socket and each socket a worker: where there are more of the ones than of the others, they
+        // share.
+        let count = match kind {
+            ListenerKind::Viewers(_) => workers.max(sockets.len()),
+            ListenerKind::Admin | ListenerKind::Status => sockets.len(),
+        };
+        let failed = |source| StartError::Listen {
             what: kind.as_str(),
             address: configured,
             source,
-        })?;
+        };
+        let first = sockets.first().map(|socket| socket.address());
+        let address = first.transpose().map_err(failed)?;
+        let shared = sockets
+            .iter()
+            .cycle()
+            .take(count)
+            .map(|socket| Ok((Arc::clone(socket), socket.listener().try_clone()?)))
+            .collect::<io::Result<_>>()
+            .map_err(failed)?;
         let (close, closing) = Close::new();
         let listener = Listener {
             kind,
@@ -257,13 +273,12 @@ impl Opened {
         };
         Ok(Self {
             listener,
-            sockets,
+            sockets: shared,
             closing,
         })
     }
 
-    /// Has everybody accept. Each worker needs a socket and each socket a worker: where there are more of the ones than of
-    /// the others, they share.
+    /// Has everybody accept.
     fn begin(
         self,
         workers: &[UnboundedSender<Command>],
@@ -272,20 +287,20 @@ impl Opened {
     ) -> Listener {
         match self.listener.kind {
             ListenerKind::Viewers(protocol) => {
-                let pairs = workers.len().max(self.sockets.len());
-                let sockets = self.sockets.iter().cycle();
-                for (worker, socket) in workers.iter().cycle().zip(sockets).take(pairs) {
+                for (worker, (socket, listener)) in workers.iter().cycle().zip(self.sockets) {
                     let _ = worker.send(Command::Listen(Accepting {
                         protocol,
-                        socket: Arc::clone(socket),
+                        socket,
+                        listener,
                         closing: self.closing.clone(),
                     }));
                 }
             }
             ListenerKind::Admin | ListenerKind::Status => {
-                for socket in self.sockets {
+                for (socket, listener) in self.sockets {
                     let shared = Arc::clone(shared);
-                    control.run(crate::status::accept(shared, socket, self.closing.clone()));
+                    let closing = self.closing.clone();
+                    control.run(crate::status::accept(shared, socket, listener, closing));
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! Health and metrics, on listeners of their own.
 
 use std::convert::Infallible;
+use std::net::TcpListener;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,9 +22,14 @@ const MOST: usize = 64;
 /// For a request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Answers on `socket` until it closes.
-pub(crate) async fn accept(shared: Arc<Shared>, socket: Arc<ListeningSocket>, closing: Closing) {
-    let listener = match socket.to_tokio() {
+/// Answers on `listener`, which is a descriptor of `_socket`, until it closes.
+pub(crate) async fn accept(
+    shared: Arc<Shared>,
+    _socket: Arc<ListeningSocket>,
+    listener: TcpListener,
+    closing: Closing,
+) {
+    let listener = match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, "the status listener cannot be used"),
     };

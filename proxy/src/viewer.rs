@@ -13,7 +13,7 @@ mod socket;
 mod tls;
 mod transport;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -34,6 +34,7 @@ use crate::clock::Moment;
 use crate::limit::Limit;
 use crate::metrics::ConnectionEnd;
 use crate::tcp::Tcp;
+use crate::tunnel::Tunnel;
 use crate::worker::{View, Worker};
 use crowd::Place;
 use transport::Transport;
@@ -58,6 +59,8 @@ pub(crate) struct Peer {
     pub(crate) is_last: Cell<bool>,
     /// An answer was cut that is to end with the connection: only a reset tells it from a whole one.
     pub(crate) must_be_reset: Cell<bool>,
+    /// The last answer switched protocols: what follows it goes through here.
+    pub(crate) tunnel: RefCell<Option<Box<Tunnel>>>,
     /// As long as anything of the connection lives.
     _place: Place,
 }
@@ -84,6 +87,7 @@ impl Peer {
             head_began: Cell::new(true),
             is_last: Cell::new(false),
             must_be_reset: Cell::new(false),
+            tunnel: RefCell::new(None),
             _place: place,
         }
     }

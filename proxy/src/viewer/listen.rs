@@ -1,6 +1,7 @@
 //! Sockets that viewers connect to.
 
 use std::io;
+use std::net::TcpListener;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -59,6 +60,8 @@ impl Shortage {
 pub(crate) struct Accepting {
     pub(crate) protocol: Protocol,
     pub(crate) socket: Arc<ListeningSocket>,
+    /// A descriptor of it.
+    pub(crate) listener: TcpListener,
     pub(crate) closing: Closing,
 }
 
@@ -72,9 +75,10 @@ pub(crate) async fn accept(
     let Accepting {
         protocol,
         socket,
+        listener,
         closing,
     } = accepting;
-    let listener = match socket.to_tokio() {
+    let listener = match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, "a listener cannot be used"),
     };

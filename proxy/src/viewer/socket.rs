@@ -43,7 +43,7 @@ impl ListeningSocket {
         self.listener.local_addr()
     }
 
-    /// For whoever is handed it.
+    /// For whoever is handed it, or a descriptor of it.
     pub(crate) fn listener(&self) -> &TcpListener {
         &self.listener
     }
@@ -61,11 +61,6 @@ impl ListeningSocket {
     /// Somebody else will accept whoever is in the queue.
     pub(crate) fn lives_on(&self) -> bool {
         self.elsewhere.load(SeqCst) > 0
-    }
-
-    /// To accept from. The queue is the same.
-    pub(crate) fn to_tokio(&self) -> io::Result<tokio::net::TcpListener> {
-        tokio::net::TcpListener::from_std(self.listener.try_clone()?)
     }
 
     /// What is still to be accepted before it may be dropped: nothing if somebody else has it, else everybody who has
