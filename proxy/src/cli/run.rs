@@ -170,9 +170,9 @@ pub(super) fn run(mut options: Options, given: &ArgMatches) -> anyhow::Result<Ex
     let files = open_files::raise();
     eprint!("{}", introduction(&loaded.edge));
     eprintln!("{files}");
-    if let Some(warning) =
-        container::out_of_reach(&loaded.edge.listen.http, &container::Signs::seen())
-    {
+    let listen = &loaded.edge.listen;
+    let for_viewers = [&listen.http[..], &listen.https].concat();
+    if let Some(warning) = container::out_of_reach(&for_viewers, &container::Signs::seen()) {
         eprintln!("tideover: warning: {warning}");
     }
 
