@@ -29,6 +29,9 @@ pub(crate) struct Counters {
     refused_heads: Count,
     panics: Count,
     handshakes_failed: Count,
+    /// By [`Fault`], in order of declaration.
+    http2_faults: [Count; Fault::ALL.len()],
+    answers_untaken: Count,
     connections: Count,
     connections_ended: Count,
     attempts_answered: Count,
@@ -64,6 +67,50 @@ pub(crate) enum ConnectionEnd {
     RefusedHead(StatusCode),
     /// The viewer went away, or its head did not arrive in time.
     Broken,
+    /// Over HTTP/2 the viewer did this.
+    Faulty(Fault),
+}
+
+/// Why the edge ended an HTTP/2 connection: the codes of RFC 9113, section 7, that a viewer can earn, and ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    ProtocolError,
+    FlowControlError,
+    StreamClosed,
+    FrameSizeError,
+    CompressionError,
+    /// A flood, of whatever.
+    EnhanceYourCalm,
+    /// A preface, frame or header block did not arrive in time.
+    Slow,
+    /// Any other code.
+    Other,
+}
+
+impl Fault {
+    const ALL: [Self; 8] = [
+        Self::ProtocolError,
+        Self::FlowControlError,
+        Self::StreamClosed,
+        Self::FrameSizeError,
+        Self::CompressionError,
+        Self::EnhanceYourCalm,
+        Self::Slow,
+        Self::Other,
+    ];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::ProtocolError => "protocol_error",
+            Self::FlowControlError => "flow_control_error",
+            Self::StreamClosed => "stream_closed",
+            Self::FrameSizeError => "frame_size_error",
+            Self::CompressionError => "compression_error",
+            Self::EnhanceYourCalm => "enhance_your_calm",
+            Self::Slow => "slow",
+            Self::Other => "other",
+        }
+    }
 }
 
 impl Counters {
@@ -88,9 +135,14 @@ impl Counters {
         self.handshakes_failed.add(1);
     }
 
+    pub(crate) fn answer_untaken(&self) {
+        self.answers_untaken.add(1);
+    }
+
     pub(crate) fn connection_end(&self, end: ConnectionEnd) {
         match end {
             ConnectionEnd::RefusedHead(_) => self.refused_heads.add(1),
+            ConnectionEnd::Faulty(fault) => self.http2_faults[fault as usize].add(1),
             ConnectionEnd::Good | ConnectionEnd::Broken => {}
         }
     }
@@ -221,6 +273,14 @@ impl EdgeCounters {
             let count = self.sum(|c| &c.attempts_failed[failure as usize]);
             let _ = writeln!(text, "{name}{{outcome=\"{failure}\"}} {count}");
         }
+
+        let name = "tideover_http2_faults_total";
+        let help = "HTTP/2 connections ended for what the viewer did, by reason.";
+        family(&mut text, name, "counter", help);
+        for fault in Fault::ALL {
+            let count = self.sum(|c| &c.http2_faults[fault as usize]);
+            let _ = writeln!(text, "{name}{{reason=\"{}\"}} {count}", fault.as_str());
+        }
         text
     }
 }
@@ -229,7 +289,7 @@ impl EdgeCounters {
 type Counted = (&'static str, &'static str, fn(&Counters) -> &Count);
 
 /// Every counter that is one number per worker.
-const COUNTED: [Counted; 8] = [
+const COUNTED: [Counted; 9] = [
     (
         "tideover_requests_total",
         "Requests whose last byte was sent or lost.",
@@ -254,6 +314,11 @@ const COUNTED: [Counted; 8] = [
         "tideover_failed_handshakes_total",
         "TLS handshakes with viewers that failed or took too long.",
         |c| &c.handshakes_failed,
+    ),
+    (
+        "tideover_untaken_answers_total",
+        "HTTP/2 answers given up because the viewer took no more of them.",
+        |c| &c.answers_untaken,
     ),
     (
         "tideover_fell_through_total",

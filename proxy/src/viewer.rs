@@ -2,6 +2,7 @@
 
 mod connection;
 mod cork;
+mod frames;
 mod http2;
 mod listen;
 mod screen;
@@ -26,6 +27,7 @@ use crate::clock::Moment;
 use crate::metrics::ConnectionEnd;
 use crate::tcp::Tcp;
 use crate::worker::Worker;
+use frames::Earned;
 use transport::Transport;
 
 /// What is known about a viewer's connection. Made once, not per request.
@@ -44,6 +46,8 @@ pub(crate) struct Peer {
     pub(crate) waits_since: Cell<Moment>,
     /// An answer was cut that is to end with the connection: only a reset tells it from a whole one.
     pub(crate) must_be_reset: Cell<bool>,
+    /// What answers on it earned; counts over HTTP/2 only.
+    pub(crate) earned: Earned,
 }
 
 impl Peer {
@@ -61,6 +65,7 @@ impl Peer {
             serving: Cell::new(0),
             waits_since: Cell::new(Moment::now()),
             must_be_reset: Cell::new(false),
+            earned: Earned::default(),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! - [`edge()`] takes a config as its operator would write it and runs the edge in this process; [`tiers`], [`pair`] and
 //!   [`in_front_of`] are the configs that most scenarios need.
 //! - [`viewer()`] and [`viewer_of`] are a client that can send any bytes and sees what really came back.
+//! - [`frames`] is a viewer that says HTTP/2 frame by frame, good and bad.
 //! - [`gate()`] makes order without sleeping; [`patiently`] bounds every wait; [`settles`] is for what ends
 //!   without an event.
 //! - [`certificates`] holds an authority of our own.
@@ -14,6 +15,7 @@
 pub mod certificates;
 mod edge;
 mod folder;
+pub mod frames;
 mod gate;
 mod nginx;
 mod origin;

@@ -9,10 +9,14 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::frames::{Flood, Frames};
+use crate::clock::Moment;
+
 /// Beyond this many bytes that wait to be written, the framing waits as well.
 const ENOUGH: usize = 64 * 1024;
 
-/// The connection as HTTP/2 sees it: writes are kept, a flush does nothing. [`Cork::poll_drain`] really writes.
+/// The connection as HTTP/2 sees it: writes are kept, a flush does nothing. [`Cork::poll_drain`] really writes. What is read
+/// is looked at on its way.
 #[derive(Debug)]
 pub(super) struct Cork<T>(Rc<RefCell<Corked<T>>>);
 
@@ -24,15 +28,20 @@ struct Corked<T> {
     written: usize,
     /// The framing was told to wait.
     was_full: bool,
+    /// What the viewer sent.
+    came: Frames,
+    flood: Option<Flood>,
 }
 
 impl<T> Cork<T> {
-    pub(super) fn new(io: T) -> Self {
+    pub(super) fn new(io: T, came: Frames) -> Self {
         Self(Rc::new(RefCell::new(Corked {
             io,
             kept: Vec::new(),
             written: 0,
             was_full: false,
+            came,
+            flood: None,
         })))
     }
 
@@ -49,6 +58,29 @@ impl<T> Cork<T> {
         if corked.kept.is_empty() {
             corked.kept = Vec::new();
         }
+    }
+
+    /// Since when the rest of a frame or header block is waited for; [`Moment::NEVER`]: it is not.
+    pub(super) fn waits_since(&self) -> Moment {
+        self.0.borrow().came.waits_since()
+    }
+
+    /// The viewer was not read from any more: it sent too much that brings nothing forward.
+    pub(super) fn is_flooded(&self) -> bool {
+        self.0.borrow().flood.is_some()
+    }
+
+    /// The last word on this connection. It comes between two frames: all of what is written at once is kept at once.
+    /// Source: RFC 9113, section 6.8.
+    pub(super) fn say_go_away(&self, reason: h2::Reason) {
+        const HEAD: [u8; 9] = [0, 0, 8, 7, 0, 0, 0, 0, 0];
+        let mut corked = self.0.borrow_mut();
+        let last_stream = corked.came.last_stream();
+        corked.kept.extend_from_slice(&HEAD);
+        corked.kept.extend_from_slice(&last_stream.to_be_bytes());
+        corked
+            .kept
+            .extend_from_slice(&u32::from(reason).to_be_bytes());
     }
 }
 
@@ -99,7 +131,18 @@ impl<T: AsyncRead + Unpin> AsyncRead for Cork<T> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0.borrow_mut().io).poll_read(context, buffer)
+        let corked = &mut *self.0.borrow_mut();
+        if let Some(flood) = corked.flood {
+            return Poll::Ready(Err(io::Error::other(flood)));
+        }
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut corked.io).poll_read(context, buffer))?;
+        let came = buffer.filled().get(before..).unwrap_or_default();
+        if let Err(flood) = corked.came.came(came) {
+            corked.flood = Some(flood);
+            return Poll::Ready(Err(io::Error::other(flood)));
+        }
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -17,11 +17,12 @@ use tower::Service;
 
 use super::Peer;
 use super::cork::Cork;
+use super::frames::Frames;
 use super::transport::Transport;
-use crate::body::{Body, bound_untaken};
+use crate::body::{Body, Taken, bound_untaken};
 use crate::clock::{Moment, wake_by, with_alarm};
 use crate::message::ViewerBody;
-use crate::metrics::{ConnectionEnd, Counters};
+use crate::metrics::{ConnectionEnd, Counters, Fault};
 use crate::request::Story;
 use crate::worker::Worker;
 
@@ -45,7 +46,7 @@ pub(super) async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, transport: Transpo
     let clock = view.live.clock;
     let limits = view.live.edge.listen.limits;
     drop(view);
-    let cork = Cork::new(transport);
+    let cork = Cork::new(transport, Frames::new(Rc::clone(&peer)));
     let drain = cork.handle();
     let seam = Seam {
         story: Story::new(Rc::clone(&worker), Rc::clone(&peer)),
@@ -108,14 +109,29 @@ async fn to_its_end(
                 Poll::Ready(Ok(())) => Some(ConnectionEnd::Good),
                 Poll::Ready(Err(error)) => {
                     tracing::debug!(peer = %peer.address, error = &error as &dyn std::error::Error, "an HTTP/2 connection ended");
-                    Some(ConnectionEnd::Broken)
+                    if cork.is_flooded() {
+                        cork.say_go_away(h2::Reason::ENHANCE_YOUR_CALM);
+                        Some(ConnectionEnd::Faulty(Fault::EnhanceYourCalm))
+                    } else {
+                        Some(fault(&error).map_or(ConnectionEnd::Broken, ConnectionEnd::Faulty))
+                    }
                 }
                 Poll::Pending => None,
             };
         }
+        let rest_is_due = cork.waits_since() + idle_timeout;
+        if rest_is_due <= Moment::now() && ended.is_none() {
+            // The viewer can say nothing else before that.
+            cork.say_go_away(h2::Reason::NO_ERROR);
+            ended = Some(ConnectionEnd::Faulty(Fault::Slow));
+        } else {
+            wake_by(rest_is_due);
+        }
         let drained = cork.poll_drain(context);
         match (ended, &drained) {
             (Some(ended), Poll::Ready(_)) => return Poll::Ready(ended),
+            // Whoever floods is not waited for.
+            (Some(ended @ ConnectionEnd::Faulty(_)), _) => return Poll::Ready(ended),
             (None, Poll::Ready(Err(_))) => return Poll::Ready(ConnectionEnd::Broken),
             (Some(_) | None, _) => {}
         }
@@ -137,6 +153,24 @@ async fn to_its_end(
     .await
 }
 
+/// What the viewer did, if this is why this side ended the connection.
+fn fault(error: &hyper::Error) -> Option<Fault> {
+    let error = std::error::Error::source(error)?.downcast_ref::<h2::Error>()?;
+    if error.is_io() || error.is_remote() {
+        return None;
+    }
+    Some(match error.reason()? {
+        h2::Reason::NO_ERROR => return None,
+        h2::Reason::PROTOCOL_ERROR => Fault::ProtocolError,
+        h2::Reason::FLOW_CONTROL_ERROR => Fault::FlowControlError,
+        h2::Reason::STREAM_CLOSED => Fault::StreamClosed,
+        h2::Reason::FRAME_SIZE_ERROR => Fault::FrameSizeError,
+        h2::Reason::COMPRESSION_ERROR => Fault::CompressionError,
+        h2::Reason::ENHANCE_YOUR_CALM => Fault::EnhanceYourCalm,
+        _ => Fault::Other,
+    })
+}
+
 /// Runs each request of a connection in a task of its own.
 #[derive(Clone)]
 struct Streams {
@@ -150,8 +184,9 @@ impl<F: Future<Output = ()> + 'static> Executor<F> for Streams {
         let watch = PanicWatch(Arc::clone(&self.counters));
         let stream = with_alarm(bound_untaken(stream, self.untaken_limit));
         tokio::task::spawn_local(async move {
-            let _watch = watch;
-            stream.await;
+            if stream.await == Taken::NoMore {
+                watch.0.answer_untaken();
+            }
         });
     }
 }

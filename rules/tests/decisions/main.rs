@@ -12,8 +12,8 @@ mod properties {
     mod told;
 }
 mod tables {
-    mod certificate;
     mod admit;
+    mod certificate;
     mod error_page;
     mod explain;
     mod failover;

@@ -1,0 +1,282 @@
+//! A read-only look at the frames that a viewer sends, below the HTTP/2 library: which of them bring nothing forward, and
+//! how long one takes to arrive.
+//!
+//! The library bounds what a frame makes it keep (streams that were reset, header blocks, CONTINUATION). What makes it work
+//! without keeping anything it takes for ever: PING, SETTINGS, PRIORITY, frames of types that nobody knows, empty DATA,
+//! windows opened byte by byte, requests that are taken back. Each of these costs one of a number of frames that a connection
+//! has to spare; what is answered and taken earns more.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::Peer;
+use super::transport::HTTP_2_PREFACE;
+use crate::clock::Moment;
+
+/// Frames that bring nothing forward, per [`PERIOD`] and beside what was earned. A browser that leaves a page takes back
+/// some hundred requests at once.
+const TO_SPARE: u32 = 1_000;
+const PERIOD: Duration = Duration::from_secs(10);
+
+/// Source: RFC 9113, section 4.1.
+const FRAME_HEAD: usize = 9;
+
+/// Types of frames. Source: RFC 9113, section 6.
+mod kind {
+    pub(super) const DATA: u8 = 0;
+    pub(super) const HEADERS: u8 = 1;
+    pub(super) const CONTINUATION: u8 = 9;
+}
+
+/// Flags of frames. Source: RFC 9113, section 6.
+mod flag {
+    pub(super) const END_STREAM: u8 = 1;
+    pub(super) const END_HEADERS: u8 = 4;
+}
+
+/// What one connection's viewer has sent so far.
+#[derive(Debug)]
+pub(super) struct Frames {
+    peer: Rc<Peer>,
+    /// Bytes of the preface that are still to come.
+    preface_left: usize,
+    /// The frame's head, as far as it came.
+    head: [u8; FRAME_HEAD],
+    head_came: usize,
+    /// Bytes of its payload that are still to come.
+    payload_left: usize,
+    /// A header block has begun, and goes on in the next frame.
+    block_is_open: bool,
+    /// Since when the rest of a preface, frame or header block is waited for; [`Moment::NEVER`]: it is not.
+    waits_since: Moment,
+    /// The last stream whose header block came whole.
+    last_stream: u32,
+    spare: u32,
+    spare_since: Moment,
+}
+
+/// More frames that bring nothing forward than a connection has to spare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("too many HTTP/2 frames that bring nothing forward")]
+pub(super) struct Flood;
+
+/// What answers earned on one connection: frames that may come in return. A viewer opens its windows, acknowledges and
+/// measures as it takes what it is sent.
+#[derive(Debug, Default)]
+pub(crate) struct Earned(Cell<u32>);
+
+impl Earned {
+    /// A head or a piece of a body of this many bytes is on its way to the viewer.
+    pub(crate) fn sent(&self, bytes: usize) {
+        // For the stream and the connection, at each KiB at most.
+        let more = u32::try_from(bytes / 512)
+            .unwrap_or(u32::MAX)
+            .saturating_add(8);
+        self.0
+            .set(self.0.get().saturating_add(more).min(Self::MOST));
+    }
+
+    /// As much as a viewer who takes a gigabyte and then only talks may say at once.
+    const MOST: u32 = 100_000;
+}
+
+impl Frames {
+    pub(super) fn new(peer: Rc<Peer>) -> Self {
+        Self {
+            peer,
+            preface_left: HTTP_2_PREFACE.len(),
+            head: [0; FRAME_HEAD],
+            head_came: 0,
+            payload_left: 0,
+            block_is_open: false,
+            waits_since: Moment::now(),
+            last_stream: 0,
+            spare: TO_SPARE,
+            spare_since: Moment::now(),
+        }
+    }
+
+    /// The viewer sent these bytes next.
+    pub(super) fn came(&mut self, bytes: &[u8]) -> Result<(), Flood> {
+        let mut rest = skip(bytes, &mut self.preface_left);
+        loop {
+            rest = skip(rest, &mut self.payload_left);
+            if rest.is_empty() {
+                break;
+            }
+            if self.head_came == FRAME_HEAD {
+                self.frame_is_whole();
+            }
+            let more = rest.len().min(FRAME_HEAD - self.head_came);
+            let (head, after) = rest.split_at(more);
+            self.head[self.head_came..][..more].copy_from_slice(head);
+            self.head_came += more;
+            rest = after;
+            if self.head_came == FRAME_HEAD {
+                self.frame_begins()?;
+            }
+        }
+        if self.head_came == FRAME_HEAD && self.payload_left == 0 {
+            self.frame_is_whole();
+        }
+        let is_waited_for = self.preface_left > 0
+            || self.block_is_open
+            || self.head_came > 0 && !(self.payload_left > 0 && self.kind() == kind::DATA);
+        if !is_waited_for {
+            self.waits_since = Moment::NEVER;
+        } else if self.waits_since == Moment::NEVER {
+            self.waits_since = Moment::now();
+        }
+        Ok(())
+    }
+
+    /// Since when the rest of what has begun is waited for; [`Moment::NEVER`]: nothing has. The payload of DATA is not meant:
+    /// whoever takes the body waits for that.
+    pub(super) fn waits_since(&self) -> Moment {
+        self.waits_since
+    }
+
+    /// The last stream whose header block came whole, or 0.
+    pub(super) fn last_stream(&self) -> u32 {
+        self.last_stream
+    }
+
+    fn kind(&self) -> u8 {
+        self.head[3]
+    }
+
+    fn has(&self, flag: u8) -> bool {
+        self.head[4] & flag != 0
+    }
+
+    fn frame_begins(&mut self) -> Result<(), Flood> {
+        let [high, middle, low, ..] = self.head;
+        self.payload_left = u32::from_be_bytes([0, high, middle, low]) as usize;
+        match self.kind() {
+            kind::HEADERS => Ok(()),
+            kind::DATA if self.payload_left > 0 || self.has(flag::END_STREAM) => Ok(()),
+            _ => self.brings_nothing(),
+        }
+    }
+
+    fn frame_is_whole(&mut self) {
+        self.head_came = 0;
+        if matches!(self.kind(), kind::HEADERS | kind::CONTINUATION) {
+            self.block_is_open = !self.has(flag::END_HEADERS);
+            if !self.block_is_open {
+                let [.., a, b, c, d] = self.head;
+                self.last_stream = self
+                    .last_stream
+                    .max(u32::from_be_bytes([a & 0x7f, b, c, d]));
+            }
+        }
+        if !self.block_is_open {
+            self.waits_since = Moment::NEVER;
+        }
+    }
+
+    fn brings_nothing(&mut self) -> Result<(), Flood> {
+        if self.spare == 0 {
+            self.spare = self.peer.earned.0.take();
+            let now = Moment::now();
+            if self.spare_since + PERIOD <= now {
+                self.spare_since = now;
+                self.spare = self.spare.saturating_add(TO_SPARE);
+            }
+        }
+        self.spare = self.spare.checked_sub(1).ok_or(Flood)?;
+        Ok(())
+    }
+}
+
+/// `bytes` without the next `count`; of those, `count` keeps what is still to come.
+fn skip<'b>(bytes: &'b [u8], count: &mut usize) -> &'b [u8] {
+    let skipped = bytes.len().min(*count);
+    *count -= skipped;
+    &bytes[skipped..]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use tideover_config::ViewerScheme;
+
+    use super::*;
+
+    fn frames() -> Frames {
+        let address = SocketAddr::from(([127, 0, 0, 1], 1));
+        let peer = Peer::new(address, ViewerScheme::Http, None);
+        Frames::new(Rc::new(peer))
+    }
+
+    fn frame(kind: u8, flags: u8, stream: u8, length: u8) -> Vec<u8> {
+        let mut bytes = vec![0, 0, length, kind, flags, 0, 0, 0, stream];
+        bytes.extend(vec![0; usize::from(length)]);
+        bytes
+    }
+
+    /// What was sent after the preface, whether the rest of something is waited for, and the last whole stream.
+    #[test]
+    fn what_is_waited_for_is_told_however_the_bytes_are_cut() {
+        let open = frame(kind::HEADERS, 0, 1, 20);
+        let whole = frame(kind::HEADERS, flag::END_HEADERS, 3, 20);
+        let end = frame(kind::CONTINUATION, flag::END_HEADERS, 1, 5);
+        let body = frame(kind::DATA, 0, 3, 30);
+        let cases: [(Vec<u8>, bool, u32); 11] = [
+            (vec![], false, 0),
+            (frame(4, 0, 0, 0), false, 0),
+            (frame(4, 0, 0, 0)[..8].to_vec(), true, 0),
+            (frame(4, 0, 0, 6)[..14].to_vec(), true, 0),
+            (open.clone(), true, 0),
+            ([open.clone(), end.clone()].concat(), false, 1),
+            ([open, end, whole.clone()].concat(), false, 3),
+            (whole[..28].to_vec(), true, 0),
+            ([whole.clone(), body[..20].to_vec()].concat(), false, 3),
+            ([whole.clone(), body[..5].to_vec()].concat(), true, 3),
+            ([whole, body].concat(), false, 3),
+        ];
+        for (bytes, is_waited_for, last_stream) in cases {
+            let bytes = [HTTP_2_PREFACE, &bytes].concat();
+            for piece in [1, 2, 7, 9, 10, 24, bytes.len()] {
+                let mut frames = frames();
+                assert_ne!(frames.waits_since(), Moment::NEVER);
+                for piece in bytes.chunks(piece) {
+                    frames.came(piece).expect("it is no flood");
+                }
+                let what = format!("{bytes:?} by {piece}");
+                assert_eq!(
+                    frames.waits_since() != Moment::NEVER,
+                    is_waited_for,
+                    "{what}"
+                );
+                assert_eq!(frames.last_stream(), last_stream, "{what}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_brings_nothing_forward_is_bounded_by_what_was_earned() {
+        let mut frames = frames();
+        frames.came(HTTP_2_PREFACE).expect("it is no flood");
+        let ping = frame(6, 0, 0, 8);
+        for _ in 0..TO_SPARE {
+            frames.came(&ping).expect("there is some to spare");
+        }
+        assert_eq!(frames.came(&ping), Err(Flood));
+        frames.peer.earned.sent(512);
+        for _ in 0..9 {
+            frames.came(&ping).expect("it was earned");
+        }
+        assert_eq!(frames.came(&ping), Err(Flood));
+        for useful in [
+            frame(kind::HEADERS, flag::END_HEADERS, 1, 9),
+            frame(kind::DATA, 0, 1, 1),
+            frame(kind::DATA, flag::END_STREAM, 1, 0),
+        ] {
+            frames.came(&useful).expect("it brings something");
+        }
+        assert_eq!(frames.came(&frame(kind::DATA, 0, 1, 0)), Err(Flood));
+    }
+}
