@@ -76,7 +76,7 @@ pub(crate) async fn bound_untaken(task: impl Future<Output = ()>, limit: Duratio
         }
         ended.map(|()| Taken::ToItsEnd)
     })
-    .await;
+    .await
 }
 
 impl Body {
