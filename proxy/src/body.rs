@@ -48,19 +48,10 @@ pub(crate) fn viewers_turn() {
     OWES_SINCE.set(Moment::now());
 }
 
-/// How far a viewer took an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Taken {
-    /// As far as there was something to take.
-    ToItsEnd,
-    /// It asked for no more of it for too long.
-    NoMore,
-}
-
 /// Runs one answer's `task` until it ends, or until its viewer has asked for nothing more of it for `limit`: an HTTP/2 viewer
-/// that opens no window holds up nothing but itself, but would for ever. Says how it ended. Needs
+/// that opens no window holds up nothing but itself, but would for ever. Whether the limit ended it is returned. Needs
 /// [`with_alarm`](crate::clock::with_alarm).
-pub(crate) async fn bound_untaken(task: impl Future<Output = ()>, limit: Duration) -> Taken {
+pub(crate) async fn bound_untaken(task: impl Future<Output = ()>, limit: Duration) -> bool {
     let mut task = pin!(task);
     let mut owes_since = Moment::NEVER;
     poll_fn(|context| {
@@ -70,11 +61,11 @@ pub(crate) async fn bound_untaken(task: impl Future<Output = ()>, limit: Duratio
         if ended.is_pending() && owes_since != Moment::NEVER {
             let due = owes_since + limit;
             if due <= Moment::now() {
-                return Poll::Ready(Taken::NoMore);
+                return Poll::Ready(true);
             }
             wake_by(due);
         }
-        ended.map(|()| Taken::ToItsEnd)
+        ended.map(|()| false)
     })
     .await
 }

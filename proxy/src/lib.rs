@@ -12,6 +12,7 @@ mod access_log;
 mod body;
 mod clock;
 mod error;
+mod limit;
 mod live;
 mod message;
 mod metrics;
@@ -145,7 +146,7 @@ pub fn start(mut edge: Edge) -> Result<RunningEdge, StartError> {
             source,
         }
     })?;
-    let live = Live::new(edge, None)?;
+    let live = Live::new(edge, None, workers)?;
     let shared = Arc::new(Shared::new(live, counters, log));
 
     let mut edge = RunningEdge {
@@ -265,7 +266,7 @@ impl RunningEdge {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let before = self.shared.live();
-        let live = Live::new(edge, Some(&before))?;
+        let live = Live::new(edge, Some(&before), self.workers.len())?;
         self.shared.replace(live);
         for commands in &self.commands {
             let _ = commands.send(Command::Refresh);

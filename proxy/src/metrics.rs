@@ -9,6 +9,8 @@ use http::StatusCode;
 use tideover_config::{Failure, counted};
 use tideover_rules::failover::{Attempt, Outcome};
 
+use crate::limit::Limit;
+
 /// The counters of all workers.
 #[derive(Debug)]
 pub(crate) struct EdgeCounters {
@@ -31,13 +33,14 @@ pub(crate) struct Counters {
     handshakes_failed: Count,
     /// By [`Fault`], in order of declaration.
     http2_faults: [Count; Fault::ALL.len()],
-    answers_untaken: Count,
     connections: Count,
     connections_ended: Count,
     attempts_answered: Count,
     /// By [`Failure`], in order of declaration.
     attempts_failed: [Count; Failure::ALL.len()],
     fell_through: Count,
+    /// By [`Limit`], in order of declaration.
+    limits_reached: [Count; Limit::ALL.len()],
     bytes_sent: Count,
     log_lines_lost: Count,
     added: Histogram,
@@ -65,13 +68,15 @@ pub(crate) enum ConnectionEnd {
     Good,
     /// hyper refused the head with this status (400, 414 or 431) and an empty body before the story saw it.
     RefusedHead(StatusCode),
-    /// The viewer went away, or its head did not arrive in time.
+    /// The viewer went away.
     Broken,
+    /// The time of this limit is over.
+    OutOfTime(Limit),
     /// Over HTTP/2 the viewer did this.
     Faulty(Fault),
 }
 
-/// Why the edge ended an HTTP/2 connection: the codes of RFC 9113, section 7, that a viewer can earn, and ours.
+/// Why the edge ended an HTTP/2 connection: the codes of RFC 9113, section 7, that a viewer can earn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     ProtocolError,
@@ -81,21 +86,18 @@ pub(crate) enum Fault {
     CompressionError,
     /// A flood, of whatever.
     EnhanceYourCalm,
-    /// A preface, frame or header block did not arrive in time.
-    Slow,
     /// Any other code.
     Other,
 }
 
 impl Fault {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 7] = [
         Self::ProtocolError,
         Self::FlowControlError,
         Self::StreamClosed,
         Self::FrameSizeError,
         Self::CompressionError,
         Self::EnhanceYourCalm,
-        Self::Slow,
         Self::Other,
     ];
 
@@ -107,7 +109,6 @@ impl Fault {
             Self::FrameSizeError => "frame_size_error",
             Self::CompressionError => "compression_error",
             Self::EnhanceYourCalm => "enhance_your_calm",
-            Self::Slow => "slow",
             Self::Other => "other",
         }
     }
@@ -135,16 +136,22 @@ impl Counters {
         self.handshakes_failed.add(1);
     }
 
-    pub(crate) fn answer_untaken(&self) {
-        self.answers_untaken.add(1);
-    }
-
     pub(crate) fn connection_end(&self, end: ConnectionEnd) {
         match end {
-            ConnectionEnd::RefusedHead(_) => self.refused_heads.add(1),
             ConnectionEnd::Faulty(fault) => self.http2_faults[fault as usize].add(1),
+            ConnectionEnd::RefusedHead(status) => {
+                self.refused_heads.add(1);
+                if let Some(limit) = Limit::of_refused_head(status) {
+                    self.limit_reached(limit);
+                }
+            }
+            ConnectionEnd::OutOfTime(limit) => self.limit_reached(limit),
             ConnectionEnd::Good | ConnectionEnd::Broken => {}
         }
+    }
+
+    pub(crate) fn limit_reached(&self, limit: Limit) {
+        self.limits_reached[limit as usize].add(1);
     }
 
     /// One request is over. `status` is `None` if the viewer went before an answer.
@@ -281,6 +288,15 @@ impl EdgeCounters {
             let count = self.sum(|c| &c.http2_faults[fault as usize]);
             let _ = writeln!(text, "{name}{{reason=\"{}\"}} {count}", fault.as_str());
         }
+
+        let name = "tideover_limits_reached_total";
+        let help = "Viewers that came up against a limit, by the setting that moves it.";
+        family(&mut text, name, "counter", help);
+        for limit in Limit::ALL {
+            let count = self.sum(|c| &c.limits_reached[limit as usize]);
+            let limit = limit.name();
+            let _ = writeln!(text, "{name}{{limit=\"{limit}\"}} {count}");
+        }
         text
     }
 }
@@ -289,7 +305,7 @@ impl EdgeCounters {
 type Counted = (&'static str, &'static str, fn(&Counters) -> &Count);
 
 /// Every counter that is one number per worker.
-const COUNTED: [Counted; 9] = [
+const COUNTED: [Counted; 8] = [
     (
         "tideover_requests_total",
         "Requests whose last byte was sent or lost.",
@@ -314,11 +330,6 @@ const COUNTED: [Counted; 9] = [
         "tideover_failed_handshakes_total",
         "TLS handshakes with viewers that failed or took too long.",
         |c| &c.handshakes_failed,
-    ),
-    (
-        "tideover_untaken_answers_total",
-        "HTTP/2 answers given up because the viewer took no more of them.",
-        |c| &c.answers_untaken,
     ),
     (
         "tideover_fell_through_total",

@@ -19,6 +19,7 @@ use tideover_rules::route::{Arrival, Refusal, Route, route, within};
 
 use crate::access_log::{Ending, Line};
 use crate::body::{Body, viewers_turn};
+use crate::limit::Limit;
 use crate::message::{Once, ViewerBody};
 use crate::origin::{self, Wanted};
 use crate::respond::{self, Reply, Speaker};
@@ -68,6 +69,10 @@ async fn serve(
     let line = Line::open(worker, Rc::clone(&view), peer, head, body.watch());
     let viewer = viewer(&line);
     let (distribution, reply) = match destination(&view, &line, &viewer, !body.is_empty()) {
+        Ok(route) if !line.takes_a_place() => {
+            let speaker = Speaker::of(&view, &line, Some(route.distribution));
+            (None, respond::overloaded(speaker, &route))
+        }
         Ok(route) => {
             if !route.behavior.origin_request.trailers {
                 body.drop_trailers();
@@ -218,7 +223,12 @@ fn target(request: &http::request::Parts) -> PathAndQuery {
 }
 
 /// Ties the request's line to the answer's body: from here on the request ends where that body does.
-fn finish(mut line: Box<Line>, reply: Reply) -> Response<Body> {
+fn finish(mut line: Box<Line>, mut reply: Reply) -> Response<Body> {
+    if line.peer.is_last.get() && line.request.version < Version::HTTP_2 {
+        respond::close(reply.response.headers_mut());
+        let limit = &mut reply.facts.limit;
+        *limit = limit.or(Some(Limit::RequestsPerConnection));
+    }
     let (mut head, mut body) = reply.response.into_parts();
     let length = http_body::Body::size_hint(&body).exact();
     line.answer(&head, length, reply.facts);

@@ -22,7 +22,7 @@ use crate::metrics::{Counters, EdgeCounters};
 use crate::origin::Origins;
 use crate::request_id::RequestIds;
 use crate::respond::ToldBefore;
-use crate::viewer::{Kind, Shortage};
+use crate::viewer::{Crowd, Kind, Shortage};
 
 /// How often idle connections are looked over and log lines are handed on.
 const TICK: Duration = Duration::from_millis(100);
@@ -37,6 +37,7 @@ pub(crate) struct Shared {
     pub(crate) counters: EdgeCounters,
     pub(crate) log: LogWriter,
     pub(crate) shortage: Shortage,
+    pub(crate) crowd: Arc<Crowd>,
     /// Turns true when no new request is wanted.
     pub(crate) draining: watch::Sender<bool>,
 }
@@ -49,6 +50,7 @@ impl Shared {
             counters,
             log,
             shortage: Shortage::default(),
+            crowd: Arc::default(),
             draining: watch::channel(false).0,
         }
     }

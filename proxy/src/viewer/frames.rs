@@ -200,14 +200,18 @@ fn skip<'b>(bytes: &'b [u8], count: &mut usize) -> &'b [u8] {
 #[cfg(test)]
 mod tests {
     use std::net::SocketAddr;
+    use std::sync::Arc;
 
     use tideover_config::ViewerScheme;
 
     use super::*;
+    use crate::viewer::crowd::Crowd;
 
     fn frames() -> Frames {
         let address = SocketAddr::from(([127, 0, 0, 1], 1));
-        let peer = Peer::new(address, ViewerScheme::Http, None);
+        let place = Arc::new(Crowd::default()).admit_connection(1);
+        let place = place.expect("there is one");
+        let peer = Peer::new(address, ViewerScheme::Http, None, place);
         Frames::new(Rc::new(peer))
     }
 
@@ -258,25 +262,33 @@ mod tests {
 
     #[test]
     fn what_brings_nothing_forward_is_bounded_by_what_was_earned() {
-        let mut frames = frames();
-        frames.came(HTTP_2_PREFACE).expect("it is no flood");
         let ping = frame(6, 0, 0, 8);
-        for _ in 0..TO_SPARE {
-            frames.came(&ping).expect("there is some to spare");
-        }
-        assert_eq!(frames.came(&ping), Err(Flood));
-        frames.peer.earned.sent(512);
-        for _ in 0..9 {
-            frames.came(&ping).expect("it was earned");
-        }
-        assert_eq!(frames.came(&ping), Err(Flood));
-        for useful in [
-            frame(kind::HEADERS, flag::END_HEADERS, 1, 9),
-            frame(kind::DATA, 0, 1, 1),
-            frame(kind::DATA, flag::END_STREAM, 1, 0),
+        for (sent, more) in [
+            (None, 0),
+            (Some(0), 8),
+            (Some(512), 9),
+            (Some(1 << 20), 2_056),
         ] {
-            frames.came(&useful).expect("it brings something");
+            let mut frames = frames();
+            frames.came(HTTP_2_PREFACE).expect("it is no flood");
+            if let Some(bytes) = sent {
+                frames.peer.earned.sent(bytes);
+            }
+            for useful in [
+                frame(kind::HEADERS, flag::END_HEADERS, 1, 9),
+                frame(kind::DATA, 0, 1, 1),
+                frame(kind::DATA, flag::END_STREAM, 1, 0),
+            ]
+            .iter()
+            .cycle()
+            .take(5_000)
+            {
+                frames.came(useful).expect("it brings something");
+            }
+            for _ in 0..TO_SPARE + more {
+                frames.came(&ping).expect("there is some to spare");
+            }
+            assert_eq!(frames.came(&ping), Err(Flood), "{sent:?}");
         }
-        assert_eq!(frames.came(&frame(kind::DATA, 0, 1, 0)), Err(Flood));
     }
 }

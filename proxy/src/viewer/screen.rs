@@ -59,6 +59,8 @@ pub(crate) struct Verdict {
     faulty: OnceLock<Faulty>,
     /// The last write found the socket full.
     blocked: AtomicBool,
+    /// Some of a head has come, and not all of it.
+    within_head: AtomicBool,
 }
 
 impl Verdict {
@@ -82,6 +84,11 @@ impl Verdict {
     /// Whether the viewer has not taken all that there was to write.
     pub(crate) fn is_blocked(&self) -> bool {
         self.blocked.load(Relaxed)
+    }
+
+    /// Whether a head has begun and is not complete.
+    pub(crate) fn is_within_head(&self) -> bool {
+        self.within_head.load(Relaxed)
     }
 }
 
@@ -130,6 +137,9 @@ impl<T> Screened<T> {
                 break;
             }
         }
+        self.verdict
+            .within_head
+            .store(self.screen.is_within_head(), Relaxed);
         if let Some(faulty) = self.screen.faulty() {
             // Set once: the screen has one fault at most.
             let _ = self.verdict.faulty.set(faulty);

@@ -225,6 +225,19 @@ impl Screen {
         }
     }
 
+    /// Some of a head was seen, and not all of it.
+    pub(super) const fn is_within_head(&self) -> bool {
+        match self.at {
+            At::Head(_) | At::Fields(_) | At::Spoilt(_) => true,
+            At::Between
+            | At::Length
+            | At::HeadOver
+            | At::Chunk(_)
+            | At::Trailers(_)
+            | At::Over(_) => false,
+        }
+    }
+
     /// The first fault on this connection, and so the only one.
     pub(super) const fn faulty(&self) -> Option<Faulty> {
         match self.fault {
