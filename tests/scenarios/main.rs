@@ -9,6 +9,7 @@ mod cast;
 mod conformance;
 mod failover;
 mod headers;
+mod http2;
 mod http2_floods;
 mod http2_letter;
 mod last_page;
