@@ -333,12 +333,17 @@ impl Frames {
         times
     }
 
-    /// The next frame; `None` once the peer has hung up.
+    /// The next frame; `None` once the peer has hung up. A PING is answered.
     pub async fn next(&mut self) -> Option<Frame> {
-        if let Some(frame) = self.kept.pop_front() {
-            return Some(frame);
+        let frame = match self.kept.pop_front() {
+            Some(frame) => frame,
+            None => patiently("a frame", self.reads()).await?,
+        };
+        if frame.kind == kind::PING && frame.flags & flag::ACK == 0 {
+            self.sends(self::frame(kind::PING, flag::ACK, 0, &frame.payload))
+                .await;
         }
-        patiently("a frame", self.reads()).await
+        Some(frame)
     }
 
     /// The next frame if one comes within `limit`.

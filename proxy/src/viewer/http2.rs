@@ -43,6 +43,10 @@ const MOST_PENDING_RESETS: usize = 20;
 /// (CVE-2025-8671).
 const MOST_OWN_RESETS: usize = 256;
 
+/// How long a viewer that was told to go, and asks for nothing, is waited for: what it sent before it heard of it is still on
+/// its way for a round trip. It acknowledges that, if it lives.
+const PARTING: Duration = Duration::from_secs(3);
+
 /// Serves one connection to its end, or until the edge drains.
 pub(super) async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, transport: Transport) {
     let view = worker.view();
@@ -101,7 +105,7 @@ async fn to_its_end(
 ) -> ConnectionEnd {
     let mut drain_begins = pin!(worker.drain.begins());
     let mut is_heard_of = false;
-    let mut is_last = false;
+    let mut told_to_go = Moment::NEVER;
     let mut is_counted = false;
     let mut ended = None;
     poll_fn(|context| {
@@ -113,8 +117,10 @@ async fn to_its_end(
         let (limit, idle_timeout) = patience.for_what_is_due(peer);
         let is_idle = peer.waits_since.get() != Moment::NEVER;
         let is_over = is_idle && peer.waits_since.get() + idle_timeout <= Moment::now();
-        if (worker.drain.has_begun() || is_over || peer.is_last.get()) && !is_last {
-            is_last = true;
+        if (worker.drain.has_begun() || is_over || peer.is_last.get())
+            && told_to_go == Moment::NEVER
+        {
+            told_to_go = Moment::now();
             if is_over {
                 is_counted = true;
                 worker.counters.limit_reached(limit);
@@ -156,12 +162,12 @@ async fn to_its_end(
             (None, Poll::Ready(Err(_))) => return Poll::Ready(ConnectionEnd::Broken),
             (Some(_) | None, _) => {}
         }
-        if is_over && is_last && drained.is_ready() && ended.is_none() {
-            // It was told to go, and may wait as long again for what is still on its way.
-            if peer.waits_since.get() + idle_timeout * 2 <= Moment::now() {
+        if is_idle && told_to_go != Moment::NEVER {
+            let due = told_to_go.max(peer.waits_since.get()) + PARTING.min(idle_timeout);
+            if due <= Moment::now() && ended.is_none() {
                 return Poll::Ready(ConnectionEnd::Broken);
             }
-            wake_by(peer.waits_since.get() + idle_timeout * 2);
+            wake_by(due);
         } else if is_idle {
             cork.rest();
             wake_by(peer.waits_since.get() + idle_timeout);
