@@ -474,12 +474,23 @@ impl Frames {
 
     /// Reads the answer on this stream to its end, asking for more as it comes. Answers on other streams are lost.
     pub async fn answer(&mut self, stream: u32) -> Answered {
-        let mut answer = Answered::default();
-        while let Some(frame) = self.next().await {
+        let [answer] = self.answers([stream]).await;
+        answer
+    }
+
+    /// The same for several streams at once.
+    pub async fn answers<const N: usize>(&mut self, streams: [u32; N]) -> [Answered; N] {
+        let mut answers = std::array::from_fn(|_| Answered::default());
+        let mut left = N;
+        while left > 0 {
+            let Some(frame) = self.next().await else {
+                break;
+            };
             let fields = (frame.kind == kind::HEADERS).then(|| self.fields(&frame));
-            if frame.stream != stream {
+            let Some(at) = streams.iter().position(|stream| *stream == frame.stream) else {
                 continue;
-            }
+            };
+            let answer: &mut Answered = &mut answers[at];
             match (frame.kind, fields) {
                 (kind::HEADERS, Some(fields)) if fields[0].0 == ":status" => {
                     let status = fields[0].1.parse().expect("a status");
@@ -493,23 +504,21 @@ impl Frames {
                 (kind::HEADERS, Some(fields)) => answer.trailers = fields,
                 (kind::DATA, _) => {
                     answer.body.extend(&frame.payload);
-                    if let Some(more) = u32::try_from(frame.payload.len())
-                        .ok()
-                        .filter(|more| *more > 0)
-                    {
-                        let updates = [window_update(0, more), window_update(stream, more)];
+                    let more = u32::try_from(frame.payload.len()).unwrap_or_default();
+                    if more > 0 {
+                        let updates = [window_update(0, more), window_update(frame.stream, more)];
                         self.sends(updates.concat()).await;
                     }
                 }
-                (kind::RST_STREAM, _) => return answer,
+                (kind::RST_STREAM, _) if !answer.whole => left -= 1,
                 _ => {}
             }
             if frame.ends_its_stream() {
                 answer.whole = true;
-                return answer;
+                left -= 1;
             }
         }
-        answer
+        answers
     }
 
     /// Says that nothing more will come.

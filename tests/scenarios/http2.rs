@@ -129,8 +129,7 @@ mod drains {
         line.until("it is told to go", |frame| frame.kind == kind::GOAWAY)
             .await;
         held.open();
-        for stream in [1, 3] {
-            let answer = line.answer(stream).await;
+        for answer in line.answers([1, 3]).await {
             assert_eq!((answer.status, answer.whole), (200, true));
         }
         line.until_closed().await;
@@ -171,8 +170,8 @@ mod drains {
             .await;
         assert_eq!(last.payload[..4], [0, 0, 0, 3]);
         held.open();
-        for stream in [1, 3] {
-            assert_eq!(line.answer(stream).await.status, 200);
+        for answer in line.answers([1, 3]).await {
+            assert_eq!(answer.status, 200);
         }
         line.until_closed().await;
         drain.await.expect("it ends");

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::frames::{Flood, Frames};
+use super::frames::{Frames, Offence};
 use crate::clock::Moment;
 
 /// Beyond this many bytes that wait to be written, the framing waits as well.
@@ -30,7 +30,7 @@ struct Corked<T> {
     was_full: bool,
     /// What the viewer sent.
     came: Frames,
-    flood: Option<Flood>,
+    offence: Option<Offence>,
 }
 
 impl<T> Cork<T> {
@@ -41,7 +41,7 @@ impl<T> Cork<T> {
             written: 0,
             was_full: false,
             came,
-            flood: None,
+            offence: None,
         })))
     }
 
@@ -65,9 +65,9 @@ impl<T> Cork<T> {
         self.0.borrow().came.waits_since()
     }
 
-    /// The viewer was not read from any more: it sent too much that brings nothing forward.
-    pub(super) fn is_flooded(&self) -> bool {
-        self.0.borrow().flood.is_some()
+    /// Why the viewer was not read from any more.
+    pub(super) fn offence(&self) -> Option<Offence> {
+        self.0.borrow().offence
     }
 
     /// The last word on this connection. It comes between two frames: all of what is written at once is kept at once.
@@ -132,15 +132,15 @@ impl<T: AsyncRead + Unpin> AsyncRead for Cork<T> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let corked = &mut *self.0.borrow_mut();
-        if let Some(flood) = corked.flood {
-            return Poll::Ready(Err(io::Error::other(flood)));
+        if let Some(offence) = corked.offence {
+            return Poll::Ready(Err(io::Error::other(offence)));
         }
         let before = buffer.filled().len();
         ready!(Pin::new(&mut corked.io).poll_read(context, buffer))?;
         let came = buffer.filled().get(before..).unwrap_or_default();
-        if let Err(flood) = corked.came.came(came) {
-            corked.flood = Some(flood);
-            return Poll::Ready(Err(io::Error::other(flood)));
+        if let Err(offence) = corked.came.came(came) {
+            corked.offence = Some(offence);
+            return Poll::Ready(Err(io::Error::other(offence)));
         }
         Poll::Ready(Ok(()))
     }

@@ -1,5 +1,5 @@
-//! A read-only look at the frames that a viewer sends, below the HTTP/2 library: which of them bring nothing forward, and
-//! how long one takes to arrive.
+//! A read-only look at the frames that a viewer sends, below the HTTP/2 library: which of them bring nothing forward, how
+//! long one takes to arrive, and whether trailers begin like a head, which the library does not mind.
 //!
 //! The library bounds what a frame makes it keep (streams that were reset, header blocks, CONTINUATION). What makes it work
 //! without keeping anything it takes for ever: PING, SETTINGS, PRIORITY, frames of types that nobody knows, empty DATA,
@@ -33,6 +33,8 @@ mod kind {
 mod flag {
     pub(super) const END_STREAM: u8 = 1;
     pub(super) const END_HEADERS: u8 = 4;
+    pub(super) const PADDED: u8 = 8;
+    pub(super) const PRIORITY: u8 = 0x20;
 }
 
 /// What one connection's viewer has sent so far.
@@ -52,14 +54,81 @@ pub(super) struct Frames {
     waits_since: Moment,
     /// The last stream whose header block came whole.
     last_stream: u32,
+    trailers: Trailers,
     spare: u32,
     spare_since: Moment,
 }
 
-/// More frames that bring nothing forward than a connection has to spare.
+/// What ends a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("too many HTTP/2 frames that bring nothing forward")]
-pub(super) struct Flood;
+pub(super) enum Offence {
+    /// More frames that bring nothing forward than a connection has to spare.
+    #[error("too many HTTP/2 frames that bring nothing forward")]
+    Flood,
+    /// Source: RFC 9113, section 8.1.
+    #[error("trailers with a pseudo-header field")]
+    PseudoTrailer,
+}
+
+/// The beginning of a trailer block that is being read: a pseudo-header field anywhere else in it is refused by the library.
+/// One that the viewer has put into the dynamic table before is not recognized, and dropped by the library.
+#[derive(Clone, Copy, Debug, Default)]
+struct Trailers {
+    /// Bytes in front of the block that are still to come: padding's length and priority.
+    before: u8,
+    /// Bytes of the block that are looked at and still to come.
+    left: u8,
+    /// The byte that was looked at last.
+    last: u8,
+}
+
+impl Trailers {
+    fn begin(flags: u8) -> Self {
+        let padding = u8::from(flags & flag::PADDED != 0);
+        let priority = 5 * u8::from(flags & flag::PRIORITY != 0);
+        Self {
+            before: padding + priority,
+            left: 3,
+            last: 0,
+        }
+    }
+
+    /// Whether the block is seen to begin with a pseudo-header field. Source: RFC 7541, section 6 and appendix A, where these
+    /// fields are the first fourteen; section 5.2: a name follows its length, and a colon has a code of seven bits.
+    fn came(&mut self, payload: &[u8]) -> bool {
+        for &byte in payload {
+            if self.left == 0 {
+                break;
+            }
+            if self.before > 0 {
+                self.before -= 1;
+                continue;
+            }
+            self.left -= 1;
+            match self.left {
+                2 => {
+                    let index = match byte {
+                        0x80.. => byte & 0x7f,
+                        0x40.. => byte & 0x3f,
+                        // The table's size changes.
+                        0x20.. => 15,
+                        _ => byte & 0x0f,
+                    };
+                    if index != 0 {
+                        self.left = 0;
+                    }
+                    if (1..=14).contains(&index) {
+                        return true;
+                    }
+                }
+                1 => self.last = byte,
+                _ if self.last & 0x80 == 0 => return byte == b':',
+                _ => return byte >> 1 == 0x5c,
+            }
+        }
+        false
+    }
+}
 
 /// What answers earned on one connection: frames that may come in return. A viewer opens its windows, acknowledges and
 /// measures as it takes what it is sent.
@@ -92,15 +161,22 @@ impl Frames {
             block_is_open: false,
             waits_since: Moment::now(),
             last_stream: 0,
+            trailers: Trailers::default(),
             spare: TO_SPARE,
             spare_since: Moment::now(),
         }
     }
 
     /// The viewer sent these bytes next.
-    pub(super) fn came(&mut self, bytes: &[u8]) -> Result<(), Flood> {
+    pub(super) fn came(&mut self, bytes: &[u8]) -> Result<(), Offence> {
         let mut rest = skip(bytes, &mut self.preface_left);
         loop {
+            if self.trailers.left > 0 {
+                let payload = rest.get(..self.payload_left).unwrap_or(rest);
+                if self.trailers.came(payload) {
+                    return Err(Offence::PseudoTrailer);
+                }
+            }
             rest = skip(rest, &mut self.payload_left);
             if rest.is_empty() {
                 break;
@@ -146,15 +222,25 @@ impl Frames {
         self.head[3]
     }
 
+    fn stream(&self) -> u32 {
+        let [.., a, b, c, d] = self.head;
+        u32::from_be_bytes([a & 0x7f, b, c, d])
+    }
+
     fn has(&self, flag: u8) -> bool {
         self.head[4] & flag != 0
     }
 
-    fn frame_begins(&mut self) -> Result<(), Flood> {
+    fn frame_begins(&mut self) -> Result<(), Offence> {
         let [high, middle, low, ..] = self.head;
         self.payload_left = u32::from_be_bytes([0, high, middle, low]) as usize;
         match self.kind() {
-            kind::HEADERS => Ok(()),
+            kind::HEADERS => {
+                if self.stream() <= self.last_stream {
+                    self.trailers = Trailers::begin(self.head[4]);
+                }
+                Ok(())
+            }
             kind::DATA if self.payload_left > 0 || self.has(flag::END_STREAM) => Ok(()),
             _ => self.brings_nothing(),
         }
@@ -162,13 +248,11 @@ impl Frames {
 
     fn frame_is_whole(&mut self) {
         self.head_came = 0;
+        self.trailers.left = 0;
         if matches!(self.kind(), kind::HEADERS | kind::CONTINUATION) {
             self.block_is_open = !self.has(flag::END_HEADERS);
             if !self.block_is_open {
-                let [.., a, b, c, d] = self.head;
-                self.last_stream = self
-                    .last_stream
-                    .max(u32::from_be_bytes([a & 0x7f, b, c, d]));
+                self.last_stream = self.last_stream.max(self.stream());
             }
         }
         if !self.block_is_open {
@@ -176,7 +260,7 @@ impl Frames {
         }
     }
 
-    fn brings_nothing(&mut self) -> Result<(), Flood> {
+    fn brings_nothing(&mut self) -> Result<(), Offence> {
         if self.spare == 0 {
             self.spare = self.peer.earned.0.take();
             let now = Moment::now();
@@ -185,7 +269,7 @@ impl Frames {
                 self.spare = self.spare.saturating_add(TO_SPARE);
             }
         }
-        self.spare = self.spare.checked_sub(1).ok_or(Flood)?;
+        self.spare = self.spare.checked_sub(1).ok_or(Offence::Flood)?;
         Ok(())
     }
 }
@@ -260,6 +344,59 @@ mod tests {
         }
     }
 
+    /// Flags and payload of HEADERS on a stream that has had some, and whether a pseudo-header field is seen.
+    #[test]
+    fn trailers_do_not_begin_like_a_head() {
+        const WHOLE: u8 = flag::END_HEADERS | flag::END_STREAM;
+        let cases: [(u8, &[u8], bool); 15] = [
+            // Indexed; literal with an indexed name, of each kind.
+            (WHOLE, &[0x82], true),
+            (WHOLE, &[0x8e], true),
+            (WHOLE, &[0x8f], false),
+            (WHOLE, &[0xbe], false),
+            (WHOLE, &[0x42, 3, b'2', b'0', b'0'], true),
+            (WHOLE, &[0x02, 3, b'2', b'0', b'0'], true),
+            (WHOLE, &[0x12, 3, b'2', b'0', b'0'], true),
+            (WHOLE, &[0x0f, 3, 1, b'x'], false),
+            // With a name of its own, Huffman coded or not.
+            (WHOLE, &[0x40, 2, b':', b'x', 0], true),
+            (WHOLE, &[0x00, 2, b'x', b':', 0], false),
+            (WHOLE, &[0x10, 0x82, 0xb8, 0xff, 0], true),
+            (WHOLE, &[0x10, 0x82, 0xf3, 0xff, 0], false),
+            (WHOLE | flag::PADDED, &[1, 0x82, 0], true),
+            (
+                WHOLE | flag::PADDED | flag::PRIORITY,
+                &[1, 0x82, 0, 0, 0, 0, 0x90, 0],
+                false,
+            ),
+            (WHOLE | flag::PRIORITY, &[0, 0, 0, 0, 0, 0x82], true),
+        ];
+        for (flags, payload, is_seen) in cases {
+            let mut trailers = frame(kind::HEADERS, flags, 1, 0);
+            trailers[2] = u8::try_from(payload.len()).expect("it is short");
+            let trailers = [&trailers, payload].concat();
+            let ping = frame(6, 0, 0, 8);
+            let bytes = [
+                HTTP_2_PREFACE,
+                &frame(kind::HEADERS, flag::END_HEADERS, 1, 9),
+                &frame(kind::DATA, 0, 1, 3),
+                &trailers,
+                &ping,
+            ]
+            .concat();
+            for piece in [1, 2, 3, 9, bytes.len()] {
+                let mut frames = frames();
+                let came = bytes.chunks(piece).try_for_each(|piece| frames.came(piece));
+                let expected = if is_seen {
+                    Err(Offence::PseudoTrailer)
+                } else {
+                    Ok(())
+                };
+                assert_eq!(came, expected, "{flags:#x} {payload:x?} by {piece}");
+            }
+        }
+    }
+
     #[test]
     fn what_brings_nothing_forward_is_bounded_by_what_was_earned() {
         let ping = frame(6, 0, 0, 8);
@@ -288,7 +425,7 @@ mod tests {
             for _ in 0..TO_SPARE + more {
                 frames.came(&ping).expect("there is some to spare");
             }
-            assert_eq!(frames.came(&ping), Err(Flood), "{sent:?}");
+            assert_eq!(frames.came(&ping), Err(Offence::Flood), "{sent:?}");
         }
     }
 }

@@ -19,7 +19,7 @@ use tower::Service;
 use super::Peer;
 use super::connection::Patience;
 use super::cork::Cork;
-use super::frames::Frames;
+use super::frames::{Frames, Offence};
 use super::transport::Transport;
 use crate::body::{Body, bound_untaken};
 use crate::clock::{Moment, wake_by, with_alarm};
@@ -132,12 +132,18 @@ async fn to_its_end(
                 Poll::Ready(Ok(())) => Some(ConnectionEnd::Good),
                 Poll::Ready(Err(error)) => {
                     tracing::debug!(peer = %peer.address, error = &error as &dyn std::error::Error, "an HTTP/2 connection ended");
-                    if cork.is_flooded() {
-                        cork.say_go_away(h2::Reason::ENHANCE_YOUR_CALM);
-                        Some(ConnectionEnd::Faulty(Fault::EnhanceYourCalm))
-                    } else {
-                        Some(fault(&error).map_or(ConnectionEnd::Broken, ConnectionEnd::Faulty))
-                    }
+                    let fault = match cork.offence() {
+                        Some(Offence::Flood) => {
+                            cork.say_go_away(h2::Reason::ENHANCE_YOUR_CALM);
+                            Some(Fault::EnhanceYourCalm)
+                        }
+                        Some(Offence::PseudoTrailer) => {
+                            cork.say_go_away(h2::Reason::PROTOCOL_ERROR);
+                            Some(Fault::ProtocolError)
+                        }
+                        None => fault(&error),
+                    };
+                    Some(fault.map_or(ConnectionEnd::Broken, ConnectionEnd::Faulty))
                 }
                 Poll::Pending => None,
             };
