@@ -78,6 +78,9 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// Between two pieces of a request body, and for a viewer that takes nothing of its answer.
     pub body_timeout: Duration,
+    /// How long a WebSocket may be silent in both directions. Source of the default: Developer Guide, "Use WebSockets with
+    /// CloudFront distributions".
+    pub websocket_idle_timeout: Duration,
     /// Viewers' connections, over all workers; one more gets 503 and is closed. `None`: what the limit of open files
     /// allows, less what origins and the edge itself need.
     pub connections: Option<usize>,
@@ -115,6 +118,7 @@ impl Default for Limits {
             head_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(65),
             body_timeout: Duration::from_secs(30),
+            websocket_idle_timeout: Duration::from_mins(10),
             connections: None,
             connections_per_address: None,
             requests: None,

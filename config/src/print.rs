@@ -100,6 +100,10 @@ fn listen(listen: &Listen, lines: &mut Lines) {
     lines.field("head_timeout", span(listen.limits.head_timeout));
     lines.field("idle_timeout", span(listen.limits.idle_timeout));
     lines.field("body_timeout", span(listen.limits.body_timeout));
+    lines.field(
+        "websocket_idle_timeout",
+        span(listen.limits.websocket_idle_timeout),
+    );
     if listen.limits.connections.is_none() {
         lines.comment("max_connections: what the limit of open files allows");
     }

@@ -95,6 +95,7 @@ fn listen(mut table: Table<'_>, problems: &mut Vec<Problem>) -> Listen {
         head_timeout: table.span("head_timeout", problems),
         idle_timeout: table.span("idle_timeout", problems),
         body_timeout: table.span("body_timeout", problems),
+        websocket_idle_timeout: table.span("websocket_idle_timeout", problems),
         max_connections: table.integer("max_connections", problems),
         max_connections_per_address: table.integer("max_connections_per_address", problems),
         max_requests: table.integer("max_requests", problems),

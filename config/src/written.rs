@@ -160,6 +160,7 @@ pub(crate) struct Listen {
     pub head_timeout: Option<At<Span>>,
     pub idle_timeout: Option<At<Span>>,
     pub body_timeout: Option<At<Span>>,
+    pub websocket_idle_timeout: Option<At<Span>>,
     pub max_connections: Option<At<i64>>,
     pub max_connections_per_address: Option<At<i64>>,
     pub max_requests: Option<At<i64>>,

@@ -88,6 +88,21 @@ pub(crate) enum Ending {
     Whole,
     /// The origin did not deliver all of it.
     CutByOrigin,
+    /// A tunnel in which nobody said anything for too long.
+    Idle,
+    /// A tunnel that was still there at the end of a drain.
+    Drained,
+}
+
+impl Ending {
+    /// Of a tunnel that the edge ended, in the log.
+    fn by_the_edge(self) -> Option<&'static str> {
+        match self {
+            Self::Idle => Some("TunnelIdle"),
+            Self::Drained => Some("TunnelDrained"),
+            Self::Unfinished | Self::Whole | Self::CutByOrigin => None,
+        }
+    }
 }
 
 impl Line {
@@ -164,8 +179,14 @@ impl Line {
         self.survey.fields(&self.request.headers)
     }
 
-    pub(crate) fn add_sent(&mut self, bytes: usize) {
-        self.sent_bytes += bytes as u64;
+    pub(crate) fn add_sent(&mut self, bytes: u64) {
+        self.sent_bytes += bytes;
+    }
+
+    /// What came behind the request and is counted with it.
+    pub(crate) fn add_received(&mut self, bytes: u64) {
+        let watch = self.watch.get_or_insert_with(Rc::default);
+        watch.bytes.set(watch.bytes.get() + bytes);
     }
 
     pub(crate) fn end(&mut self, ending: Ending) {

@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
+use hyper::upgrade::OnUpgrade;
 
 use crate::access_log::{Ending, Line};
 use crate::clock::{Moment, wake_by};
-use crate::origin::{OriginBody, OriginBodyError};
+use crate::origin::{OriginBody, OriginBodyError, Switched};
 
 /// An answer's body on its way to the viewer.
 #[derive(Debug)]
@@ -110,6 +111,14 @@ impl Body {
         }
     }
 
+    /// The origin's connection, if that has switched protocols: then there is no body.
+    pub(crate) fn switched(mut self, upgrade: OnUpgrade) -> Option<Switched> {
+        match std::mem::replace(&mut self.source, Source::Empty) {
+            Source::Origin(body) => body.switched(upgrade),
+            Source::Empty | Source::Full(_) => None,
+        }
+    }
+
     /// From here on the request ends where this body does.
     pub(crate) fn carry(&mut self, line: Box<Line>) {
         self.line = Some(line);
@@ -117,8 +126,12 @@ impl Body {
 
     fn sent(&mut self, bytes: usize) {
         if let Some(line) = &mut self.line {
+<<<<<<< HEAD
             line.add_sent(bytes);
             line.peer.earned.sent(bytes);
+=======
+            line.add_sent(bytes as u64);
+>>>>>>> main
         }
     }
 

@@ -22,6 +22,7 @@ mod request_id;
 mod respond;
 mod status;
 mod tcp;
+mod tunnel;
 mod viewer;
 mod worker;
 
@@ -179,6 +180,9 @@ pub fn start(mut edge: Edge) -> Result<RunningEdge, StartError> {
     Ok(edge)
 }
 
+/// So long before the deadline of a drain tunnels end: time to say so to both sides, and to write their log lines.
+const TUNNELS_END_BEFORE: Duration = Duration::from_millis(500);
+
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
@@ -285,9 +289,14 @@ impl RunningEdge {
     }
 
     /// Takes no new request, finishes those that run, and returns when they are done or `within` is over.
+    ///
+    /// A WebSocket may go on until shortly before that; then both its sides are told that the edge goes away.
     pub fn shut_down(mut self, within: Duration) -> Summary {
+        let now = Instant::now();
+        let deadline = now + within;
+        let for_tunnels = within.saturating_sub(TUNNELS_END_BEFORE.min(within / 2));
+        let _ = self.shared.tunnels_until.set(now + for_tunnels);
         self.shared.draining.send_replace(true);
-        let deadline = Instant::now() + within;
         for worker in self.workers.drain(..) {
             while !worker.is_finished() && Instant::now() < deadline {
                 std::thread::sleep(Duration::from_millis(2));
@@ -306,6 +315,7 @@ impl RunningEdge {
 
 impl Drop for RunningEdge {
     fn drop(&mut self) {
+        let _ = self.shared.tunnels_until.set(Instant::now());
         self.shared.draining.send_replace(true);
     }
 }

@@ -24,7 +24,7 @@ pub(crate) struct EdgeCounters {
 #[repr(align(128))]
 pub(crate) struct Counters {
     requests: Count,
-    /// By class: 1xx (never), 2xx, 3xx, 4xx, 5xx.
+    /// By class: 1xx (tunnels), 2xx, 3xx, 4xx, 5xx.
     classes: [Count; 5],
     edge_errors: Count,
     viewer_gone: Count,
@@ -42,6 +42,8 @@ pub(crate) struct Counters {
     /// By [`Limit`], in order of declaration.
     limits_reached: [Count; Limit::ALL.len()],
     bytes_sent: Count,
+    tunnels: Count,
+    tunnels_ended: Count,
     log_lines_lost: Count,
     added: Histogram,
 }
@@ -125,6 +127,14 @@ impl Counters {
             self.panics.add(1);
             tracing::error!("a panic ended one viewer's connection; this is a bug in the edge");
         }
+    }
+
+    pub(crate) fn tunnel_opened(&self) {
+        self.tunnels.add(1);
+    }
+
+    pub(crate) fn tunnel_ended(&self) {
+        self.tunnels_ended.add(1);
     }
 
     pub(crate) fn stream_panicked(&self) {
@@ -265,6 +275,13 @@ impl EdgeCounters {
             .saturating_sub(self.sum(|c| &c.connections_ended));
         let _ = writeln!(text, "{name} {open}");
 
+        let name = "tideover_tunnels";
+        family(&mut text, name, "gauge", "WebSockets open now.");
+        let open = self
+            .sum(|c| &c.tunnels)
+            .saturating_sub(self.sum(|c| &c.tunnels_ended));
+        let _ = writeln!(text, "{name} {open}");
+
         let name = "tideover_responses_total";
         family(&mut text, name, "counter", "Answers by status class.");
         for (index, class) in ["1xx", "2xx", "3xx", "4xx", "5xx"].into_iter().enumerate() {
@@ -305,7 +322,7 @@ impl EdgeCounters {
 type Counted = (&'static str, &'static str, fn(&Counters) -> &Count);
 
 /// Every counter that is one number per worker.
-const COUNTED: [Counted; 8] = [
+const COUNTED: [Counted; 9] = [
     (
         "tideover_requests_total",
         "Requests whose last byte was sent or lost.",
@@ -338,9 +355,12 @@ const COUNTED: [Counted; 8] = [
     ),
     (
         "tideover_sent_bytes_total",
-        "Body bytes sent to viewers.",
+        "Bytes sent to viewers in bodies and WebSockets.",
         |c| &c.bytes_sent,
     ),
+    ("tideover_tunnels_total", "WebSockets opened.", |c| {
+        &c.tunnels
+    }),
     (
         "tideover_panics_total",
         "Connections ended by a bug in the edge.",

@@ -3,12 +3,12 @@
 use std::cell::{Cell, RefCell};
 use std::net::TcpListener;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{
     AtomicU64,
     Ordering::{Acquire, Release},
 };
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use tokio::sync::futures::Notified;
@@ -16,7 +16,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::access_log::{LogBuffer, LogWriter};
-use crate::clock;
+use crate::clock::{self, Moment};
 use crate::live::Live;
 use crate::metrics::{Counters, EdgeCounters};
 use crate::origin::Origins;
@@ -40,6 +40,8 @@ pub(crate) struct Shared {
     pub(crate) crowd: Arc<Crowd>,
     /// Turns true when no new request is wanted.
     pub(crate) draining: watch::Sender<bool>,
+    /// When tunnels have to be over once the edge drains.
+    pub(crate) tunnels_until: OnceLock<Instant>,
 }
 
 impl Shared {
@@ -52,6 +54,7 @@ impl Shared {
             shortage: Shortage::default(),
             crowd: Arc::default(),
             draining: watch::channel(false).0,
+            tunnels_until: OnceLock::new(),
         }
     }
 
@@ -157,6 +160,15 @@ impl Worker {
             self.view.replace(Rc::new(View::new(live, origins)));
         }
         Rc::clone(&self.view.borrow())
+    }
+
+    /// When tunnels have to be over; [`Moment::NEVER`] unless the edge drains.
+    pub(crate) fn tunnels_until(&self) -> Moment {
+        if !self.drain.has_begun() {
+            return Moment::NEVER;
+        }
+        let until = self.shared.tunnels_until.get();
+        until.map_or(Moment::NEVER, |until| Moment::of(*until))
     }
 
     fn tick(&self) {

@@ -228,6 +228,15 @@ impl Line {
         let _ = self.reader.stream.shutdown().await;
     }
 
+    /// The connection itself, for whoever wants both directions at once.
+    ///
+    /// # Panics
+    /// When more was read of it than was asked for.
+    pub fn into_stream(self) -> TcpStream {
+        assert_eq!(self.left_over(), "", "read and not asked for");
+        self.reader.stream
+    }
+
     /// Hangs up with a reset.
     pub fn resets(self) {
         let socket = socket2::SockRef::from(&self.reader.stream);

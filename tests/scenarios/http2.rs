@@ -137,6 +137,50 @@ mod drains {
         assert_eq!((summary.requests, summary.viewer_gone), (2, 0));
     }
 
+    /// A viewer that no longer lives does not hold up the drain.
+    #[tokio::test]
+    async fn a_viewer_that_answers_no_ping_is_not_waited_for() {
+        let primary = origin("primary").start().await;
+        let edge = in_front(&primary).await;
+        let mut dead = greets(edge.address()).await;
+        dead.sends(get(1, "/")).await;
+        assert_eq!(dead.answer(1).await.status, 200);
+        let drained = harness::patiently("the drain", edge.shuts_down(ms(60_000))).await;
+        assert_eq!(drained.requests, 1);
+    }
+
+    /// What was answered and is taken slowly is no reason to cut it.
+    #[tokio::test]
+    async fn a_viewer_that_takes_slowly_what_was_answered_gets_all_of_it() {
+        let body = "x".repeat(20_000);
+        let primary = origin("primary").body(&body).start().await;
+        let edge = in_front(&primary).await;
+        let settings = [(setting::INITIAL_WINDOW_SIZE, 1)];
+        let mut line = connects(edge.address()).await.greets_with(&settings).await;
+        line.sends(get(1, "/")).await;
+        line.until("the head", |frame| frame.kind == kind::HEADERS)
+            .await;
+        line.until("a byte", |frame| frame.kind == kind::DATA).await;
+        let drain = tokio::spawn(edge.shuts_down(ms(9_000)));
+        let told = line.next().await.expect("it is told to go");
+        assert_eq!(told.kind, kind::GOAWAY);
+        assert_eq!(line.next().await.expect("a ping").kind, kind::PING);
+        assert_eq!(
+            line.next_within(ms(4_000)).await.map(|frame| frame.kind),
+            Some(kind::GOAWAY)
+        );
+        assert_eq!(line.next_within(ms(3_500)).await, None);
+        line.sends(window_update(1, 20_000)).await;
+        let mut came = 1;
+        while came < body.len() {
+            let frame = line.next().await.expect("it goes on");
+            assert_eq!(frame.kind, kind::DATA);
+            came += frame.payload.len();
+        }
+        line.until_closed().await;
+        drain.await.expect("it ends");
+    }
+
     /// A viewer that has asked before it heard of the drain is answered: the last stream is named one round trip later.
     #[tokio::test]
     async fn what_was_asked_before_the_drain_was_heard_of_is_answered() {

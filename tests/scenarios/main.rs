@@ -26,4 +26,5 @@ mod routing;
 mod slow_viewers;
 mod streaming;
 mod tls;
+mod websocket;
 mod writes;

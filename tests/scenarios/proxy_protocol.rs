@@ -1,6 +1,14 @@
 //! The PROXY protocol: what stands before the edge says who the viewer is, if it may, and only then.
 
-use harness::{Edge, Line, Origin, in_front_of, ms, origin, viewer};
+use std::sync::Arc;
+
+use harness::{
+    Edge, Line, Origin, Protocol, client_config, in_front_of, ms, origin, patiently, viewer,
+};
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
 fn reached(limit: &str) -> String {
     format!("tideover_limits_reached_total{{limit=\"{limit}\"}}")
@@ -182,4 +190,33 @@ async fn who_has_not_said_who_it_is_does_not_hold_up_a_drain() {
     edge.shuts_down(ms(8_000)).await;
 
     assert!(began.elapsed() < ms(4_000), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn a_header_stands_in_front_of_tls() {
+    let primary = origin("primary").start().await;
+    let edge = in_front_of(&primary)
+        .and(&format!("[listen]\nproxy_protocol_from = {EVERYBODY_HERE}"))
+        .tls()
+        .start()
+        .await;
+    let mut tcp = TcpStream::connect(edge.tls_address())
+        .await
+        .expect("it listens");
+    tcp.write_all(&version_2("2001:db8::7"))
+        .await
+        .expect("it is read");
+    let connector = TlsConnector::from(Arc::new(client_config(Protocol::Tls)));
+    let name = ServerName::try_from("localhost").expect("a name");
+    let mut tls = patiently("a handshake", connector.connect(name, tcp))
+        .await
+        .expect("hands are shaken");
+
+    tls.write_all(ASK.as_bytes()).await.expect("it is read");
+
+    let mut status = [0; 12];
+    let read = patiently("an answer", tls.read_exact(&mut status)).await;
+    read.expect("it is answered");
+    assert_eq!(&status, b"HTTP/1.1 200");
+    assert_eq!(primary.request().value("x-forwarded-for"), "2001:db8::7");
 }

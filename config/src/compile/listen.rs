@@ -183,6 +183,7 @@ fn health_path(said: &At<String>, problems: &mut Vec<Problem>) -> Option<std::sy
 
 fn limits(written: &Written, origin_interim: InterimLimit, problems: &mut Vec<Problem>) -> Limits {
     const AN_HOUR: Duration = Duration::from_hours(1);
+    const A_DAY: Duration = Duration::from_hours(24);
     const TICK: Duration = Duration::from_millis(1);
     const A_TEBIBYTE: i64 = 1 << 40;
     const MANY: i64 = 1_000_000_000;
@@ -209,9 +210,9 @@ fn limits(written: &Written, origin_interim: InterimLimit, problems: &mut Vec<Pr
     let connections_per_address = most(&said.max_connections_per_address);
     let requests = most(&said.max_requests);
     let requests_per_connection = most(&said.max_requests_per_connection);
-    let mut time = |said: &Option<At<_>>, default| {
+    let mut time = |said: &Option<At<_>>, most, default| {
         said.as_ref()
-            .and_then(|said| values::span(said, &(TICK..=AN_HOUR), problems))
+            .and_then(|said| values::span(said, &(TICK..=most), problems))
             .unwrap_or(default)
     };
     Limits {
@@ -220,9 +221,14 @@ fn limits(written: &Written, origin_interim: InterimLimit, problems: &mut Vec<Pr
         origin_head_bytes: defaults.origin_head_bytes,
         origin_interim,
         body_bytes,
-        head_timeout: time(&said.head_timeout, defaults.head_timeout),
-        idle_timeout: time(&said.idle_timeout, defaults.idle_timeout),
-        body_timeout: time(&said.body_timeout, defaults.body_timeout),
+        head_timeout: time(&said.head_timeout, AN_HOUR, defaults.head_timeout),
+        idle_timeout: time(&said.idle_timeout, AN_HOUR, defaults.idle_timeout),
+        body_timeout: time(&said.body_timeout, AN_HOUR, defaults.body_timeout),
+        websocket_idle_timeout: time(
+            &said.websocket_idle_timeout,
+            A_DAY,
+            defaults.websocket_idle_timeout,
+        ),
         connections,
         connections_per_address,
         requests,

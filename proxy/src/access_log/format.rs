@@ -4,8 +4,8 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use http::{HeaderValue, Version};
-use tideover_config::{AccessLog, LogFormat};
+use http::{HeaderValue, StatusCode, Version};
+use tideover_config::{AccessLog, LogFormat, ViewerScheme};
 use tideover_rules::failover::{Outcome, Sent};
 use tideover_rules::fields::Known;
 use tideover_rules::told::ResultType;
@@ -90,7 +90,10 @@ impl Ended {
         };
         let response_result = answered.facts.result.word();
         let (result, detail) = match line.ending {
-            Ending::Whole => (response_result, answered.facts.detail),
+            Ending::Whole | Ending::Idle | Ending::Drained => (
+                response_result,
+                line.ending.by_the_edge().unwrap_or(answered.facts.detail),
+            ),
             Ending::CutByOrigin => (ResultType::Error.word(), "OriginReadError"),
             Ending::Unfinished => (ResultType::Error.word(), "ClientCommError"),
         };
@@ -133,7 +136,7 @@ fn cloudfront(out: &mut Vec<u8>, second: &mut Second, line: &Line, cookies: bool
     tab.text(ended.result.as_bytes());
     tab.text(line.request_id.as_bytes());
     tab.encoded(host_header(line));
-    tab.text(line.peer.scheme.as_str().as_bytes());
+    tab.text(protocol(line).as_bytes());
     tab.number(received_bytes(line));
     tab.seconds(ended.took);
     tab.header(line, Known::XForwardedFor);
@@ -419,6 +422,20 @@ fn received_bytes(line: &Line) -> u64 {
         (line.request.method.as_str().len() + target + " ".len() + " HTTP/1.1\r\n".len()) as u64;
     let body = line.watch.as_ref().map_or(0, |watch| watch.bytes.get());
     request_line + (line.fields().bytes() + "\r\n".len()) as u64 + body
+}
+
+/// What the connection speaks above TCP: a WebSocket's is another one. Source: Developer Guide, "Standard logging
+/// reference", `cs-protocol`.
+fn protocol(line: &Line) -> &'static str {
+    let answered = line.answered.as_ref();
+    if answered.is_some_and(|answered| answered.status == StatusCode::SWITCHING_PROTOCOLS) {
+        match line.peer.scheme {
+            ViewerScheme::Http => "ws",
+            ViewerScheme::Https => "wss",
+        }
+    } else {
+        line.peer.scheme.as_str()
+    }
 }
 
 fn version(version: Version) -> &'static str {

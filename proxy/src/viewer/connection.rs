@@ -14,8 +14,12 @@ use std::time::Duration;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use tideover_rules::fields::Fields;
 use tideover_rules::told::ResultType;
+use tideover_rules::websocket::is_asked_for;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tower::Service;
 
@@ -64,6 +68,7 @@ pub(super) async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, transport: Transpo
         patience,
     ))
     .await;
+    let tunnel = peer.tunnel.take();
     if peer.must_be_reset.get() {
         reset(
             connection
@@ -73,6 +78,18 @@ pub(super) async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, transport: Transpo
                 .into_inner()
                 .into_tcp(),
         );
+    } else if ended == ConnectionEnd::Good {
+        if let Some(tunnel) = tunnel {
+            let parts = connection.into_parts();
+            let switched = parts.io.into_inner().switched();
+            let early = [&parts.read_buf[..], &switched.read].concat();
+            let tunnel = tunnel.run(Rc::clone(&worker), switched.io, early);
+            // Boxed, or it would be part of every connection.
+            with_alarm(Box::pin(tunnel)).await;
+        } else if verdict.was_asked_to_switch() {
+            // hyper leaves that to whoever it would have switched for.
+            let _ = connection.into_parts().io.into_inner().shutdown().await;
+        }
     }
     worker.counters.connection_end(ended);
     if let Some(refused) = refused(ended, verdict.is_within_head()) {
@@ -230,6 +247,36 @@ impl hyper::service::Service<Request<Incoming>> for Seam {
         if let Some(malformed) = self.verdict.malformed(ordinal) {
             request.extensions_mut().insert(malformed);
         }
-        self.story.clone().call(request)
+        let switches =
+            request.extensions_mut().remove::<OnUpgrade>().is_some() && self.may_switch(&request);
+        let answer = self.story.clone().call(request);
+        if !switches {
+            return answer;
+        }
+        let verdict = Arc::clone(&self.verdict);
+        Box::pin(async move {
+            let answer = answer.await;
+            if !matches!(&answer, Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS)
+            {
+                verdict.stays();
+                // hyper may have found nothing to read where something was kept from it.
+                poll_fn(|context| {
+                    context.waker().wake_by_ref();
+                    Poll::Ready(())
+                })
+                .await;
+            }
+            answer
+        })
+    }
+}
+
+impl Seam {
+    /// Whether this request, which has an `Upgrade` field, asks for a protocol that can be switched to; the screen is told.
+    fn may_switch(&self, request: &Request<ViewerBody>) -> bool {
+        let fields = Fields::of(request.headers());
+        let may_switch = is_asked_for(request.method(), request.version(), fields);
+        self.verdict.is_asked_to_switch(may_switch);
+        may_switch
     }
 }

@@ -65,6 +65,11 @@ impl<T> Cork<T> {
         self.0.borrow().came.waits_since()
     }
 
+    /// The viewer has answered a PING: it has heard whatever was said before that.
+    pub(super) fn answered_a_ping(&self) -> bool {
+        self.0.borrow().came.answered_a_ping()
+    }
+
     /// Why the viewer was not read from any more.
     pub(super) fn offence(&self) -> Option<Offence> {
         self.0.borrow().offence

@@ -26,11 +26,13 @@ const FRAME_HEAD: usize = 9;
 mod kind {
     pub(super) const DATA: u8 = 0;
     pub(super) const HEADERS: u8 = 1;
+    pub(super) const PING: u8 = 6;
     pub(super) const CONTINUATION: u8 = 9;
 }
 
 /// Flags of frames. Source: RFC 9113, section 6.
 mod flag {
+    pub(super) const ACK: u8 = 1;
     pub(super) const END_STREAM: u8 = 1;
     pub(super) const END_HEADERS: u8 = 4;
     pub(super) const PADDED: u8 = 8;
@@ -55,6 +57,7 @@ pub(super) struct Frames {
     /// The last stream whose header block came whole.
     last_stream: u32,
     trailers: Trailers,
+    answered_a_ping: bool,
     spare: u32,
     spare_since: Moment,
 }
@@ -162,6 +165,7 @@ impl Frames {
             waits_since: Moment::now(),
             last_stream: 0,
             trailers: Trailers::default(),
+            answered_a_ping: false,
             spare: TO_SPARE,
             spare_since: Moment::now(),
         }
@@ -218,6 +222,10 @@ impl Frames {
         self.last_stream
     }
 
+    pub(super) fn answered_a_ping(&self) -> bool {
+        self.answered_a_ping
+    }
+
     fn kind(&self) -> u8 {
         self.head[3]
     }
@@ -249,6 +257,7 @@ impl Frames {
     fn frame_is_whole(&mut self) {
         self.head_came = 0;
         self.trailers.left = 0;
+        self.answered_a_ping |= self.kind() == kind::PING && self.has(flag::ACK);
         if matches!(self.kind(), kind::HEADERS | kind::CONTINUATION) {
             self.block_is_open = !self.has(flag::END_HEADERS);
             if !self.block_is_open {

@@ -44,7 +44,7 @@ const MOST_PENDING_RESETS: usize = 20;
 const MOST_OWN_RESETS: usize = 256;
 
 /// How long a viewer that was told to go, and asks for nothing, is waited for: what it sent before it heard of it is still on
-/// its way for a round trip. It acknowledges that, if it lives.
+/// its way for a round trip. It answers a PING then, if it lives.
 const PARTING: Duration = Duration::from_secs(3);
 
 /// Serves one connection to its end, or until the edge drains.
@@ -169,7 +169,13 @@ async fn to_its_end(
             (Some(_) | None, _) => {}
         }
         if is_idle && told_to_go != Moment::NEVER {
-            let due = told_to_go.max(peer.waits_since.get()) + PARTING.min(idle_timeout);
+            // Who has heard of it may still be taking what was answered.
+            let parting = if cork.answered_a_ping() || drained.is_pending() {
+                idle_timeout
+            } else {
+                PARTING.min(idle_timeout)
+            };
+            let due = told_to_go.max(peer.waits_since.get()) + parting;
             if due <= Moment::now() && ended.is_none() {
                 return Poll::Ready(ConnectionEnd::Broken);
             }

@@ -24,4 +24,5 @@ mod tables {
     mod server_name;
     mod told;
     mod viewer_head;
+    mod websocket;
 }
