@@ -126,12 +126,8 @@ impl Body {
 
     fn sent(&mut self, bytes: usize) {
         if let Some(line) = &mut self.line {
-<<<<<<< HEAD
-            line.add_sent(bytes);
-            line.peer.earned.sent(bytes);
-=======
             line.add_sent(bytes as u64);
->>>>>>> main
+            line.peer.earned.sent(bytes);
         }
     }
 

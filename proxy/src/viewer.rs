@@ -58,13 +58,10 @@ pub(crate) struct Peer {
     pub(crate) is_last: Cell<bool>,
     /// An answer was cut that is to end with the connection: only a reset tells it from a whole one.
     pub(crate) must_be_reset: Cell<bool>,
-<<<<<<< HEAD
     /// What answers on it earned; counts over HTTP/2 only.
     pub(crate) earned: Earned,
-=======
     /// The last answer switched protocols: what follows it goes through here.
     pub(crate) tunnel: RefCell<Option<Box<Tunnel>>>,
->>>>>>> main
     /// As long as anything of the connection lives.
     _place: Place,
 }
@@ -91,11 +88,8 @@ impl Peer {
             head_began: Cell::new(true),
             is_last: Cell::new(false),
             must_be_reset: Cell::new(false),
-<<<<<<< HEAD
             earned: Earned::default(),
-=======
             tunnel: RefCell::new(None),
->>>>>>> main
             _place: place,
         }
     }
