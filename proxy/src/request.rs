@@ -264,6 +264,7 @@ fn finish(mut line: Box<Line>, mut reply: Reply) -> Response<Body> {
             std::mem::replace(&mut body, Body::empty()).set_aside();
         }
     }
+    line.peer.earned.sent(0);
     body.carry(line);
     viewers_turn();
     Response::from_parts(head, body)

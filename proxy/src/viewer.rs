@@ -5,6 +5,7 @@ mod cork;
 mod crowd;
 mod door;
 mod farewell;
+mod frames;
 mod http2;
 mod listen;
 mod proxy_protocol;
@@ -37,6 +38,7 @@ use crate::tcp::Tcp;
 use crate::tunnel::Tunnel;
 use crate::worker::{View, Worker};
 use crowd::Place;
+use frames::Earned;
 use transport::Transport;
 
 /// What is known about a viewer's connection. Made once, not per request.
@@ -59,6 +61,8 @@ pub(crate) struct Peer {
     pub(crate) is_last: Cell<bool>,
     /// An answer was cut that is to end with the connection: only a reset tells it from a whole one.
     pub(crate) must_be_reset: Cell<bool>,
+    /// What answers on it earned; counts over HTTP/2 only.
+    pub(crate) earned: Earned,
     /// The last answer switched protocols: what follows it goes through here.
     pub(crate) tunnel: RefCell<Option<Box<Tunnel>>>,
     /// As long as anything of the connection lives.
@@ -87,6 +91,7 @@ impl Peer {
             head_began: Cell::new(true),
             is_last: Cell::new(false),
             must_be_reset: Cell::new(false),
+            earned: Earned::default(),
             tunnel: RefCell::new(None),
             _place: place,
         }

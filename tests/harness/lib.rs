@@ -6,6 +6,7 @@
 //!   [`in_front_of`] are the configs that most scenarios need.
 //! - [`viewer()`] and [`viewer_of`] are a client that can send any bytes and sees what really came back.
 //! - [`load()`] is many viewers who ask without a pause and count what was lost.
+//! - [`frames`] is a viewer that says HTTP/2 frame by frame, good and bad.
 //! - [`gate()`] makes order without sleeping; [`patiently`] bounds every wait; [`settles`] is for what ends
 //!   without an event.
 //! - [`certificates`] holds an authority of our own.
@@ -15,6 +16,7 @@
 pub mod certificates;
 mod edge;
 mod folder;
+pub mod frames;
 mod gate;
 mod load;
 mod nginx;

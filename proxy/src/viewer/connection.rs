@@ -192,7 +192,10 @@ fn refused(ended: ConnectionEnd, within_head: bool) -> Option<Refused> {
     let (status, limit) = match ended {
         ConnectionEnd::RefusedHead(status) => (Some(status), Limit::of_refused_head(status)),
         ConnectionEnd::OutOfTime(limit @ Limit::HeadTimeout) if within_head => (None, Some(limit)),
-        ConnectionEnd::OutOfTime(_) | ConnectionEnd::Good | ConnectionEnd::Broken => return None,
+        ConnectionEnd::OutOfTime(_)
+        | ConnectionEnd::Faulty(_)
+        | ConnectionEnd::Good
+        | ConnectionEnd::Broken => return None,
     };
     Some(Refused {
         status,
