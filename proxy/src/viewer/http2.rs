@@ -18,7 +18,7 @@ use tower::Service;
 use super::Peer;
 use super::cork::Cork;
 use super::transport::Transport;
-use crate::body::{Body, bound_untaken};
+use crate::body::{Body, BoundUntaken};
 use crate::clock::{Moment, wake_by, with_alarm};
 use crate::message::ViewerBody;
 use crate::metrics::{ConnectionEnd, Counters};
@@ -145,13 +145,13 @@ struct Streams {
     untaken_limit: Duration,
 }
 
-impl<F: Future<Output = ()> + 'static> Executor<F> for Streams {
-    fn execute(&self, stream: F) {
+impl<F: Future<Output = ()> + Unpin + 'static> Executor<F> for Streams {
+    fn execute(&self, mut stream: F) {
         let watch = PanicWatch(Arc::clone(&self.counters));
-        let stream = with_alarm(bound_untaken(stream, self.untaken_limit));
+        let limit = self.untaken_limit;
         tokio::task::spawn_local(async move {
             let _watch = watch;
-            stream.await;
+            with_alarm(BoundUntaken::new(&mut stream, limit)).await;
         });
     }
 }
