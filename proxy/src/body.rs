@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
+use hyper::upgrade::OnUpgrade;
 
 use crate::access_log::{Ending, Line};
 use crate::clock::{Moment, wake_by};
-use crate::origin::{OriginBody, OriginBodyError};
+use crate::origin::{OriginBody, OriginBodyError, Switched};
 
 /// An answer's body on its way to the viewer.
 #[derive(Debug)]
@@ -48,7 +49,8 @@ pub(crate) fn viewers_turn() {
 }
 
 /// Runs one answer's task until it ends, or until its viewer has asked for nothing more of it for a while: an HTTP/2 viewer
-/// that opens no window holds up nothing but itself, but would for ever. Needs [`with_alarm`](crate::clock::with_alarm).
+/// that opens no window holds up nothing but itself, but would for ever. Whether the limit ended it is returned. Needs
+/// [`with_alarm`](crate::clock::with_alarm).
 pub(crate) struct BoundUntaken<'t, F> {
     // Borrowed: what is moved from one future into another is there twice.
     task: &'t mut F,
@@ -68,20 +70,20 @@ impl<'t, F: Future<Output = ()> + Unpin> BoundUntaken<'t, F> {
 }
 
 impl<F: Future<Output = ()> + Unpin> Future for BoundUntaken<'_, F> {
-    type Output = ();
+    type Output = bool;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<bool> {
         OWES_SINCE.set(self.owes_since);
         let ended = Pin::new(&mut *self.task).poll(context);
         self.owes_since = OWES_SINCE.get();
         if ended.is_pending() && self.owes_since != Moment::NEVER {
             let due = self.owes_since + self.limit;
             if due <= Moment::now() {
-                return Poll::Ready(());
+                return Poll::Ready(true);
             }
             wake_by(due);
         }
-        ended
+        ended.map(|()| false)
     }
 }
 
@@ -125,6 +127,14 @@ impl Body {
         }
     }
 
+    /// The origin's connection, if that has switched protocols: then there is no body.
+    pub(crate) fn switched(mut self, upgrade: OnUpgrade) -> Option<Switched> {
+        match std::mem::replace(&mut self.source, Source::Empty) {
+            Source::Origin(body) => body.switched(upgrade),
+            Source::Empty | Source::Full(_) => None,
+        }
+    }
+
     /// From here on the request ends where this body does.
     pub(crate) fn carry(&mut self, line: Box<Line>) {
         self.line = Some(line);
@@ -132,7 +142,7 @@ impl Body {
 
     fn sent(&mut self, bytes: usize) {
         if let Some(line) = &mut self.line {
-            line.add_sent(bytes);
+            line.add_sent(bytes as u64);
         }
     }
 

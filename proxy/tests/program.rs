@@ -11,6 +11,8 @@ use rustix::process::{Pid, Signal, kill_process};
 mod before_nginx;
 #[path = "program/config_files.rs"]
 mod config_files;
+#[path = "program/environment.rs"]
+mod environment;
 #[path = "program/log_on_stdout.rs"]
 mod log_on_stdout;
 #[path = "program/open_files.rs"]

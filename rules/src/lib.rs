@@ -12,6 +12,7 @@
 //! - [`error_page`]: final status -> custom error response; failure -> status.
 //! - [`explain`]: what could happen, told beforehand by asking the same rule.
 //! - [`told`]: attempts -> `X-Cache`, `Proxy-Status`, `Tideover-Attempts`, log words.
+//! - [`websocket`]: does it ask to switch protocols?
 
 pub mod admit;
 pub mod certificate;
@@ -23,3 +24,4 @@ pub mod headers;
 pub mod route;
 pub mod server_name;
 pub mod told;
+pub mod websocket;

@@ -105,6 +105,7 @@ pub(crate) async fn fetch(view: &View, wanted: &Wanted<'_>, body: &mut Once) -> 
                 let reach = reach(view, origin, server, wanted.viewer.scheme);
                 let mut errand = Errand {
                     method: wanted.request.method,
+                    to_websocket: wanted.request.to_websocket,
                     head: &|| {
                         let frame = view.live.frame(wanted.route);
                         let (request, viewer) = (wanted.request, wanted.viewer);

@@ -12,8 +12,8 @@ mod properties {
     mod told;
 }
 mod tables {
-    mod certificate;
     mod admit;
+    mod certificate;
     mod error_page;
     mod explain;
     mod failover;
@@ -24,4 +24,5 @@ mod tables {
     mod server_name;
     mod told;
     mod viewer_head;
+    mod websocket;
 }
