@@ -130,15 +130,16 @@ impl Run<'_> {
             TOGETHER_WITH_MANY
         };
         viewers.come(count)?;
-        viewers.ask(requests / (count * each) - 1)?;
+        // The first round is in both runs, and opens as many connections to the origins as there will ever be.
+        viewers.ask(requests / (count * each))?;
         running.end()?;
         strace::read(&file)
     }
 
-    /// The memory with few and with many viewers who each asked once and stay.
+    /// The memory with few and with many viewers who each asked once, for one thing, and stay.
     fn idle(&self) -> anyhow::Result<[u64; 2]> {
         let running = self.scenario.program.start(&self.file("idle", "said"))?;
-        let mut viewers = self.viewers(&running)?;
+        let mut viewers = Viewers::new(running.address()?, self.scenario.speech.one_at_a_time());
         let mut bytes = [0; 2];
         for (count, bytes) in IDLE.into_iter().zip(&mut bytes) {
             viewers.come(count)?;

@@ -23,6 +23,17 @@ pub(crate) struct Speech {
     pub(crate) tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
 }
 
+impl Speech {
+    /// The same, but for one request at a time.
+    pub(crate) fn one_at_a_time(&self) -> Self {
+        let mut alone = self.clone();
+        if let Request::Http2 { together, .. } = &mut alone.request {
+            *together = 1;
+        }
+        alone
+    }
+}
+
 /// What is asked, again and again.
 #[derive(Clone)]
 pub(crate) enum Request {
