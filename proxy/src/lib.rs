@@ -54,6 +54,7 @@ use listeners::{Change, Listeners};
 use live::Live;
 use metrics::EdgeCounters;
 use takeover::Doorway;
+use viewer::Staff;
 use worker::{Command, Shared};
 
 /// What a reload came to.
@@ -161,13 +162,12 @@ pub fn start_with(mut edge: Edge, mut given: Given) -> Result<RunningEdge, Start
         }
     })?;
     let live = Live::new(edge, None, workers)?;
-    let shared = Arc::new(Shared::new(live, counters, log));
+    let (commands, receivers): (Vec<_>, Vec<_>) =
+        (0..workers).map(|_| mpsc::unbounded_channel()).unzip();
+    let shared = Arc::new(Shared::new(live, counters, log, Staff::new(&commands)));
     let control = Control::start().map_err(StartError::Worker)?;
-    let mut commands = Vec::new();
     let mut threads = Vec::new();
-    for index in 0..workers {
-        let (sender, receiver) = mpsc::unbounded_channel();
-        commands.push(sender);
+    for (index, receiver) in receivers.into_iter().enumerate() {
         threads
             .push(spawn_worker(index, Arc::clone(&shared), receiver).map_err(StartError::Worker)?);
     }
@@ -211,7 +211,6 @@ fn spawn_worker(
     shared: Arc<Shared>,
     commands: mpsc::UnboundedReceiver<Command>,
 ) -> io::Result<JoinHandle<()>> {
-    let counters = shared.counters.of(index);
     let (started, starts) = std::sync::mpsc::sync_channel(1);
     let thread = std::thread::Builder::new()
         .name(format!("worker {index}"))
@@ -230,7 +229,7 @@ fn spawn_worker(
                 }
             };
             drop(started);
-            runtime.block_on(worker::run(shared, counters, commands));
+            runtime.block_on(worker::run(shared, index, commands));
             // A look-up that hangs in the system's resolver is nobody's any more: it is not waited for.
             runtime.shutdown_background();
         })?;

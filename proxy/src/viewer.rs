@@ -1,5 +1,6 @@
 //! The viewer's side: accepts connections, lets hyper read requests from them, and hands each to the story.
 
+mod balance;
 mod connection;
 mod cork;
 mod crowd;
@@ -15,6 +16,7 @@ mod tls;
 mod transport;
 
 use std::cell::{Cell, RefCell};
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -25,6 +27,7 @@ use tideover_config::ViewerScheme;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
+pub(crate) use balance::Staff;
 pub(crate) use crowd::{Crowd, most_connections};
 pub(crate) use listen::{Accepting, REST, Shortage, accept};
 pub(crate) use socket::{Close, Closing, ListeningSocket, bind, welcome_new};
@@ -154,24 +157,55 @@ pub(crate) struct Arrival {
     pub(crate) protocol: Protocol,
 }
 
+/// The same on its way to another worker.
+#[derive(Debug)]
+pub(crate) struct HandedOn {
+    stream: std::net::TcpStream,
+    address: SocketAddr,
+    protocol: Protocol,
+}
+
+impl Arrival {
+    fn hand_on(self) -> io::Result<HandedOn> {
+        Ok(HandedOn {
+            stream: self.stream.into_std()?,
+            address: self.address,
+            protocol: self.protocol,
+        })
+    }
+}
+
+impl HandedOn {
+    /// It is where it was to go.
+    pub(crate) fn arrive(self) -> io::Result<Arrival> {
+        Ok(Arrival {
+            stream: TcpStream::from_std(self.stream)?,
+            address: self.address,
+            protocol: self.protocol,
+        })
+    }
+}
+
 /// What serves a connection to its end.
 type Course = Pin<Box<dyn Future<Output = ()>>>;
 
-/// Serves the connection in a task of its own, among `viewers`, if there is a place for it.
-pub(crate) fn welcome(worker: &Rc<Worker>, viewers: &mut JoinSet<()>, arrival: Arrival) {
+/// Serves the connection in a task of its own, among `viewers`, if there is a place for it; false if not.
+pub(crate) fn welcome(worker: &Rc<Worker>, viewers: &mut JoinSet<()>, arrival: Arrival) -> bool {
     let view = worker.view();
     let Some((arrival, place)) = door::admit(worker, &view, arrival) else {
-        return;
+        return false;
     };
     let course = if door::is_introduced(&view, &arrival) {
         Some(Box::pin(introduce(Rc::clone(worker), arrival, place)) as Course)
     } else {
         receive(worker, &view, arrival, place)
     };
-    if let Some(course) = course {
-        worker.counters.viewer_came();
-        viewers.spawn_local(course);
-    }
+    let Some(course) = course else {
+        return false;
+    };
+    worker.counters.viewer_came();
+    viewers.spawn_local(course);
+    true
 }
 
 /// Finds out first who the viewer is.

@@ -21,7 +21,7 @@ use crate::metrics::{Counters, EdgeCounters};
 use crate::origin::Origins;
 use crate::request_id::RequestIds;
 use crate::respond::ToldBefore;
-use crate::viewer::{Accepting, Crowd, Shortage};
+use crate::viewer::{Accepting, Arrival, Crowd, HandedOn, Shortage, Staff};
 
 /// How often idle connections are looked over and log lines are handed on.
 const TICK: Duration = Duration::from_millis(100);
@@ -36,6 +36,7 @@ pub(crate) struct Shared {
     pub(crate) counters: EdgeCounters,
     pub(crate) log: LogWriter,
     pub(crate) shortage: Shortage,
+    staff: Staff,
     /// Load balancers are to look elsewhere.
     pub(crate) looks_away: AtomicBool,
     pub(crate) crowd: Arc<Crowd>,
@@ -46,13 +47,14 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(live: Live, counters: EdgeCounters, log: LogWriter) -> Self {
+    pub(crate) fn new(live: Live, counters: EdgeCounters, log: LogWriter, staff: Staff) -> Self {
         Self {
             live: ArcSwap::from_pointee(live),
             replaced: AtomicU64::new(0),
             counters,
             log,
             shortage: Shortage::default(),
+            staff,
             looks_away: AtomicBool::new(false),
             crowd: Arc::default(),
             draining: watch::channel(false).0,
@@ -81,6 +83,8 @@ impl Shared {
 pub(crate) enum Command {
     /// Accept viewers here.
     Listen(Accepting),
+    /// Serve a viewer who came to another worker.
+    Serve(HandedOn),
     /// The config changed: let go of what it no longer names.
     Refresh,
 }
@@ -89,6 +93,8 @@ pub(crate) enum Command {
 #[derive(Debug)]
 pub(crate) struct Worker {
     pub(crate) shared: Arc<Shared>,
+    /// Its position among all workers.
+    index: usize,
     pub(crate) counters: Arc<Counters>,
     pub(crate) log: RefCell<LogBuffer>,
     pub(crate) ids: RefCell<RequestIds>,
@@ -141,13 +147,15 @@ impl View {
 }
 
 impl Worker {
-    fn new(shared: Arc<Shared>, counters: Arc<Counters>) -> Self {
+    fn new(shared: Arc<Shared>, index: usize) -> Self {
+        let counters = shared.counters.of(index);
         let seen = Cell::new(shared.replaced.load(Acquire));
         let live = shared.live();
         let origins = Origins::new(&live, &Origins::default());
         let log = RefCell::new(LogBuffer::new(&shared.log));
         Self {
             shared,
+            index,
             counters,
             log,
             ids: RefCell::new(RequestIds::new()),
@@ -188,29 +196,81 @@ impl Worker {
     }
 }
 
+/// The connections of one worker, each a task.
+struct Viewers {
+    worker: Rc<Worker>,
+    tasks: JoinSet<()>,
+}
+
+impl Viewers {
+    /// Serves the viewer who came to this worker, or hands it to one that has fewer.
+    fn came(&mut self, arrival: Arrival) {
+        let Worker { shared, index, .. } = &*self.worker;
+        if let Some(arrival) = shared.staff.assign(*index, arrival) {
+            self.serve(arrival);
+        }
+    }
+
+    /// One who came to another worker.
+    fn was_handed(&mut self, handed: HandedOn) {
+        match handed.arrive() {
+            Ok(arrival) => self.serve(arrival),
+            Err(error) => {
+                tracing::debug!(%error, "a connection from another worker cannot be used");
+                self.left();
+            }
+        }
+    }
+
+    fn serve(&mut self, arrival: Arrival) {
+        if !crate::viewer::welcome(&self.worker, &mut self.tasks, arrival) {
+            self.left();
+        }
+    }
+
+    fn left(&self) {
+        self.worker.shared.staff.viewer_left(self.worker.index);
+    }
+
+    /// Waits until one is over; never returns if there is none.
+    async fn see_one_out(&mut self) {
+        match self.tasks.join_next().await {
+            Some(ended) => {
+                self.left();
+                self.worker.counters.viewer_ended(&ended);
+            }
+            None => std::future::pending().await,
+        }
+    }
+}
+
 /// One worker's life: takes commands and viewers until it is drained.
 pub(crate) async fn run(
     shared: Arc<Shared>,
-    counters: Arc<Counters>,
+    index: usize,
     mut commands: mpsc::UnboundedReceiver<Command>,
 ) {
     let mut draining = shared.draining.subscribe();
-    let worker = Rc::new(Worker::new(shared, counters));
-    let mut viewers: JoinSet<()> = JoinSet::new();
+    let worker = Rc::new(Worker::new(shared, index));
+    let mut viewers = Viewers {
+        worker: Rc::clone(&worker),
+        tasks: JoinSet::new(),
+    };
     let mut listeners: JoinSet<()> = JoinSet::new();
     let (arrivals, mut arrived) = mpsc::channel(64);
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            Some(arrival) = arrived.recv() => crate::viewer::welcome(&worker, &mut viewers, arrival),
-            Some(ended) = viewers.join_next(), if !viewers.is_empty() => worker.counters.viewer_ended(&ended),
+            Some(arrival) = arrived.recv() => viewers.came(arrival),
+            () = viewers.see_one_out() => {}
             Some(_) = listeners.join_next(), if !listeners.is_empty() => {}
             command = commands.recv() => match command {
                 Some(Command::Listen(accepting)) => {
                     let shared = Arc::clone(&worker.shared);
                     listeners.spawn_local(crate::viewer::accept(accepting, arrivals.clone(), shared));
                 }
+                Some(Command::Serve(handed)) => viewers.was_handed(handed),
                 Some(Command::Refresh) => drop(worker.view()),
                 None => break,
             },
@@ -219,18 +279,24 @@ pub(crate) async fn run(
         }
     }
     worker.drain.begin();
-    // A listener that it was given and has not begun with has a queue, too.
+    // From now on nobody is handed to this worker; who was is served. A listener that it was given and has not begun with has
+    // a queue, too.
+    commands.close();
     while let Ok(command) = commands.try_recv() {
-        if let Command::Listen(accepting) = command {
-            let shared = Arc::clone(&worker.shared);
-            listeners.spawn_local(crate::viewer::accept(accepting, arrivals.clone(), shared));
+        match command {
+            Command::Listen(accepting) => {
+                let shared = Arc::clone(&worker.shared);
+                listeners.spawn_local(crate::viewer::accept(accepting, arrivals.clone(), shared));
+            }
+            Command::Serve(handed) => viewers.was_handed(handed),
+            Command::Refresh => {}
         }
     }
     // Each listener ends by itself, when it has taken its queue.
-    while !(listeners.is_empty() && arrived.is_empty() && viewers.is_empty()) {
+    while !(listeners.is_empty() && arrived.is_empty() && viewers.tasks.is_empty()) {
         tokio::select! {
-            Some(arrival) = arrived.recv() => crate::viewer::welcome(&worker, &mut viewers, arrival),
-            Some(ended) = viewers.join_next(), if !viewers.is_empty() => worker.counters.viewer_ended(&ended),
+            Some(arrival) = arrived.recv() => viewers.came(arrival),
+            () = viewers.see_one_out() => {}
             Some(_) = listeners.join_next(), if !listeners.is_empty() => {}
             _ = tick.tick() => worker.tick(),
         }

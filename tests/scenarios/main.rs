@@ -28,4 +28,5 @@ mod slow_viewers;
 mod streaming;
 mod tls;
 mod websocket;
+mod workers;
 mod writes;
