@@ -115,7 +115,7 @@ async fn every_flood_ends() {
         ("resets of a stream that is gone", get(1, "/"), |_| {
             reset(1, code::CANCEL)
         }),
-        ("GOAWAY again and again", vec![], |_| {
+        ("GOAWAY again and again", held(), |_| {
             frame(kind::GOAWAY, 0, 0, [0; 8])
         }),
     ];
