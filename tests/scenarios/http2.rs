@@ -176,13 +176,15 @@ mod drains {
         })
         .await;
         // Longer than one that does not live is waited for.
-        assert_eq!(line.next_within(ms(3_500)).await, None);
+        assert!(line.hears_nothing_for(ms(3_500)).await);
         line.sends(window_update(1, 20_000)).await;
+        // One byte was taken out above.
         let mut came = 1;
         while came < body.len() {
             let frame = line.next().await.expect("it goes on");
-            assert_eq!(frame.kind, kind::DATA);
-            came += frame.payload.len();
+            if frame.kind == kind::DATA {
+                came += frame.payload.len();
+            }
         }
         line.until_closed().await;
         drain.await.expect("it ends");
