@@ -2,8 +2,8 @@
 
 use harness::frames::Verdict::{self, Answer, Connection, GoesOn, Stream};
 use harness::frames::{
-    PREFACE, block, code, connects, data, flag, frame, get, greets, headers, kind, ping, request,
-    reset, setting, settings, window_update,
+    PREFACE, block, code, connects, data, flag, frame, get, greets, headers, kind, request, reset,
+    setting, settings, window_update,
 };
 use harness::{Step, in_front_of, origin};
 
