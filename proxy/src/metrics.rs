@@ -46,6 +46,7 @@ pub(crate) struct Counters {
     tunnels_ended: Count,
     log_lines_lost: Count,
     added: Histogram,
+    pulse: Count,
 }
 
 /// A number that one thread adds to.
@@ -117,6 +118,11 @@ impl Fault {
 }
 
 impl Counters {
+    /// The worker has turned its loop.
+    pub(crate) fn pulse(&self) {
+        self.pulse.add(1);
+    }
+
     pub(crate) fn viewer_came(&self) {
         self.connections.add(1);
     }
@@ -216,6 +222,14 @@ impl EdgeCounters {
             workers: (0..workers).map(|_| Arc::default()).collect(),
             unwritten_lines: Arc::default(),
         }
+    }
+
+    /// How often each worker has looked after itself.
+    pub(crate) fn pulses(&self) -> Vec<u64> {
+        self.workers
+            .iter()
+            .map(|worker| worker.pulse.get())
+            .collect()
     }
 
     /// Where the log's writer counts lines that it could not write.

@@ -4,11 +4,13 @@ mod connection;
 mod cork;
 mod crowd;
 mod door;
+mod farewell;
 mod frames;
 mod http2;
 mod listen;
 mod proxy_protocol;
 mod screen;
+mod socket;
 mod tls;
 mod transport;
 
@@ -24,7 +26,8 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 pub(crate) use crowd::{Crowd, most_connections};
-pub(crate) use listen::{REST, Shortage, accept, bind};
+pub(crate) use listen::{Accepting, REST, Shortage, accept};
+pub(crate) use socket::{Close, Closing, ListeningSocket, bind, welcome_new};
 pub use tls::CertificateError;
 pub(crate) use tls::{Handshake, Tls};
 
@@ -124,21 +127,31 @@ impl Peer {
     }
 }
 
-/// What a listener's viewers speak below HTTP.
+/// What viewers speak at a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// Nothing.
+pub enum Protocol {
+    /// Plain HTTP.
     Http,
-    /// TLS.
+    /// HTTP over TLS.
     Https,
+}
+
+impl Protocol {
+    /// As in `listening http 127.0.0.1:8000`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
 }
 
 /// A connection that was accepted.
 #[derive(Debug)]
 pub(crate) struct Arrival {
-    pub(crate) kind: Kind,
     pub(crate) stream: TcpStream,
     pub(crate) address: SocketAddr,
+    pub(crate) protocol: Protocol,
 }
 
 /// What serves a connection to its end.
@@ -185,8 +198,8 @@ fn receive(worker: &Rc<Worker>, view: &View, arrival: Arrival, place: Place) -> 
     );
     let tcp = Tcp::new(arrival.stream);
     let worker = Rc::clone(worker);
-    Some(match arrival.kind {
-        Kind::Http => {
+    Some(match arrival.protocol {
+        Protocol::Http => {
             let peer = Peer::new(arrival.address, listen.viewer_scheme, None, place);
             let transport = Transport::Plain(tcp);
             if listen.h2c {
@@ -195,7 +208,7 @@ fn receive(worker: &Rc<Worker>, view: &View, arrival: Arrival, place: Place) -> 
                 Box::pin(connection::serve(worker, Rc::new(peer), transport))
             }
         }
-        Kind::Https => Box::pin(shake_hands(worker, arrival.address, tcp, place)),
+        Protocol::Https => Box::pin(shake_hands(worker, arrival.address, tcp, place)),
     })
 }
 

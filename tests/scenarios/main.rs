@@ -6,6 +6,7 @@ mod answers;
 mod architecture;
 mod bad_input;
 mod cast;
+mod change;
 mod conformance;
 mod failover;
 mod headers;

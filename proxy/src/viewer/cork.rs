@@ -15,6 +15,11 @@ use crate::clock::Moment;
 /// Beyond this many bytes that wait to be written, the framing waits as well.
 const ENOUGH: usize = 64 * 1024;
 
+thread_local! {
+    /// A buffer that was given back, for the next connection that has something to say: growing one takes several copies.
+    static SPARE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
 /// The connection as HTTP/2 sees it: writes are kept, a flush does nothing. [`Cork::poll_drain`] really writes. What is read
 /// is looked at on its way.
 #[derive(Debug)]
@@ -55,9 +60,16 @@ impl<T> Cork<T> {
     /// Nothing more is to be said for a while: gives the buffer back, if it is empty.
     pub(super) fn rest(&self) {
         let mut corked = self.0.borrow_mut();
-        if corked.kept.is_empty() {
-            corked.kept = Vec::new();
+        if !corked.kept.is_empty() {
+            return;
         }
+        let buffer = std::mem::take(&mut corked.kept);
+        SPARE.with_borrow_mut(|spare| {
+            // One that grew beyond what is kept as a rule is nobody's to keep.
+            if buffer.capacity() > spare.capacity() && buffer.capacity() <= 2 * ENOUGH {
+                *spare = buffer;
+            }
+        });
     }
 
     /// Since when the rest of a frame or header block is waited for; [`Moment::NEVER`]: it is not.
@@ -97,6 +109,14 @@ impl<T: AsyncWrite + Unpin> Cork<T> {
 }
 
 impl<T: AsyncWrite + Unpin> Corked<T> {
+    /// What is to be written is added to this.
+    fn buffer(&mut self) -> &mut Vec<u8> {
+        if self.kept.capacity() == 0 {
+            self.kept = SPARE.take();
+        }
+        &mut self.kept
+    }
+
     fn poll_drain(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.kept.is_empty() {
             return Poll::Ready(Ok(()));
@@ -159,7 +179,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Cork<T> {
     ) -> Poll<io::Result<usize>> {
         let mut corked = self.0.borrow_mut();
         ready!(corked.poll_room(context))?;
-        corked.kept.extend_from_slice(bytes);
+        corked.buffer().extend_from_slice(bytes);
         Poll::Ready(Ok(bytes.len()))
     }
 
@@ -170,12 +190,12 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Cork<T> {
     ) -> Poll<io::Result<usize>> {
         let mut corked = self.0.borrow_mut();
         ready!(corked.poll_room(context))?;
-        let mut bytes = 0;
+        let kept = corked.buffer();
+        let before = kept.len();
         for slice in slices {
-            corked.kept.extend_from_slice(slice);
-            bytes += slice.len();
+            kept.extend_from_slice(slice);
         }
-        Poll::Ready(Ok(bytes))
+        Poll::Ready(Ok(kept.len() - before))
     }
 
     fn is_write_vectored(&self) -> bool {

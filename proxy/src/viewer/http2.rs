@@ -21,7 +21,7 @@ use super::connection::Patience;
 use super::cork::Cork;
 use super::frames::{Frames, Offence};
 use super::transport::Transport;
-use crate::body::{Body, bound_untaken};
+use crate::body::{Body, BoundUntaken};
 use crate::clock::{Moment, wake_by, with_alarm};
 use crate::limit::Limit;
 use crate::message::ViewerBody;
@@ -218,12 +218,12 @@ struct Streams {
     untaken_limit: Duration,
 }
 
-impl<F: Future<Output = ()> + 'static> Executor<F> for Streams {
-    fn execute(&self, stream: F) {
+impl<F: Future<Output = ()> + Unpin + 'static> Executor<F> for Streams {
+    fn execute(&self, mut stream: F) {
         let watch = PanicWatch(Arc::clone(&self.counters));
-        let stream = with_alarm(bound_untaken(stream, self.untaken_limit));
+        let limit = self.untaken_limit;
         tokio::task::spawn_local(async move {
-            if stream.await {
+            if with_alarm(BoundUntaken::new(&mut stream, limit)).await {
                 watch.0.limit_reached(Limit::BodyTimeout);
             }
         });
