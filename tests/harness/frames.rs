@@ -357,6 +357,11 @@ impl Frames {
             .flatten()
     }
 
+    /// Whether nothing more comes for this long, neither a frame nor the end.
+    pub async fn hears_nothing_for(&mut self, limit: std::time::Duration) -> bool {
+        tokio::time::timeout(limit, self.reads()).await.is_err()
+    }
+
     /// May be dropped while it waits.
     async fn reads(&mut self) -> Option<Frame> {
         loop {

@@ -115,7 +115,7 @@ async fn every_flood_ends() {
         ("resets of a stream that is gone", get(1, "/"), |_| {
             reset(1, code::CANCEL)
         }),
-        ("GOAWAY again and again", vec![], |_| {
+        ("GOAWAY again and again", held(), |_| {
             frame(kind::GOAWAY, 0, 0, [0; 8])
         }),
     ];
@@ -141,6 +141,35 @@ async fn a_flood_is_told_to_calm_down() {
 
     assert_eq!(line.until_closed().await, Some(code::ENHANCE_YOUR_CALM));
     edge.until_metric(CALM, 1.0).await;
+}
+
+#[tokio::test]
+async fn floods_end_over_tls_too() {
+    let primary = origin("primary")
+        .at("/silent", [harness::Step::Silence])
+        .start()
+        .await;
+    let edge = in_front_of(&primary).tls().start().await;
+    let taken_back =
+        |at: u32| [get(1 + 2 * at, "/silent"), reset(1 + 2 * at, code::CANCEL)].concat();
+    let floods: [Vec<u8>; 3] = [
+        (0..5_000).flat_map(taken_back).collect(),
+        ping().repeat(5_000),
+        [
+            &headers(1, 0, &[])[..],
+            &frame(kind::CONTINUATION, 0, 1, []).repeat(5_000),
+        ]
+        .concat(),
+    ];
+    for (at, flood) in floods.into_iter().enumerate() {
+        let line = frames::connects_by_tls(edge.tls_address()).await;
+        let mut line = line.greets_with(&[]).await;
+        line.sends(flood).await;
+        line.until_closed().await;
+        edge.until_metric(CALM, (at + 1) as f64).await;
+    }
+    let viewer = harness::viewer_by(&edge, harness::Protocol::Http2);
+    viewer.get("/").await.expect(200);
 }
 
 #[tokio::test]
@@ -172,7 +201,7 @@ async fn what_a_download_needs_is_no_flood() {
     assert!(line.pings().await);
 }
 
-/// Five hundred requests, asked in turn, each with a PING: no more than what a viewer may do.
+/// Many requests, asked in turn, each with a PING: no more than what a viewer may do.
 #[tokio::test]
 async fn what_a_busy_connection_says_is_no_flood() {
     let (edge, primary) = cast(as_it_comes).await;
