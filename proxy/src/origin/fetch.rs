@@ -84,6 +84,7 @@ pub(crate) async fn fetch(view: &View, wanted: &Wanted<'_>, body: &mut Once) -> 
     let ask = Ask::of(
         wanted.route.behavior,
         wanted.request.method,
+        wanted.route.path,
         !body.is_empty(),
     );
     let clock = view.live.clock;

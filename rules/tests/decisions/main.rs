@@ -12,14 +12,16 @@ mod properties {
     mod told;
 }
 mod tables {
-    mod certificate;
     mod admit;
+    mod certificate;
+    mod challenge;
     mod error_page;
     mod explain;
     mod failover;
     mod origin_head;
     mod passed_on;
     mod petclinic;
+    mod renewal;
     mod routing;
     mod server_name;
     mod told;
