@@ -9,6 +9,7 @@
 //! `worker` says who owns what, `live` what is alive beside the config.
 
 mod access_log;
+mod acme;
 mod body;
 mod clock;
 mod error;
@@ -81,6 +82,9 @@ pub enum StartError {
     /// A certificate cannot be shown to viewers.
     #[error("cannot speak TLS")]
     Certificate(#[from] CertificateError),
+    /// Certificates cannot be ordered, nor what was ordered before be read.
+    #[error("cannot order certificates")]
+    Acme(#[source] io::Error),
     /// A thread cannot be started.
     #[error("cannot start a worker")]
     Worker(#[source] io::Error),
@@ -100,6 +104,7 @@ pub struct RunningEdge {
     status_end: Option<mpsc::Sender<()>>,
     /// Reloads queue here, so that each takes over from its true predecessor.
     reloading: Mutex<()>,
+    keeper: acme::Keeper,
 }
 
 /// Binds the listeners, opens the log and starts the workers. Returns when all of them accept viewers.
@@ -146,6 +151,8 @@ pub fn start(mut edge: Edge) -> Result<RunningEdge, StartError> {
         }
     })?;
     let live = Live::new(edge, None)?;
+    let keeper = acme::Keeper::default();
+    keeper.follow(&live)?;
     let shared = Arc::new(Shared::new(live, counters, log));
 
     let mut edge = RunningEdge {
@@ -158,6 +165,7 @@ pub fn start(mut edge: Edge) -> Result<RunningEdge, StartError> {
         workers: Vec::new(),
         status_end: None,
         reloading: Mutex::new(()),
+        keeper,
     };
     for index in 0..workers {
         let (sender, receiver) = mpsc::unbounded_channel();
@@ -266,6 +274,7 @@ impl RunningEdge {
             .unwrap_or_else(PoisonError::into_inner);
         let before = self.shared.live();
         let live = Live::new(edge, Some(&before))?;
+        self.keeper.follow(&live)?;
         self.shared.replace(live);
         for commands in &self.commands {
             let _ = commands.send(Command::Refresh);
