@@ -184,6 +184,7 @@ impl Visit {
             method: &self.method,
             target: &self.target,
             fields: self.survey.fields(&self.headers),
+            to_websocket: false,
         }
     }
 

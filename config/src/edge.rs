@@ -1,10 +1,12 @@
 //! The compiled config: everything one edge needs to know, by index.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use crate::distribution::Distribution;
 use crate::listener::{AccessLog, Listen};
 use crate::origin::{Origin, OriginId, Target, TargetId};
+use crate::viewer_tls::Certificate;
 
 /// A config that was checked: every index is good, every list that must not be empty is not.
 #[derive(Clone, Debug)]
@@ -33,6 +35,18 @@ impl Edge {
     /// The origin at `id`.
     pub fn origin(&self, id: OriginId) -> &Origin {
         &self.origins[usize::from(id.0)]
+    }
+
+    /// The files that certificates and their keys were read from, each once: when one of them changes, the config has to be
+    /// loaded again. What is ordered by ACME is not among them, for it is put in by itself.
+    pub fn watched_files(&self) -> Vec<PathBuf> {
+        let certificates = self.listen.tls.iter().flat_map(|tls| &tls.certificates);
+        let files = certificates.flat_map(|certificate| match certificate {
+            Certificate::Files { file, key_file, .. } => vec![file.clone(), key_file.clone()],
+            Certificate::SelfSigned | Certificate::Acme => Vec::new(),
+        });
+        let files: BTreeSet<PathBuf> = files.collect();
+        files.into_iter().collect()
     }
 
     /// The target at `id`.

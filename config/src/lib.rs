@@ -19,6 +19,7 @@ mod fields;
 mod files;
 mod json;
 pub mod listener;
+mod network;
 pub mod origin;
 mod policies;
 mod print;
@@ -40,6 +41,7 @@ pub use distribution::{
 pub use edge::{Edge, Hosts, Loaded, Mode, Overrides};
 pub use fields::{Fate, Field, fields};
 pub use listener::{AccessLog, InterimLimit, Limits, Listen, LogFormat, LogTo, ViewerScheme};
+pub use network::Network;
 pub use origin::{
     AddressFamily, ConnectionAttempts, Endpoint, FailoverCriteria, Failure, FailureSet, HostHeader,
     Member, Origin, OriginId, OriginKind, OriginScheme, OriginTls, Page, Server, StatusSet, Target,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::network::Network;
 use crate::viewer_tls::ViewerTls;
 
 /// Listeners and what holds for all of them.
@@ -28,6 +29,9 @@ pub struct Listen {
     pub viewer_scheme: ViewerScheme,
     /// What a viewer and an origin may send.
     pub limits: Limits,
+    /// Whoever connects from there sends a PROXY protocol header first (version 1 or 2), which says who the viewer is; from
+    /// everywhere else nobody does. Source: HAProxy, "The PROXY protocol, versions 1 & 2".
+    pub proxy_protocol_from: Vec<Network>,
     /// Threads that serve viewers; `None`: one per available core.
     pub workers: Option<usize>,
 }
@@ -51,8 +55,8 @@ impl ViewerScheme {
     }
 }
 
-/// What a viewer and an origin may send. Source of the defaults for the URL and the head: Developer Guide, "Quotas"; the
-/// others are ours.
+/// What a viewer and an origin may send, and how much of the edge viewers may take up. Source of the defaults for the URL,
+/// the head and the body: Developer Guide, "Quotas"; the others are ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Path and query; more is 413.
@@ -64,10 +68,29 @@ pub struct Limits {
     /// Interim answers (1xx) that an origin may send before its final one, and those of them that may be `100 Continue`;
     /// more is a failure of that origin. None of them reaches the viewer.
     pub origin_interim: InterimLimit,
-    /// For a request's head, from its first byte or from the answer before it.
+    /// A request's body, without its framing; more is 413, before an origin is asked if the head says so.
+    pub body_bytes: u64,
+    /// For a request's head, from its first byte; for the first one, and for a PROXY protocol header, from the beginning of
+    /// the connection.
     pub head_timeout: Duration,
-    /// Between two pieces of a request body.
+    /// Between an answer and the first byte of the next request. Longer than the 60 s for which most load balancers keep a
+    /// connection, so that it is they who close it.
+    pub idle_timeout: Duration,
+    /// Between two pieces of a request body, and for a viewer that takes nothing of its answer.
     pub body_timeout: Duration,
+    /// How long a WebSocket may be silent in both directions. Source of the default: Developer Guide, "Use WebSockets with
+    /// CloudFront distributions".
+    pub websocket_idle_timeout: Duration,
+    /// Viewers' connections, over all workers; one more gets 503 and is closed. `None`: what the limit of open files
+    /// allows, less what origins and the edge itself need.
+    pub connections: Option<usize>,
+    /// The same from one address; of IPv6 addresses, from one /64. `None`: no limit.
+    pub connections_per_address: Option<usize>,
+    /// Requests for which an origin or a page was asked and whose answer's last byte is not sent yet, over all workers; one
+    /// more gets 503 at once. `None`: no limit.
+    pub requests: Option<usize>,
+    /// The last of so many requests is answered with `Connection: close`. `None`: no limit.
+    pub requests_per_connection: Option<usize>,
 }
 
 /// How many interim answers an origin may send. CloudFront takes one `100 Continue` (Developer Guide, "Request and
@@ -90,8 +113,16 @@ impl Default for Limits {
                 all: 8,
                 continues: 8,
             },
+            // 64 GB there; the larger reading of a GB.
+            body_bytes: 64 << 30,
             head_timeout: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(65),
             body_timeout: Duration::from_secs(30),
+            websocket_idle_timeout: Duration::from_mins(10),
+            connections: None,
+            connections_per_address: None,
+            requests: None,
+            requests_per_connection: None,
         }
     }
 }

@@ -96,8 +96,34 @@ fn listen(listen: &Listen, lines: &mut Lines) {
     lines.some("workers", listen.workers);
     lines.field("max_url_bytes", listen.limits.url_bytes);
     lines.field("max_head_bytes", listen.limits.head_bytes);
+    lines.field("max_body_bytes", listen.limits.body_bytes);
     lines.field("head_timeout", span(listen.limits.head_timeout));
+    lines.field("idle_timeout", span(listen.limits.idle_timeout));
     lines.field("body_timeout", span(listen.limits.body_timeout));
+    lines.field(
+        "websocket_idle_timeout",
+        span(listen.limits.websocket_idle_timeout),
+    );
+    if listen.limits.connections.is_none() {
+        lines.comment("max_connections: what the limit of open files allows");
+    }
+    lines.some("max_connections", listen.limits.connections);
+    lines.some(
+        "max_connections_per_address",
+        listen.limits.connections_per_address,
+    );
+    lines.some("max_requests", listen.limits.requests);
+    lines.some(
+        "max_requests_per_connection",
+        listen.limits.requests_per_connection,
+    );
+    if !listen.proxy_protocol_from.is_empty() {
+        let networks = listen.proxy_protocol_from.iter();
+        lines.field(
+            "proxy_protocol_from",
+            list(networks.map(|network| quoted(&network.to_string()))),
+        );
+    }
 }
 
 fn tls(tls: &ViewerTls, lines: &mut Lines) {

@@ -92,8 +92,16 @@ fn listen(mut table: Table<'_>, problems: &mut Vec<Problem>) -> Listen {
         workers: table.integer("workers", problems),
         max_url_bytes: table.integer("max_url_bytes", problems),
         max_head_bytes: table.integer("max_head_bytes", problems),
+        max_body_bytes: table.integer("max_body_bytes", problems),
         head_timeout: table.span("head_timeout", problems),
+        idle_timeout: table.span("idle_timeout", problems),
         body_timeout: table.span("body_timeout", problems),
+        websocket_idle_timeout: table.span("websocket_idle_timeout", problems),
+        max_connections: table.integer("max_connections", problems),
+        max_connections_per_address: table.integer("max_connections_per_address", problems),
+        max_requests: table.integer("max_requests", problems),
+        max_requests_per_connection: table.integer("max_requests_per_connection", problems),
+        proxy_protocol_from: table.string_or_strings("proxy_protocol_from", problems),
     };
     table.finish(problems);
     listen

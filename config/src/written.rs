@@ -156,8 +156,16 @@ pub(crate) struct Listen {
     pub workers: Option<At<i64>>,
     pub max_url_bytes: Option<At<i64>>,
     pub max_head_bytes: Option<At<i64>>,
+    pub max_body_bytes: Option<At<i64>>,
     pub head_timeout: Option<At<Span>>,
+    pub idle_timeout: Option<At<Span>>,
     pub body_timeout: Option<At<Span>>,
+    pub websocket_idle_timeout: Option<At<Span>>,
+    pub max_connections: Option<At<i64>>,
+    pub max_connections_per_address: Option<At<i64>>,
+    pub max_requests: Option<At<i64>>,
+    pub max_requests_per_connection: Option<At<i64>>,
+    pub proxy_protocol_from: Vec<At<String>>,
 }
 
 /// TLS towards viewers.

@@ -7,6 +7,8 @@
 mod format;
 mod writer;
 
+use std::cell::Cell;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -18,6 +20,7 @@ use tideover_rules::fields::{Fields, Survey, bytes_of};
 use tideover_rules::told::ResultType;
 
 use crate::clock::Moment;
+use crate::limit::Limit;
 use crate::message::BodyWatch;
 use crate::viewer::Peer;
 use crate::worker::{View, Worker};
@@ -41,6 +44,8 @@ pub(crate) struct Line {
     answered: Option<Answered>,
     sent_bytes: u64,
     ending: Ending,
+    /// It is one of the requests at once that are counted.
+    has_place: Cell<bool>,
 }
 
 /// What is known when the head of the answer is ready.
@@ -70,6 +75,8 @@ pub(crate) struct Facts {
     pub(crate) detail: &'static str,
     /// The answer is the edge's own, not an origin's.
     pub(crate) made_by_edge: bool,
+    /// What the request came up against, as far as the answer is made by it.
+    pub(crate) limit: Option<Limit>,
 }
 
 /// How the answer's body ended.
@@ -81,6 +88,21 @@ pub(crate) enum Ending {
     Whole,
     /// The origin did not deliver all of it.
     CutByOrigin,
+    /// A tunnel in which nobody said anything for too long.
+    Idle,
+    /// A tunnel that was still there at the end of a drain.
+    Drained,
+}
+
+impl Ending {
+    /// Of a tunnel that the edge ended, in the log.
+    fn by_the_edge(self) -> Option<&'static str> {
+        match self {
+            Self::Idle => Some("TunnelIdle"),
+            Self::Drained => Some("TunnelDrained"),
+            Self::Unfinished | Self::Whole | Self::CutByOrigin => None,
+        }
+    }
 }
 
 impl Line {
@@ -106,7 +128,18 @@ impl Line {
             answered: None,
             sent_bytes: 0,
             ending: Ending::Unfinished,
+            has_place: Cell::new(false),
         })
+    }
+
+    /// Whether it may be one more of the requests at once. It is one until its last byte.
+    pub(crate) fn takes_a_place(&self) -> bool {
+        let Some(most) = self.view.live.edge.listen.limits.requests else {
+            return true;
+        };
+        let is_admitted = self.worker.shared.crowd.admits_request(most);
+        self.has_place.set(is_admitted);
+        is_admitted
     }
 
     /// The head of the answer is ready to go out.
@@ -146,12 +179,25 @@ impl Line {
         self.survey.fields(&self.request.headers)
     }
 
-    pub(crate) fn add_sent(&mut self, bytes: usize) {
-        self.sent_bytes += bytes as u64;
+    pub(crate) fn add_sent(&mut self, bytes: u64) {
+        self.sent_bytes += bytes;
+    }
+
+    /// What came behind the request and is counted with it.
+    pub(crate) fn add_received(&mut self, bytes: u64) {
+        let watch = self.watch.get_or_insert_with(Rc::default);
+        watch.bytes.set(watch.bytes.get() + bytes);
     }
 
     pub(crate) fn end(&mut self, ending: Ending) {
         self.ending = ending;
+    }
+
+    /// What it came up against.
+    fn limit(&self) -> Option<Limit> {
+        let of_answer = self.answered.as_ref().and_then(|a| a.facts.limit);
+        let fault = self.watch.as_ref().and_then(|watch| watch.fault.get());
+        of_answer.or_else(|| fault.and_then(Limit::of_body))
     }
 
     fn distribution(&self) -> Option<&Distribution> {
@@ -176,7 +222,13 @@ impl Answered {
 impl Drop for Line {
     fn drop(&mut self) {
         self.peer.has_its_turn();
+        if self.has_place.get() {
+            self.worker.shared.crowd.request_is_over();
+        }
         let counters = &self.worker.counters;
+        if let Some(limit) = self.limit() {
+            counters.limit_reached(limit);
+        }
         match &self.answered {
             Some(answered) => {
                 let facts = &answered.facts;
@@ -203,8 +255,19 @@ impl Drop for Line {
     }
 }
 
-/// A line for a head that hyper refused: nothing of it is known but who sent it.
-pub(crate) fn refused_head(worker: &Worker, peer: &Peer, status: StatusCode) {
+/// What never became a request: a head, or a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Refused {
+    /// What was answered; `None`: nothing.
+    pub(crate) status: Option<StatusCode>,
+    pub(crate) result: ResultType,
+    /// `x-edge-detailed-result-type`.
+    pub(crate) detail: &'static str,
+    pub(crate) limit: Option<Limit>,
+}
+
+/// A line for what was refused before it became a request: nothing of it is known but who sent it.
+pub(crate) fn refused(worker: &Worker, address: SocketAddr, refused: Refused) {
     let view = worker.view();
     let log = &view.live.edge.access_log;
     if log.to != LogTo::Off {
@@ -212,7 +275,7 @@ pub(crate) fn refused_head(worker: &Worker, peer: &Peer, status: StatusCode) {
             .log
             .borrow_mut()
             .write(&worker.counters, |buffer, second| {
-                format::refused_head(buffer, second, log.format, peer, status);
+                format::refused(buffer, second, log.format, address, refused);
             });
     }
 }

@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
+use hyper::upgrade::OnUpgrade;
 
 use crate::access_log::{Ending, Line};
 use crate::clock::{Moment, wake_by};
-use crate::origin::{OriginBody, OriginBodyError};
+use crate::origin::{OriginBody, OriginBodyError, Switched};
 
 /// An answer's body on its way to the viewer.
 #[derive(Debug)]
@@ -49,8 +50,9 @@ pub(crate) fn viewers_turn() {
 }
 
 /// Runs one answer's `task` until it ends, or until its viewer has asked for nothing more of it for `limit`: an HTTP/2 viewer
-/// that opens no window holds up nothing but itself, but would for ever. Needs [`with_alarm`](crate::clock::with_alarm).
-pub(crate) async fn bound_untaken(task: impl Future<Output = ()>, limit: Duration) {
+/// that opens no window holds up nothing but itself, but would for ever. Whether the limit ended it is returned. Needs
+/// [`with_alarm`](crate::clock::with_alarm).
+pub(crate) async fn bound_untaken(task: impl Future<Output = ()>, limit: Duration) -> bool {
     let mut task = pin!(task);
     let mut owes_since = Moment::NEVER;
     poll_fn(|context| {
@@ -60,13 +62,13 @@ pub(crate) async fn bound_untaken(task: impl Future<Output = ()>, limit: Duratio
         if ended.is_pending() && owes_since != Moment::NEVER {
             let due = owes_since + limit;
             if due <= Moment::now() {
-                return Poll::Ready(());
+                return Poll::Ready(true);
             }
             wake_by(due);
         }
-        ended
+        ended.map(|()| false)
     })
-    .await;
+    .await
 }
 
 impl Body {
@@ -109,6 +111,14 @@ impl Body {
         }
     }
 
+    /// The origin's connection, if that has switched protocols: then there is no body.
+    pub(crate) fn switched(mut self, upgrade: OnUpgrade) -> Option<Switched> {
+        match std::mem::replace(&mut self.source, Source::Empty) {
+            Source::Origin(body) => body.switched(upgrade),
+            Source::Empty | Source::Full(_) => None,
+        }
+    }
+
     /// From here on the request ends where this body does.
     pub(crate) fn carry(&mut self, line: Box<Line>) {
         self.line = Some(line);
@@ -116,7 +126,7 @@ impl Body {
 
     fn sent(&mut self, bytes: usize) {
         if let Some(line) = &mut self.line {
-            line.add_sent(bytes);
+            line.add_sent(bytes as u64);
         }
     }
 

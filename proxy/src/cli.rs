@@ -5,6 +5,7 @@
 
 mod check;
 mod client;
+mod container;
 mod demo;
 mod drill;
 mod environment;
@@ -62,7 +63,7 @@ enum Command {
 
 /// Does what the command line says; the process ends with the returned code.
 pub(crate) fn main() -> ExitCode {
-    let matches = Cli::command().get_matches();
+    let matches = environment::without_empty(Cli::command()).get_matches();
     let Some((_, given)) = matches.subcommand() else {
         unreachable!("clap demands a command")
     };

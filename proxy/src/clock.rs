@@ -122,6 +122,11 @@ impl Moment {
         Duration::from_nanos(self.0.saturating_add(WALL_AT_EPOCH.get()))
     }
 
+    /// Of what speaks the system's own time.
+    pub(crate) fn of(instant: Instant) -> Self {
+        Self(nanos(instant.saturating_duration_since(*EPOCH)))
+    }
+
     /// For what speaks the system's own time.
     pub(crate) fn instant(self) -> Instant {
         *EPOCH + Duration::from_nanos(self.0)

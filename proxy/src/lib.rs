@@ -13,6 +13,7 @@ mod acme;
 mod body;
 mod clock;
 mod error;
+mod limit;
 mod live;
 mod message;
 mod metrics;
@@ -22,6 +23,7 @@ mod request_id;
 mod respond;
 mod status;
 mod tcp;
+mod tunnel;
 mod viewer;
 mod worker;
 
@@ -150,7 +152,7 @@ pub fn start(mut edge: Edge) -> Result<RunningEdge, StartError> {
             source,
         }
     })?;
-    let live = Live::new(edge, None)?;
+    let live = Live::new(edge, None, workers)?;
     let keeper = acme::Keeper::default();
     keeper.follow(&live)?;
     let shared = Arc::new(Shared::new(live, counters, log));
@@ -185,6 +187,9 @@ pub fn start(mut edge: Edge) -> Result<RunningEdge, StartError> {
     }
     Ok(edge)
 }
+
+/// So long before the deadline of a drain tunnels end: time to say so to both sides, and to write their log lines.
+const TUNNELS_END_BEFORE: Duration = Duration::from_millis(500);
 
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
@@ -273,7 +278,7 @@ impl RunningEdge {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let before = self.shared.live();
-        let live = Live::new(edge, Some(&before))?;
+        let live = Live::new(edge, Some(&before), self.workers.len())?;
         self.keeper.follow(&live)?;
         self.shared.replace(live);
         for commands in &self.commands {
@@ -293,9 +298,14 @@ impl RunningEdge {
     }
 
     /// Takes no new request, finishes those that run, and returns when they are done or `within` is over.
+    ///
+    /// A WebSocket may go on until shortly before that; then both its sides are told that the edge goes away.
     pub fn shut_down(mut self, within: Duration) -> Summary {
+        let now = Instant::now();
+        let deadline = now + within;
+        let for_tunnels = within.saturating_sub(TUNNELS_END_BEFORE.min(within / 2));
+        let _ = self.shared.tunnels_until.set(now + for_tunnels);
         self.shared.draining.send_replace(true);
-        let deadline = Instant::now() + within;
         for worker in self.workers.drain(..) {
             while !worker.is_finished() && Instant::now() < deadline {
                 std::thread::sleep(Duration::from_millis(2));
@@ -314,6 +324,7 @@ impl RunningEdge {
 
 impl Drop for RunningEdge {
     fn drop(&mut self) {
+        let _ = self.shared.tunnels_until.set(Instant::now());
         self.shared.draining.send_replace(true);
     }
 }

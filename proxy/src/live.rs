@@ -14,13 +14,15 @@ use tideover_rules::route::Route;
 use crate::StartError;
 use crate::clock::Clock;
 use crate::origin::Addresses;
-use crate::viewer::Tls;
+use crate::viewer::{Tls, most_connections};
 
 /// An edge and the living things that belong to its origins.
 #[derive(Debug)]
 pub(crate) struct Live {
     pub(crate) edge: Edge,
     pub(crate) clock: Clock,
+    /// Connections of viewers, over all workers.
+    pub(crate) most_connections: usize,
     /// By `OriginId`.
     pub(crate) origins: Vec<LiveOrigin>,
     /// What viewers are shown; `None` where no listener speaks TLS.
@@ -63,8 +65,12 @@ impl EndpointKey {
 }
 
 impl Live {
-    /// Brings `edge` to life; what `before` knows about endpoints that stay is taken over.
-    pub(crate) fn new(edge: Edge, before: Option<&Self>) -> Result<Self, StartError> {
+    /// Brings `edge` to life on so many workers; what `before` knows about endpoints that stay is taken over.
+    pub(crate) fn new(
+        edge: Edge,
+        before: Option<&Self>,
+        workers: usize,
+    ) -> Result<Self, StartError> {
         let origins = edge
             .origins
             .iter()
@@ -80,6 +86,7 @@ impl Live {
         });
         Ok(Self {
             clock: Clock::new(edge.time_scale),
+            most_connections: most_connections(&edge, workers, open_files()),
             frames: frames.collect(),
             edge,
             origins,
@@ -97,6 +104,11 @@ impl Live {
             .iter()
             .flat_map(|origin| origin.http.iter().chain(&origin.https))
     }
+}
+
+/// How many files this process may have open; `None`: any number.
+fn open_files() -> Option<u64> {
+    rustix::process::getrlimit(rustix::process::Resource::Nofile).current
 }
 
 impl LiveOrigin {

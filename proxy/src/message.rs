@@ -41,6 +41,8 @@ pub(crate) struct HttpBody {
     watch: Rc<BodyWatch>,
     drop_trailers: bool,
     stall_limit: Duration,
+    /// More than this is too much.
+    most_bytes: u64,
     /// Runs only while a piece is waited for.
     stall: Option<Pin<Box<Sleep>>>,
     /// When it has run out: what is in the socket counts all the same.
@@ -56,11 +58,14 @@ pub(crate) enum ViewerBodyError {
     /// No piece of it arrived within the limit.
     #[error("the request body stopped arriving")]
     Stalled,
+    /// More of it arrived than may.
+    #[error("the request body is too large")]
+    TooLarge,
 }
 
 impl ViewerBody {
-    /// A body as hyper delivers it. `stall_limit` is real time.
-    pub(crate) fn new(incoming: Incoming, stall_limit: Duration) -> Self {
+    /// A body as hyper delivers it. `stall_limit` is real time; more than `most_bytes` makes it turn bad.
+    pub(crate) fn new(incoming: Incoming, stall_limit: Duration, most_bytes: u64) -> Self {
         if incoming.is_end_stream() {
             return Self::Empty;
         }
@@ -69,6 +74,7 @@ impl ViewerBody {
             watch: Rc::default(),
             drop_trailers: false,
             stall_limit,
+            most_bytes,
             stall: None,
             last_look: LastLook::default(),
         }))
@@ -147,9 +153,11 @@ impl HttpBody {
             return Poll::Ready(match frame {
                 Some(Ok(frame)) => {
                     if let Some(data) = frame.data_ref() {
-                        self.watch
-                            .bytes
-                            .set(self.watch.bytes.get() + data.len() as u64);
+                        let bytes = self.watch.bytes.get() + data.len() as u64;
+                        self.watch.bytes.set(bytes);
+                        if bytes > self.most_bytes {
+                            return Poll::Ready(Some(Err(self.fail(ViewerBodyError::TooLarge))));
+                        }
                     } else if frame
                         .trailers_ref()
                         .is_some_and(|fields| !may_be_trailers(fields))

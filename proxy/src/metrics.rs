@@ -9,6 +9,8 @@ use http::StatusCode;
 use tideover_config::{Failure, counted};
 use tideover_rules::failover::{Attempt, Outcome};
 
+use crate::limit::Limit;
+
 /// The counters of all workers.
 #[derive(Debug)]
 pub(crate) struct EdgeCounters {
@@ -22,7 +24,7 @@ pub(crate) struct EdgeCounters {
 #[repr(align(128))]
 pub(crate) struct Counters {
     requests: Count,
-    /// By class: 1xx (never), 2xx, 3xx, 4xx, 5xx.
+    /// By class: 1xx (tunnels), 2xx, 3xx, 4xx, 5xx.
     classes: [Count; 5],
     edge_errors: Count,
     viewer_gone: Count,
@@ -35,7 +37,11 @@ pub(crate) struct Counters {
     /// By [`Failure`], in order of declaration.
     attempts_failed: [Count; Failure::ALL.len()],
     fell_through: Count,
+    /// By [`Limit`], in order of declaration.
+    limits_reached: [Count; Limit::ALL.len()],
     bytes_sent: Count,
+    tunnels: Count,
+    tunnels_ended: Count,
     log_lines_lost: Count,
     added: Histogram,
 }
@@ -62,8 +68,10 @@ pub(crate) enum ConnectionEnd {
     Good,
     /// hyper refused the head with this status (400, 414 or 431) and an empty body before the story saw it.
     RefusedHead(StatusCode),
-    /// The viewer went away, or its head did not arrive in time.
+    /// The viewer went away.
     Broken,
+    /// The time of this limit is over.
+    OutOfTime(Limit),
 }
 
 impl Counters {
@@ -79,6 +87,14 @@ impl Counters {
         }
     }
 
+    pub(crate) fn tunnel_opened(&self) {
+        self.tunnels.add(1);
+    }
+
+    pub(crate) fn tunnel_ended(&self) {
+        self.tunnels_ended.add(1);
+    }
+
     pub(crate) fn stream_panicked(&self) {
         self.panics.add(1);
         tracing::error!("a panic ended one viewer's request; this is a bug in the edge");
@@ -90,9 +106,19 @@ impl Counters {
 
     pub(crate) fn connection_end(&self, end: ConnectionEnd) {
         match end {
-            ConnectionEnd::RefusedHead(_) => self.refused_heads.add(1),
+            ConnectionEnd::RefusedHead(status) => {
+                self.refused_heads.add(1);
+                if let Some(limit) = Limit::of_refused_head(status) {
+                    self.limit_reached(limit);
+                }
+            }
+            ConnectionEnd::OutOfTime(limit) => self.limit_reached(limit),
             ConnectionEnd::Good | ConnectionEnd::Broken => {}
         }
+    }
+
+    pub(crate) fn limit_reached(&self, limit: Limit) {
+        self.limits_reached[limit as usize].add(1);
     }
 
     /// One request is over. `status` is `None` if the viewer went before an answer.
@@ -206,6 +232,13 @@ impl EdgeCounters {
             .saturating_sub(self.sum(|c| &c.connections_ended));
         let _ = writeln!(text, "{name} {open}");
 
+        let name = "tideover_tunnels";
+        family(&mut text, name, "gauge", "WebSockets open now.");
+        let open = self
+            .sum(|c| &c.tunnels)
+            .saturating_sub(self.sum(|c| &c.tunnels_ended));
+        let _ = writeln!(text, "{name} {open}");
+
         let name = "tideover_responses_total";
         family(&mut text, name, "counter", "Answers by status class.");
         for (index, class) in ["1xx", "2xx", "3xx", "4xx", "5xx"].into_iter().enumerate() {
@@ -221,6 +254,15 @@ impl EdgeCounters {
             let count = self.sum(|c| &c.attempts_failed[failure as usize]);
             let _ = writeln!(text, "{name}{{outcome=\"{failure}\"}} {count}");
         }
+
+        let name = "tideover_limits_reached_total";
+        let help = "Viewers that came up against a limit, by the setting that moves it.";
+        family(&mut text, name, "counter", help);
+        for limit in Limit::ALL {
+            let count = self.sum(|c| &c.limits_reached[limit as usize]);
+            let limit = limit.name();
+            let _ = writeln!(text, "{name}{{limit=\"{limit}\"}} {count}");
+        }
         text
     }
 }
@@ -229,7 +271,7 @@ impl EdgeCounters {
 type Counted = (&'static str, &'static str, fn(&Counters) -> &Count);
 
 /// Every counter that is one number per worker.
-const COUNTED: [Counted; 8] = [
+const COUNTED: [Counted; 9] = [
     (
         "tideover_requests_total",
         "Requests whose last byte was sent or lost.",
@@ -262,9 +304,12 @@ const COUNTED: [Counted; 8] = [
     ),
     (
         "tideover_sent_bytes_total",
-        "Body bytes sent to viewers.",
+        "Bytes sent to viewers in bodies and WebSockets.",
         |c| &c.bytes_sent,
     ),
+    ("tideover_tunnels_total", "WebSockets opened.", |c| {
+        &c.tunnels
+    }),
     (
         "tideover_panics_total",
         "Connections ended by a bug in the edge.",

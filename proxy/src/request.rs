@@ -10,19 +10,22 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Method, Request, Response, Version, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use tideover_config::{Distribution, ErrorPage, MethodSet};
 use tideover_rules::admit::{Malformed, admit};
 use tideover_rules::challenge;
 use tideover_rules::error_page;
 use tideover_rules::headers::{self, Viewer};
 use tideover_rules::route::{Arrival, Refusal, Route, route, within};
+use tideover_rules::websocket::is_asked_for;
 
-use crate::access_log::{Ending, Line};
+use crate::access_log::{Ending, Facts, Line};
 use crate::body::{Body, viewers_turn};
+use crate::limit::Limit;
 use crate::message::{Once, ViewerBody};
 use crate::origin::{self, Wanted};
 use crate::respond::{self, Reply, Speaker};
+use crate::tunnel::Tunnel;
 use crate::viewer::Peer;
 use crate::worker::{View, Worker};
 
@@ -69,6 +72,10 @@ async fn serve(
     let line = Line::open(worker, Rc::clone(&view), peer, head, body.watch());
     let viewer = viewer(&line);
     let (distribution, reply) = match destination(&view, &line, &viewer, !body.is_empty()) {
+        Ok(route) if !line.takes_a_place() => {
+            let speaker = Speaker::of(&view, &line, Some(route.distribution));
+            (None, respond::overloaded(speaker, &route))
+        }
         Ok(route) => {
             if !route.behavior.origin_request.trailers {
                 body.drop_trailers();
@@ -78,6 +85,11 @@ async fn serve(
                 method: &line.request.method,
                 target: &target,
                 fields: line.fields(),
+                to_websocket: is_asked_for(
+                    &line.request.method,
+                    line.request.version,
+                    line.fields(),
+                ),
             };
             let wanted = Wanted {
                 route: &route,
@@ -193,6 +205,8 @@ async fn with_error_page(
         method: &method,
         target: &target,
         fields: line.fields(),
+        // What the viewer asked for is not what is asked for here.
+        to_websocket: false,
     };
     let wanted = Wanted {
         route: &route,
@@ -227,8 +241,18 @@ fn target(request: &http::request::Parts) -> PathAndQuery {
 }
 
 /// Ties the request's line to the answer's body: from here on the request ends where that body does.
-fn finish(mut line: Box<Line>, reply: Reply) -> Response<Body> {
+fn finish(mut line: Box<Line>, mut reply: Reply) -> Response<Body> {
+    let switches = reply.status() == StatusCode::SWITCHING_PROTOCOLS;
+    // A 101 ends HTTP on its connection anyway, and its `Connection` says something else.
+    if line.peer.is_last.get() && line.request.version < Version::HTTP_2 && !switches {
+        respond::close(reply.response.headers_mut());
+        let limit = &mut reply.facts.limit;
+        *limit = limit.or(Some(Limit::RequestsPerConnection));
+    }
     let (mut head, mut body) = reply.response.into_parts();
+    if switches {
+        return switch(line, Response::from_parts(head, body), reply.facts);
+    }
     let length = http_body::Body::size_hint(&body).exact();
     line.answer(&head, length, reply.facts);
     if line.request.method == Method::HEAD {
@@ -246,4 +270,17 @@ fn finish(mut line: Box<Line>, reply: Reply) -> Response<Body> {
     body.carry(line);
     viewers_turn();
     Response::from_parts(head, body)
+}
+
+/// The request does not end with this answer, which has no body, but with the tunnel that follows it: the viewer's
+/// connection finds that with its peer as soon as hyper has sent the answer.
+fn switch(mut line: Box<Line>, mut response: Response<Body>, facts: Facts) -> Response<Body> {
+    let upgrade = hyper::upgrade::on(&mut response);
+    let (head, body) = response.into_parts();
+    line.answer(&head, None, facts);
+    let peer = Rc::clone(&line.peer);
+    *peer.tunnel.borrow_mut() = body
+        .switched(upgrade)
+        .map(|origin| Box::new(Tunnel::new(line, origin)));
+    Response::from_parts(head, Body::empty())
 }

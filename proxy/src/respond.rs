@@ -15,12 +15,13 @@ use tideover_rules::error_page::status_of;
 use tideover_rules::failover::{Attempt, Sent};
 use tideover_rules::fields::Known;
 use tideover_rules::headers;
-use tideover_rules::route::{Refusal, https_location};
+use tideover_rules::route::{Refusal, Route, https_location};
 use tideover_rules::told::{self, AnsweredBy, ResultType};
 
 use crate::access_log::{Facts, Line};
 use crate::body::Body;
 use crate::error::{Fault, OriginError};
+use crate::limit::Limit;
 use crate::message::ViewerBodyError;
 use crate::origin::{Answer, Fetched, OriginAnswer, Wanted, page_of};
 use crate::worker::View;
@@ -32,6 +33,8 @@ const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
 const MADE: usize = 6;
 
 const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
+/// When it makes sense to try again after a limit on load.
+const COME_BACK_AFTER: Duration = Duration::from_secs(1);
 
 /// An answer with what was found out about the request.
 pub(crate) struct Reply {
@@ -87,6 +90,7 @@ impl<'a> Speaker<'a> {
             result,
             detail,
             made_by_edge: true,
+            limit: None,
         }
     }
 
@@ -247,6 +251,7 @@ pub(crate) fn refused(speaker: Speaker<'_>, refusal: &Refusal, host: &Host<'_>) 
         | Refusal::UrlTooLong
         | Refusal::HeadTooLarge
         | Refusal::FieldsTooLarge
+        | Refusal::BodyTooLarge
         | Refusal::Loop(_)
         | Refusal::MethodNotAllowed
         | Refusal::GetWithBody
@@ -260,7 +265,8 @@ pub(crate) fn refused(speaker: Speaker<'_>, refusal: &Refusal, host: &Host<'_>) 
             "no distribution answers to this host"
         );
     }
-    let facts = speaker.facts(result, told::detailed_refusal(refusal));
+    let mut facts = speaker.facts(result, told::detailed_refusal(refusal));
+    facts.limit = Limit::of_refusal(refusal);
     let page = Page {
         status: refusal.status(),
         cause: Cause::Refused(refusal),
@@ -283,9 +289,10 @@ pub(crate) fn refused(speaker: Speaker<'_>, refusal: &Refusal, host: &Host<'_>) 
                 headers.insert(header::LOCATION, location);
             }
         }
-        Refusal::UrlTooLong | Refusal::HeadTooLarge | Refusal::FieldsTooLarge => {
-            close(headers);
-        }
+        Refusal::UrlTooLong
+        | Refusal::HeadTooLarge
+        | Refusal::FieldsTooLarge
+        | Refusal::BodyTooLarge => close(headers),
         // TRACE, CONNECT, or no method at all: whoever sends it may mean something else by what follows, too.
         Refusal::MethodNotAllowed if !MethodSet::ALL.contains(&speaker.line.request.method) => {
             close(headers);
@@ -310,8 +317,48 @@ pub(crate) fn refused(speaker: Speaker<'_>, refusal: &Refusal, host: &Host<'_>) 
     }
 }
 
+/// More requests at once than there may be: 503 before an origin is asked. The connection is kept.
+pub(crate) fn overloaded(speaker: Speaker<'_>, route: &Route<'_, '_>) -> Reply {
+    let mut facts = speaker.facts(ResultType::LimitExceeded, told::LIMIT_EXCEEDED);
+    facts.behavior = Some(route.behavior_index);
+    facts.limit = Some(Limit::Requests);
+    let page = Page {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        cause: Cause::Overloaded,
+        retry_after: Some(COME_BACK_AFTER),
+    };
+    let mut response = speaker.page(&page, ResultType::LimitExceeded);
+    let headers = response.headers_mut();
+    page.forbid_storing(headers);
+    speaker.tell(headers, None, &facts, AnsweredBy::Limit, None);
+    Reply {
+        response,
+        facts,
+        // Source: Developer Guide, "HTTP 503 status code": what the edge's own capacity brings about has no custom page.
+        may_be_replaced: false,
+    }
+}
+
+/// All that a viewer is told for whom there is no place: an answer of its own accord, before anything was read.
+pub(crate) fn no_place(view: &View) -> Vec<u8> {
+    let first = view.live.edge.distributions.first();
+    let name = first.map_or("tideover", |distribution| &distribution.voice.name);
+    let after = COME_BACK_AFTER.as_secs();
+    let verdict = told::x_cache(name, ResultType::LimitExceeded);
+    [
+        format!(
+            "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\
+             Cache-Control: no-store\r\nRetry-After: {after}\r\nX-Cache: "
+        )
+        .as_bytes(),
+        verdict.as_bytes(),
+        b"\r\n\r\n",
+    ]
+    .concat()
+}
+
 /// The connection ends with this answer.
-fn close(headers: &mut HeaderMap) {
+pub(crate) fn close(headers: &mut HeaderMap) {
     headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
 }
 
@@ -472,8 +519,12 @@ fn bad_body(
     let status = match fault {
         ViewerBodyError::Broken => StatusCode::BAD_REQUEST,
         ViewerBodyError::Stalled => StatusCode::REQUEST_TIMEOUT,
+        ViewerBodyError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
     };
-    facts.detail = "InvalidRequest";
+    facts.detail = match fault {
+        ViewerBodyError::Broken | ViewerBodyError::Stalled => "InvalidRequest",
+        ViewerBodyError::TooLarge => told::LIMIT_EXCEEDED,
+    };
     let mut response = speaker.page(
         &Page {
             status,

@@ -2,14 +2,18 @@
 
 mod connection;
 mod cork;
+mod crowd;
+mod door;
 mod http2;
 mod listen;
+mod proxy_protocol;
 mod screen;
 mod tls;
 mod transport;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -18,14 +22,18 @@ use tideover_config::ViewerScheme;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
+pub(crate) use crowd::{Crowd, most_connections};
 pub(crate) use listen::{REST, Shortage, accept, bind};
 pub use tls::CertificateError;
 pub(crate) use tls::{Handshake, Tls};
 
 use crate::clock::Moment;
+use crate::limit::Limit;
 use crate::metrics::ConnectionEnd;
 use crate::tcp::Tcp;
-use crate::worker::Worker;
+use crate::tunnel::Tunnel;
+use crate::worker::{View, Worker};
+use crowd::Place;
 use transport::Transport;
 
 /// What is known about a viewer's connection. Made once, not per request.
@@ -42,12 +50,25 @@ pub(crate) struct Peer {
     serving: Cell<u32>,
     /// Since when a head is waited for; [`Moment::NEVER`] while a request is served.
     pub(crate) waits_since: Cell<Moment>,
+    /// The first byte of that head has come; true for the first head, which is waited for as a whole.
+    pub(crate) head_began: Cell<bool>,
+    /// The connection ends with the answer to the request at hand.
+    pub(crate) is_last: Cell<bool>,
     /// An answer was cut that is to end with the connection: only a reset tells it from a whole one.
     pub(crate) must_be_reset: Cell<bool>,
+    /// The last answer switched protocols: what follows it goes through here.
+    pub(crate) tunnel: RefCell<Option<Box<Tunnel>>>,
+    /// As long as anything of the connection lives.
+    _place: Place,
 }
 
 impl Peer {
-    fn new(address: SocketAddr, scheme: ViewerScheme, tls: Option<Handshake>) -> Self {
+    fn new(
+        address: SocketAddr,
+        scheme: ViewerScheme,
+        tls: Option<Handshake>,
+        place: Place,
+    ) -> Self {
         // A mapped IPv4 address is told as what it is.
         let ip = address.ip().to_canonical();
         let address_text =
@@ -60,7 +81,11 @@ impl Peer {
             tls,
             serving: Cell::new(0),
             waits_since: Cell::new(Moment::now()),
+            head_began: Cell::new(true),
+            is_last: Cell::new(false),
             must_be_reset: Cell::new(false),
+            tunnel: RefCell::new(None),
+            _place: place,
         }
     }
 }
@@ -83,6 +108,14 @@ impl Peer {
     /// The next head is waited for from now on.
     fn waits_anew(&self) {
         self.waits_since.set(Moment::now());
+        self.head_began.set(false);
+    }
+
+    /// The first byte of a head has come: from now on the rest is waited for.
+    fn begins_a_head(&self) {
+        if !self.head_began.replace(true) {
+            self.waits_since.set(Moment::now());
+        }
     }
 }
 
@@ -103,10 +136,43 @@ pub(crate) struct Arrival {
     pub(crate) address: SocketAddr,
 }
 
-/// Serves the connection in a task of its own, among `viewers`.
+/// What serves a connection to its end.
+type Course = Pin<Box<dyn Future<Output = ()>>>;
+
+/// Serves the connection in a task of its own, among `viewers`, if there is a place for it.
 pub(crate) fn welcome(worker: &Rc<Worker>, viewers: &mut JoinSet<()>, arrival: Arrival) {
-    worker.counters.viewer_came();
     let view = worker.view();
+    let Some((arrival, place)) = door::admit(worker, &view, arrival) else {
+        return;
+    };
+    let course = if door::is_introduced(&view, &arrival) {
+        Some(Box::pin(introduce(Rc::clone(worker), arrival, place)) as Course)
+    } else {
+        receive(worker, &view, arrival, place)
+    };
+    if let Some(course) = course {
+        worker.counters.viewer_came();
+        viewers.spawn_local(course);
+    }
+}
+
+/// Finds out first who the viewer is.
+async fn introduce(worker: Rc<Worker>, arrival: Arrival, place: Place) {
+    let view = worker.view();
+    let Some(arrival) = door::introduced(&worker, &view, arrival).await else {
+        return;
+    };
+    let course = receive(&worker, &view, arrival, place);
+    drop(view);
+    if let Some(course) = course {
+        course.await;
+    }
+}
+
+/// What serves this viewer, unless there are too many from there. Boxed: an idle connection is no larger than what it speaks
+/// needs.
+fn receive(worker: &Rc<Worker>, view: &View, arrival: Arrival, place: Place) -> Option<Course> {
+    let (arrival, place) = door::admit_among_neighbours(worker, view, arrival, place)?;
     let listen = &view.live.edge.listen;
     bound_unread(
         &arrival.stream,
@@ -114,24 +180,22 @@ pub(crate) fn welcome(worker: &Rc<Worker>, viewers: &mut JoinSet<()>, arrival: A
     );
     let tcp = Tcp::new(arrival.stream);
     let worker = Rc::clone(worker);
-    match arrival.kind {
+    Some(match arrival.kind {
         Kind::Http => {
-            let peer = Peer::new(arrival.address, listen.viewer_scheme, None);
+            let peer = Peer::new(arrival.address, listen.viewer_scheme, None, place);
             let transport = Transport::Plain(tcp);
             if listen.h2c {
-                viewers.spawn_local(sniff(worker, Rc::new(peer), transport));
+                Box::pin(sniff(worker, Rc::new(peer), transport))
             } else {
-                viewers.spawn_local(connection::serve(worker, Rc::new(peer), transport));
+                Box::pin(connection::serve(worker, Rc::new(peer), transport))
             }
         }
-        Kind::Https => {
-            viewers.spawn_local(shake_hands(worker, arrival.address, tcp));
-        }
-    }
+        Kind::Https => Box::pin(shake_hands(worker, arrival.address, tcp, place)),
+    })
 }
 
 /// TLS first, then what was agreed upon in it.
-async fn shake_hands(worker: Rc<Worker>, address: SocketAddr, tcp: Tcp) {
+async fn shake_hands(worker: Rc<Worker>, address: SocketAddr, tcp: Tcp, place: Place) {
     let view = worker.view();
     let Some(tls) = &view.live.tls else {
         // A reload took TLS out of the config while the viewer was on its way.
@@ -148,12 +212,18 @@ async fn shake_hands(worker: Rc<Worker>, address: SocketAddr, tcp: Tcp) {
         }
         Err(_) => {
             tracing::debug!(peer = %address, "a TLS handshake took too long");
+            worker.counters.limit_reached(Limit::HandshakeTimeout);
             return worker.counters.handshake_failed();
         }
     };
     drop(view);
     let is_http2 = handshake.is_http2;
-    let peer = Rc::new(Peer::new(address, ViewerScheme::Https, Some(handshake)));
+    let peer = Rc::new(Peer::new(
+        address,
+        ViewerScheme::Https,
+        Some(handshake),
+        place,
+    ));
     let transport = Transport::Tls(stream);
     if is_http2 {
         http2::serve(worker, peer, transport).await;
@@ -173,7 +243,10 @@ async fn sniff(worker: Rc<Worker>, peer: Rc<Peer>, transport: Transport) {
     match tokio::time::timeout(limit, transport.begins_with_http2()).await {
         Ok(Ok(true)) => http2::serve(worker, peer, transport).await,
         Ok(Ok(false)) => connection::serve(worker, peer, transport).await,
-        Ok(Err(_)) | Err(_) => worker.counters.connection_end(ConnectionEnd::Broken),
+        Ok(Err(_)) => worker.counters.connection_end(ConnectionEnd::Broken),
+        Err(_) => worker
+            .counters
+            .connection_end(ConnectionEnd::OutOfTime(Limit::HeadTimeout)),
     }
 }
 

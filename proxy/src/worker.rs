@@ -3,12 +3,12 @@
 use std::cell::{Cell, RefCell};
 use std::net::TcpListener;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{
     AtomicU64,
     Ordering::{Acquire, Release},
 };
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use tokio::sync::futures::Notified;
@@ -16,13 +16,13 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::access_log::{LogBuffer, LogWriter};
-use crate::clock;
+use crate::clock::{self, Moment};
 use crate::live::Live;
 use crate::metrics::{Counters, EdgeCounters};
 use crate::origin::Origins;
 use crate::request_id::RequestIds;
 use crate::respond::ToldBefore;
-use crate::viewer::{Kind, Shortage};
+use crate::viewer::{Crowd, Kind, Shortage};
 
 /// How often idle connections are looked over and log lines are handed on.
 const TICK: Duration = Duration::from_millis(100);
@@ -37,8 +37,11 @@ pub(crate) struct Shared {
     pub(crate) counters: EdgeCounters,
     pub(crate) log: LogWriter,
     pub(crate) shortage: Shortage,
+    pub(crate) crowd: Arc<Crowd>,
     /// Turns true when no new request is wanted.
     pub(crate) draining: watch::Sender<bool>,
+    /// When tunnels have to be over once the edge drains.
+    pub(crate) tunnels_until: OnceLock<Instant>,
 }
 
 impl Shared {
@@ -49,7 +52,9 @@ impl Shared {
             counters,
             log,
             shortage: Shortage::default(),
+            crowd: Arc::default(),
             draining: watch::channel(false).0,
+            tunnels_until: OnceLock::new(),
         }
     }
 
@@ -155,6 +160,15 @@ impl Worker {
             self.view.replace(Rc::new(View::new(live, origins)));
         }
         Rc::clone(&self.view.borrow())
+    }
+
+    /// When tunnels have to be over; [`Moment::NEVER`] unless the edge drains.
+    pub(crate) fn tunnels_until(&self) -> Moment {
+        if !self.drain.has_begun() {
+            return Moment::NEVER;
+        }
+        let until = self.shared.tunnels_until.get();
+        until.map_or(Moment::NEVER, |until| Moment::of(*until))
     }
 
     fn tick(&self) {

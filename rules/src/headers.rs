@@ -25,6 +25,7 @@ use tideover_config::{
 
 use crate::fields::{Fields, HOP_BY_HOP, Known, Names, Survey};
 use crate::route::Route;
+use crate::websocket;
 
 /// What the edge knows about the viewer and adds to requests. Made once per connection, except the request id.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +55,8 @@ pub struct Request<'r> {
     pub target: &'r PathAndQuery,
     /// As the viewer sent them.
     pub fields: Fields<'r>,
+    /// It [asks to switch to WebSocket](crate::websocket::is_asked_for), and the origin may agree.
+    pub to_websocket: bool,
 }
 
 /// The target and headers of a request to an origin.
@@ -73,7 +76,7 @@ pub struct OriginHead {
 /// headers are read, never changed.
 ///
 /// `TE` is reduced to `trailers` where trailers are passed on, and then `Connection: te` says so (RFC 9110, section
-/// 10.1.4). A list header that the edge adds to (`Via`, `X-Forwarded-For`, `CDN-Loop`) is sent as one line, and so is
+/// 10.1.4). Of a request that asks for WebSocket, `Upgrade`, `Connection` and `Sec-WebSocket-*` go on. A list header that the edge adds to (`Via`, `X-Forwarded-For`, `CDN-Loop`) is sent as one line, and so is
 /// `Cookie` (RFC 9113, section 8.2.3): many applications read only the first line.
 ///
 /// Source: Developer Guide, "Request and response behavior for custom origins", HTTP request headers and CloudFront
@@ -101,6 +104,9 @@ pub fn for_origin(
     add_made(plan, request.fields, viewer, &mut headers);
     for (name, value) in &server.headers {
         headers.insert(name.clone(), value.clone());
+    }
+    if request.to_websocket {
+        websocket::ask(plan, request.fields, &mut headers);
     }
     OriginHead {
         path_and_query: target::for_origin(&plan.query, &server.path, route.path, request.target),
@@ -150,7 +156,7 @@ pub fn host_for<'a>(
 /// `Via` appended. What the edge adds about this request (`X-Cache`, ids, attempts) is [`told`](crate::told)'s.
 /// `survey` is that of `headers`; `request` is the viewer's own (for CORS); `edge` is there for the names of the target's members (for `Location`).
 ///
-/// `Via` has `1.1`, the version of the hop from the origin. An origin's `Proxy-Status` stays: RFC 9209 has every
+/// A 101 keeps `Upgrade` and `Connection`. `Via` has `1.1`, the version of the hop from the origin. An origin's `Proxy-Status` stays: RFC 9209 has every
 /// intermediary append its member. `Public-Key-Pins` and `Alternate-Protocol` pass: that CloudFront still removes them is
 /// unconfirmed.
 /// Source: Developer Guide, "Request and response behavior for custom origins", HTTP response headers that CloudFront
@@ -192,6 +198,9 @@ pub fn for_viewer(
     let before = before.into_iter().flatten();
     if let Some(via) = made::added_to(before, distribution.voice.via.by_http_1_1()) {
         headers.insert(VIA, via);
+    }
+    if status == StatusCode::SWITCHING_PROTOCOLS {
+        websocket::agree(headers);
     }
 }
 

@@ -14,6 +14,7 @@
 //! - [`explain`]: what could happen, told beforehand by asking the same rule.
 //! - [`certificate`], [`renewal`]: which certificate is shown for a name, and when it is ordered anew.
 //! - [`told`]: attempts -> `X-Cache`, `Proxy-Status`, `Tideover-Attempts`, log words.
+//! - [`websocket`]: does it ask to switch protocols?
 
 pub mod admit;
 pub mod certificate;
@@ -27,3 +28,4 @@ pub mod renewal;
 pub mod route;
 pub mod server_name;
 pub mod told;
+pub mod websocket;

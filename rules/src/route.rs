@@ -42,7 +42,7 @@ pub struct Arrival<'r> {
     pub version: Version,
     /// True if the request has a body (a length above 0, or chunked).
     pub has_body: bool,
-    /// For the loop check and the length of the head only.
+    /// For the loop check and the lengths of head and body only.
     pub fields: Fields<'r>,
 }
 
@@ -76,6 +76,8 @@ pub enum Refusal {
     HeadTooLarge,
     /// The head is larger than any that is meant well: 431, and the connection is closed.
     FieldsTooLarge,
+    /// The body will be too large, as its length says: 413, and the connection is closed.
+    BodyTooLarge,
     /// The request went in a circle: 403 (`Via`) or 508 (`CDN-Loop`).
     Loop(StatusCode),
     /// The behavior does not allow the method, or nobody knows it: 403, without `Allow`.
@@ -100,7 +102,9 @@ impl Refusal {
             | Self::GetWithBody
             | Self::HttpsRequired => StatusCode::FORBIDDEN,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
-            Self::UrlTooLong | Self::HeadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UrlTooLong | Self::HeadTooLarge | Self::BodyTooLarge => {
+                StatusCode::PAYLOAD_TOO_LARGE
+            }
             Self::FieldsTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Loop(status) | Self::RedirectToHttps(status) => *status,
         }
@@ -116,6 +120,7 @@ impl Refusal {
             Self::Disabled => "This distribution is disabled.",
             Self::UrlTooLong => "The URL is too long.",
             Self::HeadTooLarge | Self::FieldsTooLarge => "The request headers are too large.",
+            Self::BodyTooLarge => "The request body is too large.",
             Self::Loop(_) => {
                 "The request has passed here before: the origin leads back to this edge."
             }
@@ -129,7 +134,7 @@ impl Refusal {
 
 /// Where the request goes, or why not. A refusal comes with the distribution whose voice it is spoken in, if one was found.
 ///
-/// The order of checks: host, enabled, URL length, head length, loop, behavior, protocol, method, body.
+/// The order of checks: host, enabled, URL length, head length, body length, loop, behavior, protocol, method, body.
 /// Source: Developer Guide, "All distribution settings reference"; "Request and response behavior for custom origins";
 /// where the order is not documented it is ours.
 pub fn route<'e: 'r, 'r>(
@@ -318,18 +323,26 @@ fn refusal_of(behavior: &Behavior, arrival: &Arrival<'_>) -> Option<Refusal> {
         .then_some(Refusal::GetWithBody)
 }
 
-/// Source: Developer Guide, "Quotas": maximum length of a URL; maximum length of a request, headers and query strings included.
+/// Source: Developer Guide, "Quotas": maximum length of a URL; maximum length of a request, headers and query strings included;
+/// maximum file size. A body whose length is not told is counted as it comes, elsewhere.
 fn too_long(limits: &Limits, arrival: &Arrival<'_>) -> Option<Refusal> {
     let url_bytes = arrival.path.len() + arrival.query.map_or(0, |query| query.len() + 1);
     if url_bytes > limits.url_bytes.min(MOST_URL_BYTES) {
         return Some(Refusal::UrlTooLong);
     }
     let bytes = url_bytes + arrival.fields.bytes();
-    (bytes > limits.head_bytes).then_some(if bytes > MOST_HEAD_BYTES {
-        Refusal::FieldsTooLarge
-    } else {
-        Refusal::HeadTooLarge
-    })
+    if bytes > MOST_HEAD_BYTES.max(limits.head_bytes) {
+        return Some(Refusal::FieldsTooLarge);
+    }
+    if bytes > limits.head_bytes {
+        return Some(Refusal::HeadTooLarge);
+    }
+    let is_too_much = || {
+        let said = arrival.fields.first(Known::ContentLength)?.to_str().ok()?;
+        // Other than digits was refused before: what does not fit is more than any limit.
+        Some(said.parse().map_or(u64::MAX, |bytes: u64| bytes) > limits.body_bytes)
+    };
+    (arrival.has_body && is_too_much().unwrap_or(false)).then_some(Refusal::BodyTooLarge)
 }
 
 fn went_in_a_circle(distribution: &Distribution, fields: Fields<'_>) -> Option<Refusal> {

@@ -45,7 +45,7 @@ impl ResultType {
             Self::Miss => "Miss",
             Self::Error => "Error",
             Self::Redirect => "Redirect",
-            Self::LimitExceeded => "LimitExceeded",
+            Self::LimitExceeded => LIMIT_EXCEEDED,
         }
     }
 }
@@ -160,9 +160,10 @@ fn refusal_error(refusal: &Refusal) -> &'static str {
         | Refusal::MethodNotAllowed
         | Refusal::GetWithBody
         | Refusal::HttpsRequired => "http_request_denied",
-        Refusal::UrlTooLong | Refusal::HeadTooLarge | Refusal::FieldsTooLarge => {
-            "http_request_error"
-        }
+        Refusal::UrlTooLong
+        | Refusal::HeadTooLarge
+        | Refusal::FieldsTooLarge
+        | Refusal::BodyTooLarge => "http_request_error",
         Refusal::Loop(_) => "proxy_loop_detected",
         Refusal::RedirectToHttps(_) => "proxy_internal_response",
     }
@@ -182,6 +183,9 @@ pub fn detailed_result(failure: Failure) -> &'static str {
     }
 }
 
+/// The same for a limit on load, and for a body beyond the limit: a quota was exceeded.
+pub const LIMIT_EXCEEDED: &str = "LimitExceeded";
+
 /// The same for a refusal: `InvalidRequestMethod`, ….
 pub fn detailed_refusal(refusal: &Refusal) -> &'static str {
     match refusal {
@@ -192,6 +196,7 @@ pub fn detailed_refusal(refusal: &Refusal) -> &'static str {
         | Refusal::UrlTooLong
         | Refusal::HeadTooLarge
         | Refusal::FieldsTooLarge => "InvalidRequest",
+        Refusal::BodyTooLarge => LIMIT_EXCEEDED,
         Refusal::Loop(_) | Refusal::GetWithBody | Refusal::HttpsRequired => "Error",
         Refusal::RedirectToHttps(_) => "Redirect",
     }

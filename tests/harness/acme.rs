@@ -250,7 +250,7 @@ impl Desk {
             (&Method::GET, path) if path.starts_with("/renewal/") => self.renewal(),
             (&Method::POST, path) => match self.read(path, &body) {
                 Ok(signed) => Arc::clone(&self).serve(path, signed),
-                Err(refusal) => refusal,
+                Err(refusal) => *refusal,
             },
             _ => refusal(StatusCode::NOT_FOUND, "malformed", "there is no such thing"),
         };
@@ -285,8 +285,10 @@ impl Desk {
     }
 
     /// A request's own signature holds, it is for this place, and it was not sent before.
-    fn read(&self, path: &str, body: &[u8]) -> Result<Signed, Answer> {
-        let malformed = |what: &str| refusal(StatusCode::BAD_REQUEST, "malformed", what);
+    fn read(&self, path: &str, body: &[u8]) -> Result<Signed, Box<Answer>> {
+        let refuse =
+            |kind: &str, what: &str| Box::new(refusal(StatusCode::BAD_REQUEST, kind, what));
+        let malformed = |what: &str| refuse("malformed", what);
         let jws: Value = serde_json::from_slice(body).map_err(|_| malformed("no JSON"))?;
         let text = |field: &str| jws[field].as_str().unwrap_or_default();
         let protected = unbase64(text("protected"));
@@ -297,16 +299,18 @@ impl Desk {
         }
         let nonce = header["nonce"].as_str().unwrap_or_default();
         if !self.state().nonces.remove(nonce) {
-            return Err(refusal(StatusCode::BAD_REQUEST, "badNonce", "not mine"));
+            return Err(refuse("badNonce", "not mine"));
         }
         let account = header["kid"].as_str().map(str::to_owned);
-        let key =
-            match &account {
-                Some(kid) => self.state().accounts.get(kid).cloned().ok_or_else(|| {
-                    refusal(StatusCode::BAD_REQUEST, "accountDoesNotExist", "nobody")
-                })?,
-                None => Key::of(&header["jwk"]),
-            };
+        let key = match &account {
+            Some(kid) => self
+                .state()
+                .accounts
+                .get(kid)
+                .cloned()
+                .ok_or_else(|| refuse("accountDoesNotExist", "nobody"))?,
+            None => Key::of(&header["jwk"]),
+        };
         let message = format!("{}.{}", text("protected"), text("payload"));
         if !key.has_signed(message.as_bytes(), &unbase64(text("signature"))) {
             return Err(malformed("the signature does not hold"));

@@ -1,12 +1,12 @@
 //! The viewer: an HTTP/1.1 client that can send any bytes and sees what really came back.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::time::Instant;
 
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::gate::patiently;
 use crate::response::Response;
@@ -19,6 +19,7 @@ pub struct Viewer {
     address: SocketAddr,
     protocol: Protocol,
     host: String,
+    from: Option<IpAddr>,
 }
 
 /// A viewer of whatever listens at `address`.
@@ -27,6 +28,7 @@ pub fn viewer_of(address: SocketAddr) -> Viewer {
         address,
         protocol: Protocol::Plain,
         host: "localhost".to_owned(),
+        from: None,
     }
 }
 
@@ -42,6 +44,13 @@ impl Viewer {
     #[must_use]
     pub fn host(mut self, host: &str) -> Self {
         host.clone_into(&mut self.host);
+        self
+    }
+
+    /// Connects from this address of the machine's own, such as 127.0.0.2; for [`Viewer::connects`].
+    #[must_use]
+    pub fn from(mut self, address: impl Into<IpAddr>) -> Self {
+        self.from = Some(address.into());
         self
     }
 
@@ -76,7 +85,7 @@ impl Viewer {
     /// # Panics
     /// When nobody accepts.
     pub async fn connects(&self) -> Line {
-        let stream = patiently("a connection", TcpStream::connect(self.address))
+        let stream = patiently("a connection", self.stream())
             .await
             .expect("the server accepts connections");
         stream.set_nodelay(true).expect("a socket takes options");
@@ -84,6 +93,15 @@ impl Viewer {
             reader: Reader::new(stream),
             started: Instant::now(),
         }
+    }
+
+    async fn stream(&self) -> io::Result<TcpStream> {
+        let Some(from) = self.from else {
+            return TcpStream::connect(self.address).await;
+        };
+        let socket = TcpSocket::new_v4()?;
+        socket.bind(SocketAddr::new(from, 0))?;
+        socket.connect(self.address).await
     }
 
     /// Sends these bytes on a new connection and reads one answer; the body is read as that of a GET.
@@ -208,6 +226,15 @@ impl Line {
     /// Says that nothing more will come.
     pub async fn ends(&mut self) {
         let _ = self.reader.stream.shutdown().await;
+    }
+
+    /// The connection itself, for whoever wants both directions at once.
+    ///
+    /// # Panics
+    /// When more was read of it than was asked for.
+    pub fn into_stream(self) -> TcpStream {
+        assert_eq!(self.left_over(), "", "read and not asked for");
+        self.reader.stream
     }
 
     /// Hangs up with a reset.

@@ -149,7 +149,13 @@ mod times {
     use super::*;
 
     fn short(builder: EdgeBuilder) -> EdgeBuilder {
-        builder.and("[listen]\nhead_timeout = \"300ms\"")
+        builder
+            .and("[listen]\nhead_timeout = \"300ms\"\nidle_timeout = \"20s\"")
+            .logs("json")
+    }
+
+    fn reached(limit: &str) -> String {
+        format!("tideover_limits_reached_total{{limit=\"{limit}\"}}")
     }
 
     #[tokio::test]
@@ -158,6 +164,8 @@ mod times {
         let mut line = viewer(&edge).connects().await;
 
         line.until_closed().await;
+
+        edge.until_metric(&reached("head_timeout"), 1.0).await;
     }
 
     #[tokio::test]
@@ -174,16 +182,64 @@ mod times {
         line.until_closed().await;
 
         primary.saw_nothing();
+        edge.until_metric(&reached("head_timeout"), 1.0).await;
+        let log = edge.log_json(1).await;
+        assert_eq!(log[0]["status"], 0, "{log:?}");
+        assert_eq!(log[0]["limit"], "head_timeout", "{log:?}");
     }
 
     #[tokio::test]
     async fn an_idle_connection_is_closed() {
-        let (edge, _primary) = cast(short).await;
+        let (edge, _primary) = cast(|edge| {
+            edge.and("[listen]\nhead_timeout = \"20s\"\nidle_timeout = \"300ms\"")
+                .logs("json")
+        })
+        .await;
         let mut line = viewer(&edge).connects().await;
 
         line.sends("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
         line.receives("GET").await.expect(200);
+        assert!(line.until_closed().await, "it is closed in order");
+
+        edge.until_metric(&reached("idle_timeout"), 1.0).await;
+        // Nothing went wrong: there is the line of the request and no other.
+        viewer(&edge).get("/next").await.expect(200);
+        let log = edge.log_json(2).await;
+        assert_eq!(log[1]["path"], "/next", "{log:?}");
+    }
+
+    #[tokio::test]
+    async fn a_head_that_has_begun_is_idle_no_longer() {
+        let (edge, _primary) =
+            cast(|edge| edge.and("[listen]\nhead_timeout = \"20s\"\nidle_timeout = \"300ms\""))
+                .await;
+        let mut line = viewer(&edge).connects().await;
+        line.sends("GET /1 HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        line.receives("GET").await.expect(200);
+
+        line.sends("G").await;
+        tokio::time::sleep(ms(600)).await;
+        line.sends("ET /2 HTTP/1.1\r\nHost: a\r\n\r\n").await;
+
+        line.receives("GET").await.expect(200);
+    }
+
+    #[tokio::test]
+    async fn a_later_head_has_the_same_deadline_from_its_first_byte() {
+        let (edge, primary) = cast(short).await;
+        let mut line = viewer(&edge).connects().await;
+        line.sends("GET /1 HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        line.receives("GET").await.expect(200);
+
+        // Longer than a head may take: nothing of the next one has come.
+        tokio::time::sleep(ms(600)).await;
+        line.sends("GET /2 HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        line.receives("GET").await.expect(200);
+        line.sends("GET /3").await;
         line.until_closed().await;
+
+        primary.saw(["GET /1", "GET /2"]);
+        edge.until_metric(&reached("head_timeout"), 1.0).await;
     }
 
     #[tokio::test]

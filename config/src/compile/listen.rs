@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{flag, values};
 use crate::edge::Overrides;
 use crate::listener::{AccessLog, InterimLimit, Limits, Listen, LogFormat, LogTo, ViewerScheme};
+use crate::network::{Network, Parsed};
 use crate::problem::Problem;
 use crate::written::{At, Written};
 
@@ -90,6 +91,7 @@ pub(super) fn listen(
             .as_ref()
             .and_then(|path| health_path(path, problems)),
         limits: limits(written, origin_interim, problems),
+        proxy_protocol_from: proxy_protocol_from(&said.proxy_protocol_from, problems),
         workers: workers(written, overrides, problems),
     }
 }
@@ -181,7 +183,10 @@ fn health_path(said: &At<String>, problems: &mut Vec<Problem>) -> Option<std::sy
 
 fn limits(written: &Written, origin_interim: InterimLimit, problems: &mut Vec<Problem>) -> Limits {
     const AN_HOUR: Duration = Duration::from_hours(1);
+    const A_DAY: Duration = Duration::from_hours(24);
     const TICK: Duration = Duration::from_millis(1);
+    const A_TEBIBYTE: i64 = 1 << 40;
+    const MANY: i64 = 1_000_000_000;
     let said = &written.listen;
     let defaults = Limits::default();
     let mut bytes = |said: &Option<At<i64>>, default| {
@@ -191,9 +196,23 @@ fn limits(written: &Written, origin_interim: InterimLimit, problems: &mut Vec<Pr
     };
     let url_bytes = bytes(&said.max_url_bytes, defaults.url_bytes);
     let head_bytes = bytes(&said.max_head_bytes, defaults.head_bytes);
-    let mut time = |said: &Option<At<_>>, default| {
+    let body_bytes = said
+        .max_body_bytes
+        .as_ref()
+        .and_then(|said| values::number(said, 1..=A_TEBIBYTE, problems))
+        .and_then(|bytes| u64::try_from(bytes).ok())
+        .unwrap_or(defaults.body_bytes);
+    let mut most = |said: &Option<At<i64>>| {
         said.as_ref()
-            .and_then(|said| values::span(said, &(TICK..=AN_HOUR), problems))
+            .and_then(|said| values::size(said, 1..=MANY, problems))
+    };
+    let connections = most(&said.max_connections);
+    let connections_per_address = most(&said.max_connections_per_address);
+    let requests = most(&said.max_requests);
+    let requests_per_connection = most(&said.max_requests_per_connection);
+    let mut time = |said: &Option<At<_>>, most, default| {
+        said.as_ref()
+            .and_then(|said| values::span(said, &(TICK..=most), problems))
             .unwrap_or(default)
     };
     Limits {
@@ -201,9 +220,38 @@ fn limits(written: &Written, origin_interim: InterimLimit, problems: &mut Vec<Pr
         head_bytes,
         origin_head_bytes: defaults.origin_head_bytes,
         origin_interim,
-        head_timeout: time(&said.head_timeout, defaults.head_timeout),
-        body_timeout: time(&said.body_timeout, defaults.body_timeout),
+        body_bytes,
+        head_timeout: time(&said.head_timeout, AN_HOUR, defaults.head_timeout),
+        idle_timeout: time(&said.idle_timeout, AN_HOUR, defaults.idle_timeout),
+        body_timeout: time(&said.body_timeout, AN_HOUR, defaults.body_timeout),
+        websocket_idle_timeout: time(
+            &said.websocket_idle_timeout,
+            A_DAY,
+            defaults.websocket_idle_timeout,
+        ),
+        connections,
+        connections_per_address,
+        requests,
+        requests_per_connection,
     }
+}
+
+fn proxy_protocol_from(said: &[At<String>], problems: &mut Vec<Problem>) -> Vec<Network> {
+    let mut networks = Vec::new();
+    for said in said {
+        match Network::parse(&said.value) {
+            Some(Parsed::Network(network)) => networks.push(network),
+            Some(Parsed::Within(network)) => problems.push(said.place.error(
+                format!("has {}", said.shown()),
+                format!("write \"{network}\", or the address alone"),
+            )),
+            None => problems.push(said.place.error(
+                format!("has {}", said.shown()),
+                "write networks or addresses, such as \"10.0.0.0/8\" or \"2001:db8::/32\"",
+            )),
+        }
+    }
+    networks
 }
 
 fn workers(written: &Written, overrides: &Overrides, problems: &mut Vec<Problem>) -> Option<usize> {

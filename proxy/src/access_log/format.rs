@@ -1,17 +1,17 @@
 //! What a line looks like: CloudFront's standard log, or JSON with the attempts.
 
 use std::io::Write;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use http::{HeaderValue, StatusCode, Version};
-use tideover_config::{AccessLog, LogFormat};
+use tideover_config::{AccessLog, LogFormat, ViewerScheme};
 use tideover_rules::failover::{Outcome, Sent};
 use tideover_rules::fields::Known;
 use tideover_rules::told::ResultType;
 
-use super::{Ending, Line};
+use super::{Ending, Line, Refused};
 use crate::clock::Moment;
-use crate::viewer::Peer;
 
 /// How a file of CloudFront's format starts. Source: Developer Guide, "Standard logging (legacy)", file format.
 pub(super) const HEADER: &str = "#Version: 1.0\n#Fields: date time x-edge-location sc-bytes c-ip cs-method cs(Host) \
@@ -28,38 +28,37 @@ pub(super) fn line(out: &mut Vec<u8>, second: &mut Second, log: &AccessLog, line
     }
 }
 
-/// Appends the line of a head that was refused before it became a request.
-pub(super) fn refused_head(
+/// Appends the line of what was refused before it became a request.
+pub(super) fn refused(
     out: &mut Vec<u8>,
     second: &mut Second,
     format: LogFormat,
-    peer: &Peer,
-    status: StatusCode,
+    viewer: SocketAddr,
+    refused: Refused,
 ) {
-    let status = status.as_str();
+    let address = viewer.ip().to_canonical();
+    let (result, detail) = (refused.result.word(), refused.detail);
     match format {
         LogFormat::CloudFront => {
             second.now(out, b'\t');
-            let _ = write!(out, "\t-\t0\t{}", peer.address);
-            // From the method to the encrypted fields: next to nothing is known of such a head.
-            let _ = write!(out, "\t-\t-\t-\t{status}");
-            out.extend_from_slice(
-                b"\t-\t-\t-\t-\tError\t-\t-\thttp\t0\t0.000\t-\t-\t-\tError\t-\t-\t-",
-            );
-            let _ = writeln!(
-                out,
-                "\t{}\t0.000\tInvalidRequestHeader\t-\t-\t-\t-",
-                peer.port
-            );
+            let _ = write!(out, "\t-\t0\t{address}");
+            // From the method to the encrypted fields: next to nothing is known.
+            let status = refused.status.map_or(0, |status| status.as_u16());
+            let _ = write!(out, "\t-\t-\t-\t{status:03}");
+            let _ = write!(out, "\t-\t-\t-\t-\t{result}\t-\t-\thttp\t0\t0.000");
+            let _ = write!(out, "\t-\t-\t-\t{result}\t-\t-\t-");
+            let _ = writeln!(out, "\t{}\t0.000\t{detail}\t-\t-\t-\t-", viewer.port());
         }
         LogFormat::Json => {
             out.extend_from_slice(b"{\"time\":\"");
             second.rfc3339(out);
-            let _ = writeln!(
-                out,
-                "\",\"client\":\"{}\",\"status\":{status},\"detail\":\"InvalidRequestHeader\"}}",
-                peer.address
-            );
+            let status = refused.status.map_or(0, |status| status.as_u16());
+            let _ = write!(out, "\",\"client\":\"{address}\",\"status\":{status}");
+            let _ = write!(out, ",\"detail\":\"{detail}\"");
+            if let Some(limit) = refused.limit {
+                let _ = write!(out, ",\"limit\":\"{}\"", limit.name());
+            }
+            out.extend_from_slice(b"}\n");
         }
     }
 }
@@ -91,7 +90,10 @@ impl Ended {
         };
         let response_result = answered.facts.result.word();
         let (result, detail) = match line.ending {
-            Ending::Whole => (response_result, answered.facts.detail),
+            Ending::Whole | Ending::Idle | Ending::Drained => (
+                response_result,
+                line.ending.by_the_edge().unwrap_or(answered.facts.detail),
+            ),
             Ending::CutByOrigin => (ResultType::Error.word(), "OriginReadError"),
             Ending::Unfinished => (ResultType::Error.word(), "ClientCommError"),
         };
@@ -134,7 +136,7 @@ fn cloudfront(out: &mut Vec<u8>, second: &mut Second, line: &Line, cookies: bool
     tab.text(ended.result.as_bytes());
     tab.text(line.request_id.as_bytes());
     tab.encoded(host_header(line));
-    tab.text(line.peer.scheme.as_str().as_bytes());
+    tab.text(protocol(line).as_bytes());
     tab.number(received_bytes(line));
     tab.seconds(ended.took);
     tab.header(line, Known::XForwardedFor);
@@ -271,6 +273,9 @@ fn json(out: &mut Vec<u8>, second: &mut Second, line: &Line) {
     object.number("status", u64::from(ended.status));
     object.text("result", ended.result.as_bytes());
     object.text("detail", ended.detail.as_bytes());
+    if let Some(limit) = line.limit() {
+        object.text("limit", limit.name().as_bytes());
+    }
     object.number("bytes_sent", line.sent_bytes);
     object.number("bytes_received", received_bytes(line));
     object.millis("ms", ended.took);
@@ -417,6 +422,20 @@ fn received_bytes(line: &Line) -> u64 {
         (line.request.method.as_str().len() + target + " ".len() + " HTTP/1.1\r\n".len()) as u64;
     let body = line.watch.as_ref().map_or(0, |watch| watch.bytes.get());
     request_line + (line.fields().bytes() + "\r\n".len()) as u64 + body
+}
+
+/// What the connection speaks above TCP: a WebSocket's is another one. Source: Developer Guide, "Standard logging
+/// reference", `cs-protocol`.
+fn protocol(line: &Line) -> &'static str {
+    let answered = line.answered.as_ref();
+    if answered.is_some_and(|answered| answered.status == StatusCode::SWITCHING_PROTOCOLS) {
+        match line.peer.scheme {
+            ViewerScheme::Http => "ws",
+            ViewerScheme::Https => "wss",
+        }
+    } else {
+        line.peer.scheme.as_str()
+    }
 }
 
 fn version(version: Version) -> &'static str {

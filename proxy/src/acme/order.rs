@@ -51,19 +51,24 @@ impl OrderError {
                 r#type: Some(kind), ..
             })) => kind.clone(),
             Self::Proof { domain, .. } => format!("proof of {domain}"),
-            error => error.to_string(),
+            Self::Server(_)
+            | Self::NoHttp(_)
+            | Self::Folder(_)
+            | Self::Certificate(_)
+            | Self::TooLong => self.to_string(),
         }
     }
 }
 
 fn in_words(error: &instant_acme::Error) -> String {
-    match error {
-        instant_acme::Error::Api(Problem {
-            detail: Some(detail),
-            ..
-        }) => detail.clone(),
-        error => error.to_string(),
+    if let instant_acme::Error::Api(Problem {
+        detail: Some(detail),
+        ..
+    }) = error
+    {
+        return detail.clone();
     }
+    error.to_string()
 }
 
 /// What an order is made with.
@@ -118,13 +123,11 @@ impl Desk<'_> {
         let client = Client::new(self.said, Arc::clone(self.asked))?;
         let builder = Account::builder_with_http(Box::new(client));
         if let Some(kept) = self.store.account()? {
-            match serde_json::from_slice::<AccountCredentials>(&kept) {
-                Ok(credentials) => return Ok(builder.from_credentials(credentials).await?),
-                // Its words could show a part of the key.
-                Err(_) => tracing::warn!(
-                    "the ACME account in the folder cannot be read: a new one is made"
-                ),
+            if let Ok(credentials) = serde_json::from_slice::<AccountCredentials>(&kept) {
+                return Ok(builder.from_credentials(credentials).await?);
             }
+            // The error's own words could show a part of the key.
+            tracing::warn!("the ACME account in the folder cannot be read: a new one is made");
         }
         let contact: Vec<&str> = self.said.contact.iter().map(AsRef::as_ref).collect();
         let new = NewAccount {

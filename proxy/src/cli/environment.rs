@@ -2,11 +2,35 @@
 
 use std::collections::BTreeSet;
 
-use clap::ArgMatches;
+use clap::builder::Resettable;
 use clap::parser::ValueSource;
+use clap::{ArgMatches, Command};
 
 /// Set by hand where `--attempts token` is: a secret has no flag, because every user of a machine can read its flags.
 pub(super) const ATTEMPTS_TOKEN: &str = "TIDEOVER_ATTEMPTS_TOKEN";
+
+/// The value of a name that is set, and not to nothing: compose files and charts write `NAME: ${NAME:-}`, and an image's own
+/// setting is taken back by an empty one.
+pub(super) fn set(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The same command line, whose flags do not see what is [`set`] to nothing.
+pub(super) fn without_empty(whole: Command) -> Command {
+    whole.mut_subcommands(|command| {
+        command.mut_args(|argument| {
+            let is_empty = argument
+                .get_env()
+                .and_then(std::env::var_os)
+                .is_some_and(|value| value.is_empty());
+            if is_empty {
+                argument.env(Resettable::Reset)
+            } else {
+                argument
+            }
+        })
+    })
+}
 
 /// The values of the list flag `id`: as given on the command line, or one value from the environment, split on white space.
 pub(super) fn list(given: &ArgMatches, id: &str, values: &[String]) -> Vec<String> {
@@ -22,7 +46,7 @@ pub(super) fn list(given: &ArgMatches, id: &str, values: &[String]) -> Vec<Strin
 }
 
 /// Says which `TIDEOVER_*` names mean nothing: a typing mistake, or (harmless) what Kubernetes injects for a Service of that name.
-pub(super) fn warn_of_unknown(whole: &clap::Command) {
+pub(super) fn warn_of_unknown(whole: &Command) {
     let names = std::env::vars_os()
         .filter_map(|(name, _)| name.into_string().ok())
         .collect::<Vec<_>>();
@@ -35,10 +59,10 @@ pub(super) fn warn_of_unknown(whole: &clap::Command) {
     }
 }
 
-fn unknown<'n>(whole: &clap::Command, names: impl Iterator<Item = &'n str>) -> Vec<&'n str> {
+fn unknown<'n>(whole: &Command, names: impl Iterator<Item = &'n str>) -> Vec<&'n str> {
     let known = whole
         .get_subcommands()
-        .flat_map(clap::Command::get_arguments)
+        .flat_map(Command::get_arguments)
         .filter_map(|argument| argument.get_env()?.to_str())
         .chain([ATTEMPTS_TOKEN])
         .collect::<BTreeSet<_>>();

@@ -208,6 +208,7 @@ fn why_refused(edge: &Edge, refusal: &Refusal, host: &str) -> String {
         | Refusal::UrlTooLong
         | Refusal::HeadTooLarge
         | Refusal::FieldsTooLarge
+        | Refusal::BodyTooLarge
         | Refusal::Loop(_)
         | Refusal::MethodNotAllowed
         | Refusal::GetWithBody => reason.to_owned(),

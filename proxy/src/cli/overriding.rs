@@ -171,7 +171,7 @@ impl Reading {
             default_distribution: self.default_distribution.clone(),
             viewer_scheme: self.viewer_scheme.clone(),
             attempts: self.attempts.clone(),
-            attempts_token: std::env::var(environment::ATTEMPTS_TOKEN).ok(),
+            attempts_token: environment::set(environment::ATTEMPTS_TOKEN),
             ..Overrides::default()
         })
     }

@@ -13,6 +13,7 @@ use tideover_config::{
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::container;
 use super::environment::list;
 use super::open_files;
 use super::overriding::{Reading, Serving, Statuses};
@@ -95,7 +96,8 @@ pub(super) fn run(mut options: Options, given: &ArgMatches) -> anyhow::Result<Ex
     if options.config.is_none() && options.origin.is_empty() {
         return Err(super::wrong_usage(
             "run",
-            "nothing to serve: give --config FILE or --origin URL (`tideover demo` needs neither)",
+            "nothing to serve: give --config FILE or --origin URL, or set TIDEOVER_CONFIG or TIDEOVER_ORIGIN \
+             (`tideover demo` needs none of them)",
         ));
     }
     let overrides = options.overrides(given)?;
@@ -114,6 +116,11 @@ pub(super) fn run(mut options: Options, given: &ArgMatches) -> anyhow::Result<Ex
     let files = open_files::raise();
     eprint!("{}", introduction(&loaded.edge));
     eprintln!("{files}");
+    if let Some(warning) =
+        container::out_of_reach(&loaded.edge.listen.http, &container::Signs::seen())
+    {
+        eprintln!("tideover: warning: {warning}");
+    }
 
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

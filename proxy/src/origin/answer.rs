@@ -10,6 +10,8 @@ use bytes::Bytes;
 use http::Response;
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
 use tideover_rules::fields::Survey;
 use tokio::time::{timeout, timeout_at};
 
@@ -45,6 +47,22 @@ pub(crate) struct OriginBody {
     waits_until: Moment,
     /// When that time is over: what is in the socket counts all the same.
     last_look: LastLook,
+}
+
+/// A connection that has switched protocols. It will not go back to its pool, and counts there as open while this value
+/// lives.
+#[derive(Debug)]
+pub(crate) struct Switched {
+    #[expect(dead_code, reason = "held for what its drop gives back")]
+    lease: Lease,
+    upgrade: OnUpgrade,
+}
+
+impl Switched {
+    /// Its bytes both ways, from the first one after the head of the answer; an error if it has broken since.
+    pub(crate) async fn io(&mut self) -> Result<TokioIo<Upgraded>, hyper::Error> {
+        (&mut self.upgrade).await.map(TokioIo::new)
+    }
 }
 
 /// Why an origin's body ended early. The viewer's connection can only be cut.
@@ -108,6 +126,12 @@ impl OriginBody {
                 self.release();
             }
         });
+    }
+
+    /// The connection of an answer that switched protocols, with what hyper hands over of it.
+    pub(crate) fn switched(mut self, upgrade: OnUpgrade) -> Option<Switched> {
+        let lease = self.lease.take()?;
+        Some(Switched { lease, upgrade })
     }
 
     fn release(&mut self) {

@@ -6,13 +6,14 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use http::{HeaderValue, Method, Request, Response, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
 use tideover_rules::failover::{self, Limits, Sent};
 use tideover_rules::fields::{Fields, Known, Survey};
 use tideover_rules::headers::OriginHead;
+use tideover_rules::websocket::is_agreed_to;
 use tokio::time::timeout_at;
 
 use super::answer::{OriginAnswer, OriginBody};
@@ -26,6 +27,8 @@ use crate::message::{BodyWatch, Once, ViewerBody};
 /// What one attempt sends: a head of its own, and the one body.
 pub(crate) struct Errand<'a> {
     pub(crate) method: &'a Method,
+    /// It asks to switch to WebSocket.
+    pub(crate) to_websocket: bool,
     /// Makes the head: called once for every time that something is really sent.
     pub(crate) head: &'a dyn Fn() -> OriginHead,
     pub(crate) body: &'a mut Once,
@@ -294,14 +297,16 @@ fn accept(
     gap: Duration,
     complete_by: Moment,
 ) -> Result<OriginAnswer, OriginError> {
-    if response.status() == http::StatusCode::SWITCHING_PROTOCOLS {
+    let (mut head, incoming) = response.into_parts();
+    let mut survey = Survey::of(&head.headers);
+    let fields = survey.fields(&head.headers);
+    if head.status == StatusCode::SWITCHING_PROTOCOLS
+        && !(errand.to_websocket && is_agreed_to(fields))
+    {
         return Err(OriginError::Malformed {
             what: "switched protocols unasked",
         });
     }
-    let (mut head, incoming) = response.into_parts();
-    let mut survey = Survey::of(&head.headers);
-    let fields = survey.fields(&head.headers);
     let granted = fields.first(Known::KeepAlive).and_then(keep_alive_timeout);
     let is_coded = fields.has(Known::TransferEncoding);
     if is_coded && !is_chunked_only(fields) {
@@ -448,6 +453,7 @@ mod tests {
             let pool = Pool::new(1, Duration::ZERO);
             let mut errand = Errand {
                 method: &Method::GET,
+                to_websocket: false,
                 head: &|| OriginHead {
                     path_and_query: http::uri::PathAndQuery::from_static("/"),
                     headers: HeaderMap::new(),

@@ -85,7 +85,7 @@ impl Way {
         slot: Slot,
     ) -> Result<Connection, OriginError>
     where
-        T: AsyncRead + AsyncWrite + Unpin + 'static,
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let wire = Wire::new(io, Arc::clone(&meter), self.interim);
         let (sender, connection) = http1::Builder::new()
@@ -97,7 +97,7 @@ impl Way {
             })?;
         // The task closes a dead idle connection by itself; what it ends with is seen by whoever uses the sender.
         let mover = tokio::task::spawn_local(async move {
-            let _ = connection.await;
+            let _ = connection.with_upgrades().await;
         });
         let mover = mover.abort_handle();
         Ok(Connection::new(sender, meter, server_name, mover, slot))

@@ -26,6 +26,7 @@ pub(super) enum Cause<'a> {
     /// The operator's words, or ours.
     WriteFailed(&'a str),
     BadBody(ViewerBodyError),
+    Overloaded,
     NoErrorPage,
     /// The operator's HTML.
     LastPage(&'a Bytes),
@@ -87,6 +88,11 @@ impl Page<'_> {
             }
             Cause::BadBody(ViewerBodyError::Stalled) => {
                 "The request body stopped arriving.".to_owned()
+            }
+            Cause::BadBody(ViewerBodyError::TooLarge) => Refusal::BodyTooLarge.reason().to_owned(),
+            Cause::Overloaded => {
+                "As many requests are being served as may be. Please try again in a moment."
+                    .to_owned()
             }
             Cause::NoErrorPage => "The page for this error could not be fetched.".to_owned(),
             Cause::LastPage(_) => {

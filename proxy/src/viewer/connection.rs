@@ -3,6 +3,8 @@
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,16 +14,22 @@ use std::time::Duration;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use tideover_rules::fields::Fields;
+use tideover_rules::told::ResultType;
+use tideover_rules::websocket::is_asked_for;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tower::Service;
 
 use super::Peer;
 use super::screen::{Screened, Verdict};
 use super::transport::Transport;
-use crate::access_log;
+use crate::access_log::{self, Refused};
 use crate::body::Body;
 use crate::clock::{Moment, wake_by, with_alarm};
+use crate::limit::Limit;
 use crate::message::ViewerBody;
 use crate::metrics::ConnectionEnd;
 use crate::request::Story;
@@ -38,6 +46,9 @@ pub(super) async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, transport: Transpo
     let seam = Seam {
         story: Story::new(Rc::clone(&worker), Rc::clone(&peer)),
         body_timeout: clock.real(limits.body_timeout),
+        most_body_bytes: limits.body_bytes,
+        most_requests: limits.requests_per_connection,
+        peer: Rc::clone(&peer),
         verdict: Arc::clone(&verdict),
         requests: Cell::new(0),
     };
@@ -45,15 +56,19 @@ pub(super) async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, transport: Transpo
         // Its own timer would be set and taken back for each request.
         .header_read_timeout(None)
         .serve_connection(TokioIo::new(screened), seam);
-    let head_timeout = clock.real(limits.head_timeout);
+    let patience = Patience {
+        head: clock.real(limits.head_timeout),
+        idle: clock.real(limits.idle_timeout),
+    };
     let ended = with_alarm(to_its_end(
         &mut connection,
         &worker,
         &peer,
         &verdict,
-        head_timeout,
+        patience,
     ))
     .await;
+    let tunnel = peer.tunnel.take();
     if peer.must_be_reset.get() {
         reset(
             connection
@@ -63,22 +78,55 @@ pub(super) async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, transport: Transpo
                 .into_inner()
                 .into_tcp(),
         );
+    } else if ended == ConnectionEnd::Good {
+        if let Some(tunnel) = tunnel {
+            let parts = connection.into_parts();
+            let switched = parts.io.into_inner().switched();
+            let early = [&parts.read_buf[..], &switched.read].concat();
+            let tunnel = tunnel.run(Rc::clone(&worker), switched.io, early);
+            // Boxed, or it would be part of every connection.
+            with_alarm(Box::pin(tunnel)).await;
+        } else if verdict.was_asked_to_switch() {
+            // hyper leaves that to whoever it would have switched for.
+            let _ = connection.into_parts().io.into_inner().shutdown().await;
+        }
     }
     worker.counters.connection_end(ended);
-    if let ConnectionEnd::RefusedHead(status) = ended {
+    if let Some(refused) = refused(ended, verdict.is_within_head()) {
         tracing::debug!(peer = %peer.address, fault = ?verdict.faulty(), "a head was refused");
-        access_log::refused_head(&worker, &peer, status);
+        let address = SocketAddr::new(peer.address, peer.port);
+        access_log::refused(&worker, address, refused);
     }
 }
 
-/// Drives `connection` until it ends by itself, after the request at hand if the edge drains, or because a head is not
-/// complete `head_timeout` after the connection began to wait for it.
+/// How long a viewer is waited for. Real time.
+#[derive(Clone, Copy)]
+pub(super) struct Patience {
+    /// From the first byte of a head to its last, or from the connection's beginning to the end of the first head.
+    pub(super) head: Duration,
+    /// From an answer to the first byte of the next head.
+    pub(super) idle: Duration,
+}
+
+impl Patience {
+    /// The limit on what is waited for now.
+    pub(super) fn for_what_is_due(self, peer: &Peer) -> (Limit, Duration) {
+        if peer.head_began.get() {
+            (Limit::HeadTimeout, self.head)
+        } else {
+            (Limit::IdleTimeout, self.idle)
+        }
+    }
+}
+
+/// Drives `connection` until it ends by itself, after the request at hand if the edge drains, or because no head began or
+/// ended in time.
 async fn to_its_end(
     connection: &mut http1::Connection<TokioIo<Screened<Transport>>, Seam>,
     worker: &Worker,
     peer: &Peer,
     verdict: &Verdict,
-    head_timeout: Duration,
+    patience: Patience,
 ) -> ConnectionEnd {
     let mut drain_begins = pin!(worker.drain.begins());
     let mut is_heard_of = false;
@@ -100,9 +148,13 @@ async fn to_its_end(
             // The last answer is not taken yet, and there is another limit on that.
             peer.waits_anew();
         }
-        let due = peer.waits_since.get() + head_timeout;
+        if verdict.is_within_head() && peer.waits_since.get() != Moment::NEVER {
+            peer.begins_a_head();
+        }
+        let (limit, within) = patience.for_what_is_due(peer);
+        let due = peer.waits_since.get() + within;
         if due <= Moment::now() {
-            return Poll::Ready(ConnectionEnd::Broken);
+            return Poll::Ready(ConnectionEnd::OutOfTime(limit));
         }
         wake_by(due);
         Poll::Pending
@@ -119,8 +171,32 @@ fn reset(stream: TcpStream) {
 fn how_it_ended(ended: &Result<(), hyper::Error>) -> ConnectionEnd {
     match ended {
         Ok(()) => ConnectionEnd::Good,
+        Err(error) if is_timeout(error) => ConnectionEnd::OutOfTime(Limit::BodyTimeout),
         Err(error) => refused_with(error).map_or(ConnectionEnd::Broken, ConnectionEnd::RefusedHead),
     }
+}
+
+/// The kernel has broken it off: the viewer took nothing for too long.
+fn is_timeout(error: &hyper::Error) -> bool {
+    let source = std::error::Error::source(error);
+    source
+        .and_then(|source| source.downcast_ref::<io::Error>())
+        .is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
+}
+
+/// What the log says of a connection that ended within a head. Of one on which nothing was said it says nothing.
+fn refused(ended: ConnectionEnd, within_head: bool) -> Option<Refused> {
+    let (status, limit) = match ended {
+        ConnectionEnd::RefusedHead(status) => (Some(status), Limit::of_refused_head(status)),
+        ConnectionEnd::OutOfTime(limit @ Limit::HeadTimeout) if within_head => (None, Some(limit)),
+        ConnectionEnd::OutOfTime(_) | ConnectionEnd::Good | ConnectionEnd::Broken => return None,
+    };
+    Some(Refused {
+        status,
+        result: ResultType::Error,
+        detail: "InvalidRequestHeader",
+        limit,
+    })
 }
 
 /// The status that hyper answered a head with which it refused.
@@ -141,6 +217,9 @@ fn refused_with(error: &hyper::Error) -> Option<StatusCode> {
 struct Seam {
     story: Story,
     body_timeout: Duration,
+    most_body_bytes: u64,
+    most_requests: Option<usize>,
+    peer: Rc<Peer>,
     verdict: Arc<Verdict>,
     /// How many hyper has handed on so far.
     requests: Cell<u64>,
@@ -152,12 +231,49 @@ impl hyper::service::Service<Request<Incoming>> for Seam {
     type Future = <Story as Service<Request<ViewerBody>>>::Future;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let mut request = request.map(|incoming| ViewerBody::new(incoming, self.body_timeout));
+        let mut request = request
+            .map(|incoming| ViewerBody::new(incoming, self.body_timeout, self.most_body_bytes));
         let ordinal = self.requests.get() + 1;
         self.requests.set(ordinal);
+        if self
+            .most_requests
+            .is_some_and(|most| ordinal >= most as u64)
+        {
+            self.peer.is_last.set(true);
+        }
         if let Some(malformed) = self.verdict.malformed(ordinal) {
             request.extensions_mut().insert(malformed);
         }
-        self.story.clone().call(request)
+        let switches =
+            request.extensions_mut().remove::<OnUpgrade>().is_some() && self.may_switch(&request);
+        let answer = self.story.clone().call(request);
+        if !switches {
+            return answer;
+        }
+        let verdict = Arc::clone(&self.verdict);
+        Box::pin(async move {
+            let answer = answer.await;
+            if !matches!(&answer, Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS)
+            {
+                verdict.stays();
+                // hyper may have found nothing to read where something was kept from it.
+                poll_fn(|context| {
+                    context.waker().wake_by_ref();
+                    Poll::Ready(())
+                })
+                .await;
+            }
+            answer
+        })
+    }
+}
+
+impl Seam {
+    /// Whether this request, which has an `Upgrade` field, asks for a protocol that can be switched to; the screen is told.
+    fn may_switch(&self, request: &Request<ViewerBody>) -> bool {
+        let fields = Fields::of(request.headers());
+        let may_switch = is_asked_for(request.method(), request.version(), fields);
+        self.verdict.is_asked_to_switch(may_switch);
+        may_switch
     }
 }

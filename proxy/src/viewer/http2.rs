@@ -1,5 +1,6 @@
 //! One viewer's connection: HTTP/2, its limits and deadlines, and the seam to the story.
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -16,10 +17,12 @@ use hyper_util::rt::TokioIo;
 use tower::Service;
 
 use super::Peer;
+use super::connection::Patience;
 use super::cork::Cork;
 use super::transport::Transport;
 use crate::body::{Body, bound_untaken};
 use crate::clock::{Moment, wake_by, with_alarm};
+use crate::limit::Limit;
 use crate::message::ViewerBody;
 use crate::metrics::{ConnectionEnd, Counters};
 use crate::request::Story;
@@ -50,6 +53,11 @@ pub(super) async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, transport: Transpo
     let seam = Seam {
         story: Story::new(Rc::clone(&worker), Rc::clone(&peer)),
         body_timeout: clock.real(limits.body_timeout),
+        most_body_bytes: limits.body_bytes,
+        most_requests: limits.requests_per_connection,
+        requests: Cell::new(0),
+        worker: Rc::clone(&worker),
+        peer: Rc::clone(&peer),
     };
     let streams = Streams {
         counters: Arc::clone(&worker.counters),
@@ -66,26 +74,29 @@ pub(super) async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, transport: Transpo
         // a page.
         .max_header_list_size(u32::try_from(limits.head_bytes * 2).unwrap_or(u32::MAX))
         .serve_connection(TokioIo::new(cork), seam);
-    let idle_timeout = clock.real(limits.head_timeout);
+    let patience = Patience {
+        head: clock.real(limits.head_timeout),
+        idle: clock.real(limits.idle_timeout),
+    };
     let ended = with_alarm(to_its_end(
         &mut connection,
         &drain,
         &worker,
         &peer,
-        idle_timeout,
+        patience,
     ))
     .await;
     worker.counters.connection_end(ended);
 }
 
 /// Drives `connection` until it ends by itself, after the requests at hand if the edge drains, or because nothing was asked
-/// for `idle_timeout`.
+/// for long enough.
 async fn to_its_end(
     connection: &mut http2::Connection<TokioIo<Cork<Transport>>, Seam, Streams>,
     cork: &Cork<Transport>,
     worker: &Worker,
     peer: &Peer,
-    idle_timeout: Duration,
+    patience: Patience,
 ) -> ConnectionEnd {
     let mut drain_begins = pin!(worker.drain.begins());
     let mut is_heard_of = false;
@@ -97,10 +108,14 @@ async fn to_its_end(
             is_heard_of = true;
             let _ = drain_begins.as_mut().poll(context);
         }
+        let (limit, idle_timeout) = patience.for_what_is_due(peer);
         let is_idle = peer.waits_since.get() != Moment::NEVER;
         let is_over = is_idle && peer.waits_since.get() + idle_timeout <= Moment::now();
-        if (worker.drain.has_begun() || is_over) && !is_last {
+        if (worker.drain.has_begun() || is_over || peer.is_last.get()) && !is_last {
             is_last = true;
+            if is_over {
+                worker.counters.limit_reached(limit);
+            }
             Pin::new(&mut *connection).graceful_shutdown();
         }
         if ended.is_none() {
@@ -150,8 +165,9 @@ impl<F: Future<Output = ()> + 'static> Executor<F> for Streams {
         let watch = PanicWatch(Arc::clone(&self.counters));
         let stream = with_alarm(bound_untaken(stream, self.untaken_limit));
         tokio::task::spawn_local(async move {
-            let _watch = watch;
-            stream.await;
+            if stream.await {
+                watch.0.limit_reached(Limit::BodyTimeout);
+            }
         });
     }
 }
@@ -171,6 +187,12 @@ impl Drop for PanicWatch {
 struct Seam {
     story: Story,
     body_timeout: Duration,
+    most_body_bytes: u64,
+    most_requests: Option<usize>,
+    /// How many hyper has handed on so far.
+    requests: Cell<usize>,
+    worker: Rc<Worker>,
+    peer: Rc<Peer>,
 }
 
 impl hyper::service::Service<Request<Incoming>> for Seam {
@@ -179,7 +201,16 @@ impl hyper::service::Service<Request<Incoming>> for Seam {
     type Future = <Story as Service<Request<ViewerBody>>>::Future;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let mut request = request.map(|incoming| ViewerBody::new(incoming, self.body_timeout));
+        let mut request = request
+            .map(|incoming| ViewerBody::new(incoming, self.body_timeout, self.most_body_bytes));
+        self.requests.set(self.requests.get() + 1);
+        if self.most_requests == Some(self.requests.get()) {
+            // The viewer is told by GOAWAY; what it has sent until it hears of that is answered.
+            self.peer.is_last.set(true);
+            self.worker
+                .counters
+                .limit_reached(Limit::RequestsPerConnection);
+        }
         if !request.headers().contains_key(header::HOST)
             && let Some(authority) = request.uri().authority()
             && let Ok(host) = HeaderValue::from_str(authority.as_str())

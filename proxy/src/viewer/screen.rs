@@ -11,6 +11,11 @@
 //! - **A faulty body** is cut before the byte at fault; hyper's next read, and so the body, ends in
 //!   [`io::ErrorKind::InvalidData`].
 //!
+//! Behind a request that asks to switch protocols nothing is judged until it is known what follows: it is
+//! kept, and hyper has none of it. Once the service says that [it may switch](Verdict::is_asked_to_switch), it stays so
+//! until [the answer is another one](Verdict::stays), and then it is screened like everything else; if the answer switches,
+//! hyper is done with the connection, and what was kept is [part of it](Screened::switched).
+//!
 //! What it deliberately does not know: hosts, methods and targets that the header map shows (`rules::admit` judges
 //! these), and the size of a head (it keeps no bytes and so needs no limit).
 //! What is in a field line besides its end (names that are no tokens, control bytes, a bare CR) is left to hyper's parser,
@@ -59,6 +64,12 @@ pub(crate) struct Verdict {
     faulty: OnceLock<Faulty>,
     /// The last write found the socket full.
     blocked: AtomicBool,
+    /// A request asked to switch protocols.
+    was_asked: AtomicBool,
+    /// What follows the last request may not be HTTP.
+    undecided: AtomicBool,
+    /// Some of a head has come, and not all of it.
+    within_head: AtomicBool,
 }
 
 impl Verdict {
@@ -79,9 +90,30 @@ impl Verdict {
         self.faulty.get().copied()
     }
 
+    /// The request that was handed on asks to switch protocols. If it `may_switch`, whether that is done is to be decided.
+    pub(crate) fn is_asked_to_switch(&self, may_switch: bool) {
+        self.was_asked.store(true, Relaxed);
+        self.undecided.store(may_switch, Relaxed);
+    }
+
+    /// Some request on this connection asked to switch protocols.
+    pub(crate) fn was_asked_to_switch(&self) -> bool {
+        self.was_asked.load(Relaxed)
+    }
+
+    /// It was decided: the connection stays with HTTP. Whoever says this has the connection polled again.
+    pub(crate) fn stays(&self) {
+        self.undecided.store(false, Relaxed);
+    }
+
     /// Whether the viewer has not taken all that there was to write.
     pub(crate) fn is_blocked(&self) -> bool {
         self.blocked.load(Relaxed)
+    }
+
+    /// Whether a head has begun and is not complete.
+    pub(crate) fn is_within_head(&self) -> bool {
+        self.within_head.load(Relaxed)
     }
 }
 
@@ -93,6 +125,18 @@ pub(crate) struct Screened<T> {
     verdict: Arc<Verdict>,
     /// How many bytes behind a fault were thrown away.
     discarded: usize,
+    /// A request that may switch protocols is over; or there is more of what was `kept` then.
+    is_held: bool,
+    /// What was read behind it, and not looked at.
+    kept: Vec<u8>,
+}
+
+/// A connection that has switched protocols.
+#[derive(Debug)]
+pub(crate) struct Switched<T> {
+    pub(crate) io: T,
+    /// What was read of the other protocol.
+    pub(crate) read: Vec<u8>,
 }
 
 /// What is read and thrown away behind a fault, in bytes: closing a socket with unread bytes in it resets the
@@ -107,12 +151,22 @@ impl<T> Screened<T> {
             screen: Screen::new(),
             verdict: Arc::default(),
             discarded: 0,
+            is_held: false,
+            kept: Vec::new(),
         }
     }
 
     /// What it read from.
     pub(crate) fn into_inner(self) -> T {
         self.io
+    }
+
+    /// Once the answer was given that switches.
+    pub(crate) fn switched(self) -> Switched<T> {
+        Switched {
+            io: self.io,
+            read: self.kept,
+        }
     }
 
     /// Where the service on this connection finds what the screen saw.
@@ -126,10 +180,17 @@ impl<T> Screened<T> {
         loop {
             let seen = self.screen.see(&bytes[passed..]);
             passed += seen;
+            if self.screen.may_switch() {
+                self.is_held = true;
+                break;
+            }
             if seen == 0 || passed == bytes.len() {
                 break;
             }
         }
+        self.verdict
+            .within_head
+            .store(self.screen.is_within_head(), Relaxed);
         if let Some(faulty) = self.screen.faulty() {
             // Set once: the screen has one fault at most.
             let _ = self.verdict.faulty.set(faulty);
@@ -146,6 +207,40 @@ impl<T> Screened<T> {
 }
 
 impl<T: AsyncRead + Unpin> Screened<T> {
+    /// What comes after a request that asked to switch protocols. Ready with nothing in `buf`: it is over, or, if
+    /// `is_held` is no longer so, there is nothing left to wait for.
+    fn poll_held(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.verdict.undecided.load(Relaxed) {
+            if self.kept.is_empty() {
+                // A viewer that leaves is not to be waited for.
+                let before = buf.filled().len();
+                ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
+                let fresh = &buf.filled()[before..];
+                if fresh.is_empty() {
+                    return Poll::Ready(Ok(()));
+                }
+                self.kept.extend_from_slice(fresh);
+                buf.set_filled(before);
+            }
+            // Whoever decides has hyper ask again.
+            return Poll::Pending;
+        }
+        self.is_held = false;
+        if self.kept.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        let mut kept = std::mem::take(&mut self.kept);
+        let most = kept.len().min(buf.remaining());
+        let passed = self.look(&kept[..most]);
+        buf.put_slice(&kept[..passed]);
+        if self.screen.watching() == Watching::On && passed < kept.len() {
+            kept.drain(..passed);
+            self.kept = kept;
+            self.is_held = true;
+        }
+        Poll::Ready(Ok(()))
+    }
+
     /// Throws away what has come, up to a limit; never waits.
     fn discard(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) {
         let before = buf.filled().len();
@@ -181,6 +276,14 @@ impl<T: AsyncRead + Unpin> AsyncRead for Screened<T> {
                 }
                 Watching::Broken => return Poll::Ready(Err(broken())),
             }
+            if this.is_held {
+                let before = buf.filled().len();
+                ready!(this.poll_held(cx, buf))?;
+                if this.is_held || buf.filled().len() > before {
+                    return Poll::Ready(Ok(()));
+                }
+                continue;
+            }
             let before = buf.filled().len();
             ready!(Pin::new(&mut this.io).poll_read(cx, buf))?;
             let fresh = &buf.filled()[before..];
@@ -188,6 +291,10 @@ impl<T: AsyncRead + Unpin> AsyncRead for Screened<T> {
                 return Poll::Ready(Ok(()));
             }
             let passed = this.look(fresh);
+            if this.is_held {
+                let behind = &buf.filled()[before + passed..];
+                this.kept.extend_from_slice(behind);
+            }
             buf.set_filled(before + passed);
             if passed > 0 {
                 return Poll::Ready(Ok(()));

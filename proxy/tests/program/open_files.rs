@@ -1,5 +1,7 @@
 //! More viewers than files may be open.
 
+use std::path::Path;
+
 use super::*;
 
 fn asks(viewer: &mut TcpStream) {
@@ -14,13 +16,20 @@ fn is_answered(viewer: &mut TcpStream) {
     assert_eq!(&status, b"HTTP/1.1 503");
 }
 
-/// An edge with `workers` that may have 64 open files, and more viewers than that, each of whom has asked.
-fn crowded(workers: &str) -> (Serving, Vec<TcpStream>) {
-    let config = file(&format!("few-files-{workers}.toml"), PAGE_ONLY);
+/// An edge with `workers` that may have so many open files.
+fn with_few_files(files: u16, config: &Path, workers: &str) -> Serving {
     let mut limited = Command::new("bash");
-    let run = "ulimit -n 64 && exec \"$0\" run --config \"$1\" --workers \"$2\"";
+    let run = "ulimit -n \"$3\" && exec \"$0\" run --config \"$1\" --workers \"$2\"";
     limited.args(["-c", run, env!("CARGO_BIN_EXE_tideover")]);
-    let mut serving = Serving::start(limited.arg(&config).arg(workers));
+    Serving::start(limited.arg(config).arg(workers).arg(files.to_string()))
+}
+
+/// An edge with `workers` that was told to take more viewers than it may have open files, and that many viewers, each of
+/// whom has asked.
+fn crowded(workers: &str) -> (Serving, Vec<TcpStream>) {
+    let too_many = PAGE_ONLY.replace("[listen]", "[listen]\nmax_connections = 1000");
+    let config = file(&format!("few-files-{workers}.toml"), &too_many);
+    let mut serving = with_few_files(64, &config, workers);
     let mut viewers: Vec<TcpStream> = (0..150)
         .map(|_| TcpStream::connect(&serving.address).expect("they queue"))
         .collect();
@@ -62,4 +71,33 @@ fn it_is_said_once_for_all_workers() {
     let (serving, viewers) = crowded("2");
     drop(viewers);
     recovers(serving);
+}
+
+/// Unless it is told otherwise, it turns viewers away before there is a shortage.
+#[test]
+fn by_default_there_are_files_for_everybody_who_is_let_in() {
+    let config = file("few-files-default.toml", PAGE_ONLY);
+    // 512, less 200 that are kept back.
+    let places = 312;
+    let serving = with_few_files(512, &config, "1");
+    let mut viewers: Vec<TcpStream> = (0..450)
+        .map(|_| TcpStream::connect(&serving.address).expect("they queue"))
+        .collect();
+    let mut turned_away = 0;
+    for viewer in &mut viewers {
+        asks(viewer);
+        let mut answer = [0; 600];
+        let read = viewer.read(&mut answer).expect("it answers");
+        let answer = String::from_utf8_lossy(&answer[..read]);
+        assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+        turned_away += usize::from(answer.contains("LimitExceeded from tideover"));
+    }
+    assert_eq!(turned_away, viewers.len() - places);
+    drop(viewers);
+    // They have left, which the edge may see a moment later.
+    while !serving.get().contains("Error from tideover") {}
+    serving.signal(Signal::TERM);
+    let (code, _, err) = serving.ends();
+    assert_eq!(code, Some(0), "{err}");
+    assert!(!err.contains("accept"), "{err}");
 }

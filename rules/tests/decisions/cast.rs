@@ -302,6 +302,7 @@ pub(crate) fn edge(
             health_path: None,
             viewer_scheme: ViewerScheme::Https,
             limits: Limits::default(),
+            proxy_protocol_from: Vec::new(),
             workers: None,
         },
         access_log: AccessLog {

@@ -26,4 +26,5 @@ mod tables {
     mod server_name;
     mod told;
     mod viewer_head;
+    mod websocket;
 }

@@ -57,7 +57,7 @@ fn line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((line.strip_suffix(b"\r\n")?, after))
 }
 
-/// Whether a field line begins here that says nothing about the framing.
+/// Whether a field line begins here that says nothing about the framing, nor of another protocol that is to follow.
 #[inline]
 fn says_nothing_of_framing(line: &[u8]) -> bool {
     let Some(first) = line.first() else {
@@ -67,6 +67,7 @@ fn says_nothing_of_framing(line: &[u8]) -> bool {
         // One letter tells them from nearly all other names.
         b'c' => line.get(8).is_some_and(|byte| byte | 0x20 != b'l'),
         b't' => line.get(9).is_some_and(|byte| byte | 0x20 != b'e'),
+        b'u' => line.get(7).is_some_and(|byte| *byte != b':'),
         _ => *first > b' ',
     }
 }

@@ -31,6 +31,8 @@ pub(super) struct Screen {
     /// The name at hand has an underscore where a name of the framing has its hyphen.
     is_misspelt: bool,
     is_1_0: bool,
+    /// There is an `Upgrade` field.
+    has_upgrade: bool,
     fault: Option<Fault>,
 }
 
@@ -105,6 +107,8 @@ enum Line {
 enum Framing {
     ContentLength,
     TransferEncoding,
+    /// Not of this message, but of what comes after it.
+    Upgrade,
 }
 
 /// Source: RFC 9112, section 7.1.
@@ -151,6 +155,7 @@ impl Framing {
         match self {
             Self::ContentLength => Malformed::ContentLength,
             Self::TransferEncoding => Malformed::TransferEncoding,
+            Self::Upgrade => Malformed::LineEnding,
         }
     }
 
@@ -158,6 +163,7 @@ impl Framing {
         match self {
             Self::ContentLength => b"content-length",
             Self::TransferEncoding => b"transfer-encoding",
+            Self::Upgrade => b"upgrade",
         }
     }
 }
@@ -174,6 +180,7 @@ impl Screen {
             is_chunked: false,
             is_misspelt: false,
             is_1_0: false,
+            has_upgrade: false,
             fault: None,
         }
     }
@@ -225,6 +232,19 @@ impl Screen {
         }
     }
 
+    /// Some of a head was seen, and not all of it.
+    pub(super) const fn is_within_head(&self) -> bool {
+        match self.at {
+            At::Head(_) | At::Fields(_) | At::Spoilt(_) => true,
+            At::Between
+            | At::Length
+            | At::HeadOver
+            | At::Chunk(_)
+            | At::Trailers(_)
+            | At::Over(_) => false,
+        }
+    }
+
     /// The first fault on this connection, and so the only one.
     pub(super) const fn faulty(&self) -> Option<Faulty> {
         match self.fault {
@@ -234,6 +254,11 @@ impl Screen {
             }),
             None => None,
         }
+    }
+
+    /// Whether the message at hand has ended, and what comes next may be of another protocol that it asked for.
+    pub(super) fn may_switch(&self) -> bool {
+        self.has_upgrade && self.at == At::Between
     }
 
     /// Whether the message at hand has ended.
@@ -400,17 +425,14 @@ impl Screen {
             (Line::Start, 0..=b' ') | (Line::OverLf | Line::Lf, _) => {
                 return Err(Malformed::LineEnding);
             }
-            (Line::Start, b'c' | b'C' | b't' | b'T') => {
+            (Line::Start, b'c' | b'C' | b't' | b'T' | b'u' | b'U') => {
                 self.is_misspelt = false;
-                let is_c = byte.eq_ignore_ascii_case(&b'c');
-                Line::Name(
-                    if is_c {
-                        Framing::ContentLength
-                    } else {
-                        Framing::TransferEncoding
-                    },
-                    1,
-                )
+                let name = match byte | 0x20 {
+                    b'c' => Framing::ContentLength,
+                    b't' => Framing::TransferEncoding,
+                    _ => Framing::Upgrade,
+                };
+                Line::Name(name, 1)
             }
             (Line::Name(name, there), _) => return self.name(name, there, byte).map(Some),
 
@@ -489,6 +511,11 @@ impl Screen {
             (Framing::TransferEncoding, b':') => {
                 self.is_chunked = true;
                 Ok(Line::CodingStart)
+            }
+            (Framing::Upgrade, _) => {
+                self.has_upgrade |= byte == b':';
+                self.line(Line::Rest, byte)
+                    .map(|line| line.unwrap_or(Line::Rest))
             }
             _ if plain::is_token(byte) => Ok(Line::Rest),
             _ => Err(name.malformed()),

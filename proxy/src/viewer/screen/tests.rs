@@ -5,9 +5,10 @@ mod through_hyper;
 
 use proptest::prelude::*;
 use tideover_rules::admit::Malformed;
+use tokio::io::AsyncReadExt as _;
 
-use super::Fault;
 use super::reading::{Screen, Watching};
+use super::{Fault, Screened};
 use table::{CASES, Verdict};
 
 /// What came of a stream, fed in these pieces.
@@ -108,6 +109,84 @@ fn an_upgrade_that_was_not_granted_hides_nothing() {
         b"GET / HTTP/1.1\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nGET / HTTP/1.1\nHost: a\n\n";
     let fault = Fault::Head(Malformed::LineEnding);
     assert_eq!(feed([&asked[..]]).verdict, Verdict::Fault(2, fault));
+}
+
+const ASKED: &[u8] =
+    b"GET / HTTP/1.1\r\nHost: a\r\nuPGRADE: websocket\r\nConnection: upgrade\r\n\r\n";
+
+/// Where a message ends that has an `Upgrade` field, however it is split; and nowhere else.
+#[test]
+fn a_message_that_asks_to_switch_is_known_at_its_end() {
+    for (bytes, expected) in [
+        (ASKED, true),
+        (
+            b"POST / HTTP/1.1\r\nUpgrade: x\r\nContent-Length: 2\r\n\r\nab",
+            true,
+        ),
+        (
+            b"GET / HTTP/1.1\r\nUpgrade-Insecure-Requests: 1\r\nUser-Agent: u\r\n\r\n",
+            false,
+        ),
+        (
+            b"GET / HTTP/1.1\r\nUpgrade\r\nX-Upgrade: 1\r\nUpgrad: 1\r\n\r\n",
+            false,
+        ),
+        (b"GET /upgrade:websocket HTTP/1.1\r\nX: a\r\n\r\n", false),
+    ] {
+        for step in [1, 2, 7, bytes.len()] {
+            let mut screen = Screen::new();
+            let mut seen = 0;
+            for piece in bytes.chunks(step) {
+                assert!(!screen.may_switch(), "{} at {seen}", shown(bytes));
+                assert_eq!(screen.see(piece), piece.len(), "{}", shown(bytes));
+                seen += piece.len();
+            }
+            assert_eq!(screen.may_switch(), expected, "{}", shown(bytes));
+        }
+    }
+}
+
+/// What follows such a message: kept as long as it is undecided, read on as HTTP if nothing is switched, and not looked at
+/// if something is.
+#[tokio::test]
+async fn what_follows_a_request_to_switch_is_kept_until_it_is_decided() {
+    const BEHIND: &[u8] =
+        b"GET /next HTTP/1.1\r\nHost: a\r\n\r\nGET /bad HTTP/1.1\nHost: a\r\n\r\nGET";
+    let both = [ASKED, BEHIND].concat();
+
+    // Undecided from the moment on when the service has the request.
+    let mut screened = Screened::new(&both[..]);
+    let verdict = screened.verdict();
+    let mut passed = [0; 1024];
+    let read = screened.read(&mut passed).await.expect("no fault");
+    assert_eq!(shown(&passed[..read]), shown(ASKED));
+    verdict.is_asked_to_switch(true);
+    let mut waits = Box::pin(screened.read(&mut passed));
+    assert!(futures_are_pending(&mut waits));
+    drop(waits);
+    assert_eq!(verdict.faulty(), None);
+    assert_eq!(shown(&screened.switched().read), shown(BEHIND));
+
+    // Stays.
+    let mut screened = Screened::new(&both[..]);
+    let verdict = screened.verdict();
+    let read = screened.read(&mut passed).await.expect("no fault");
+    assert_eq!(read, ASKED.len());
+    verdict.is_asked_to_switch(true);
+    verdict.stays();
+    let read = screened.read(&mut passed).await.expect("no fault yet");
+    assert_eq!(
+        shown(&passed[..read]),
+        shown(BEHIND.strip_suffix(b"GET").expect("it ends so"))
+    );
+    let fault = Fault::Head(Malformed::LineEnding);
+    let faulty = verdict.faulty().expect("it was seen");
+    assert_eq!((faulty.request, faulty.fault), (3, fault));
+}
+
+fn futures_are_pending<F: Future + Unpin>(future: &mut F) -> bool {
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    std::pin::Pin::new(future).poll(&mut context).is_pending()
 }
 
 #[test]

@@ -10,6 +10,7 @@ use tideover_config::{
 use tideover_rules::fields::Fields;
 use tideover_rules::headers::{Frame, OriginHead, Request, for_origin};
 use tideover_rules::route::within;
+use tideover_rules::websocket::is_asked_for;
 
 use crate::cast::{
     Visitor, all_hold, behavior, distribution, edge, headers, legacy_request, lines, origin,
@@ -35,7 +36,7 @@ fn in_column(column: usize) -> Edge {
     }
 }
 
-fn head(
+pub(super) fn head(
     edge: &Edge,
     visitor: &Visitor,
     method: &str,
@@ -53,13 +54,14 @@ fn head(
         method: &method,
         target: &target,
         fields: Fields::of(sent),
+        to_websocket: is_asked_for(&method, Version::HTTP_11, Fields::of(sent)),
     };
     let frame = Frame::of(route.distribution, route.behavior);
     for_origin(&route, &frame, server, request, &visitor.viewer())
 }
 
 /// The lines of `name`, as they stand in the head; `-`: none.
-fn seen(head: &HeaderMap, name: &str) -> String {
+pub(super) fn seen(head: &HeaderMap, name: &str) -> String {
     let values: Vec<&str> = head
         .get_all(name)
         .iter()

@@ -374,6 +374,31 @@ fn lengths_are_bounded() {
     all_hold(&failures);
 }
 
+#[test]
+fn a_body_is_refused_by_what_its_length_says() {
+    let mut edge = edge_of(vec![cast::distribution(vec![behavior("*", 0)])]);
+    edge.listen.limits.body_bytes = 1_000;
+    let mut failures = Vec::new();
+    for (length, has_body, expected) in [
+        ("1000", true, None),
+        ("1001", true, Some(Refusal::BodyTooLarge)),
+        ("99999999999999999999999", true, Some(Refusal::BodyTooLarge)),
+        // Nothing comes of it.
+        ("1001", false, None),
+    ] {
+        let headers = headers(&[&format!("Content-Length: {length}")]);
+        let asked = Arrival {
+            has_body,
+            ..arrival(&Method::OPTIONS, "/", &headers)
+        };
+        let seen = route(&edge, &asked).err().map(|(refusal, _)| refusal);
+        if seen != expected {
+            failures.push(format!("{length}: {seen:?}, not {expected:?}"));
+        }
+    }
+    all_hold(&failures);
+}
+
 /// What is wrong first is said first; a refusal speaks in the voice of the distribution if there is one.
 #[test]
 fn refusals_come_in_order() {
@@ -410,6 +435,10 @@ fn refusals_come_in_order() {
     assert_eq!(said(&edge, &asked), Refusal::HeadTooLarge);
     let mut short = headers.clone();
     short.remove("x-long");
+    let mut with_length = short.clone();
+    with_length.insert("content-length", "99999999999".parse().expect("a value"));
+    asked.fields = Fields::of(&with_length);
+    assert_eq!(said(&edge, &asked), Refusal::BodyTooLarge);
     asked.fields = Fields::of(&short);
     assert_eq!(said(&edge, &asked), Refusal::Loop(StatusCode::FORBIDDEN));
     let empty = HeaderMap::new();

@@ -61,6 +61,7 @@ pub(super) fn head_passed_on(
         method,
         target: &target,
         fields: Fields::of(asked),
+        to_websocket: false,
     };
     for_viewer(
         edge,
