@@ -44,6 +44,7 @@ pub(super) fn start(
         share: fastrand::f64(),
         failures: 0,
         told: None,
+        told_of_file: None,
         rests_until: Instant::now(),
     };
     keeping.look();
@@ -85,8 +86,10 @@ struct Keeping {
     share: f64,
     /// Orders in a row that failed.
     failures: u32,
-    /// The kind of failure that was said last.
+    /// The kind of failure of an order that was said last.
     told: Option<String>,
+    /// What was said last of the certificate in the folder.
+    told_of_file: Option<String>,
     /// No order before that.
     rests_until: Instant,
 }
@@ -137,7 +140,7 @@ impl Keeping {
             }
             Err(what) => {
                 let file = self.store.certificate_file();
-                self.tell(&what, |what| {
+                say_once(&mut self.told_of_file, &what, || {
                     tracing::warn!(file = %file.display(), %what, "the certificate in the folder is not used");
                 });
             }
@@ -185,7 +188,7 @@ impl Keeping {
         let pause = renewal::pause(self.failures, asked, fastrand::f64());
         self.rests_until = Instant::now() + self.clock.real(pause);
         let (domains, is_there) = (self.domains(), self.present.is_some());
-        self.tell(&error.kind(), |_| {
+        say_once(&mut self.told, &error.kind(), || {
             let goes_on = if is_there {
                 "the old one is shown on"
             } else {
@@ -193,16 +196,6 @@ impl Keeping {
             };
             tracing::warn!(%domains, %error, next_try = ?pause, "no certificate was ordered: {goes_on}");
         });
-    }
-
-    /// Says it, unless it was what was said last.
-    fn tell(&mut self, what: &str, say: impl FnOnce(&str)) {
-        if self.told.as_deref() == Some(what) {
-            tracing::debug!(what, "the same again");
-        } else {
-            say(what);
-            self.told = Some(what.to_owned());
-        }
     }
 
     /// When the authority would like a renewal, if it is time to ask.
@@ -240,6 +233,16 @@ impl Keeping {
     /// For messages.
     fn domains(&self) -> String {
         self.said.domains.join(", ")
+    }
+}
+
+/// Unless it was what was `told` last.
+fn say_once(told: &mut Option<String>, what: &str, say: impl FnOnce()) {
+    if told.as_deref() == Some(what) {
+        tracing::debug!(what, "the same again");
+    } else {
+        say();
+        *told = Some(what.to_owned());
     }
 }
 
