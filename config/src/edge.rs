@@ -1,11 +1,11 @@
 //! The compiled config: everything one edge needs to know, by index.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::Path;
 
 use crate::distribution::Distribution;
 use crate::listener::{AccessLog, Listen};
-use crate::origin::{Origin, OriginId, Target, TargetId};
+use crate::origin::{Origin, OriginId, OriginKind, Target, TargetId, Trust};
 use crate::viewer_tls::Certificate;
 
 /// A config that was checked: every index is good, every list that must not be empty is not.
@@ -37,16 +37,28 @@ impl Edge {
         &self.origins[usize::from(id.0)]
     }
 
-    /// The files that certificates and their keys were read from, each once: when one of them changes, the config has to be
-    /// loaded again. What is ordered by ACME is not among them, for it is put in by itself.
-    pub fn watched_files(&self) -> Vec<PathBuf> {
+    /// The files that its parts were read from, in no order; the config's own is not among them. What is in them was read
+    /// when the config was loaded.
+    pub fn files(&self) -> Vec<&Path> {
+        let of_origins = self.origins.iter().filter_map(|origin| match &origin.kind {
+            OriginKind::Page(page) => page.file.as_deref(),
+            OriginKind::Server(server) => match &server.tls.trust {
+                Trust::Only { file, .. } => Some(file.as_path()),
+                Trust::Platform | Trust::Anyone => None,
+            },
+        });
         let certificates = self.listen.tls.iter().flat_map(|tls| &tls.certificates);
-        let files = certificates.flat_map(|certificate| match certificate {
-            Certificate::Files { file, key_file, .. } => vec![file.clone(), key_file.clone()],
+        let of_certificates = certificates.flat_map(|certificate| match certificate {
+            Certificate::Files { file, key_file, .. } => vec![file.as_path(), key_file.as_path()],
+            // What is ordered is put in by itself.
             Certificate::SelfSigned | Certificate::Acme => Vec::new(),
         });
-        let files: BTreeSet<PathBuf> = files.collect();
-        files.into_iter().collect()
+        let acme = self.listen.tls.iter().filter_map(|tls| tls.acme.as_ref());
+        let of_acme = acme.filter_map(|acme| match &acme.trust {
+            Trust::Only { file, .. } => Some(file.as_path()),
+            Trust::Platform | Trust::Anyone => None,
+        });
+        of_origins.chain(of_certificates).chain(of_acme).collect()
     }
 
     /// The target at `id`.
@@ -133,6 +145,8 @@ pub struct Overrides {
     pub default_distribution: Option<String>,
     /// `--time-scale`.
     pub time_scale: Option<f64>,
+    /// `--takeover=PATH`: replaces that of the file.
+    pub takeover: Option<std::path::PathBuf>,
     /// `--workers`.
     pub workers: Option<usize>,
     /// `--access-log`: a file, `-` or `off`.

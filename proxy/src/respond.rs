@@ -201,8 +201,14 @@ impl ToldBefore {
 }
 
 /// For load balancers that ask the traffic port.
-pub(crate) fn healthy(speaker: Speaker<'_>) -> Reply {
-    let mut response = Response::new(Body::full(Bytes::from_static(b"ok\n")));
+pub(crate) fn health(speaker: Speaker<'_>, is_ready: bool) -> Reply {
+    let (status, text): (_, &[u8]) = if is_ready {
+        (StatusCode::OK, b"ok\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, b"draining\n")
+    };
+    let mut response = Response::new(Body::full(Bytes::from_static(text)));
+    *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -215,7 +221,7 @@ pub(crate) fn healthy(speaker: Speaker<'_>) -> Reply {
 
 /// For the authority that a certificate is ordered from. Source: RFC 8555, section 8.3.
 pub(crate) fn proof(speaker: Speaker<'_>, proof: Bytes) -> Reply {
-    let mut reply = healthy(speaker);
+    let mut reply = health(speaker, true);
     let headers = reply.response.headers_mut();
     let kind = HeaderValue::from_static("application/octet-stream");
     headers.insert(header::CONTENT_TYPE, kind);
