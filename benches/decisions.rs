@@ -19,6 +19,7 @@ use tideover_rules::told::{self, AnsweredBy};
 const A_READ: Ask = Ask {
     may_fall_through: true,
     may_repeat: true,
+    may_reconnect: true,
 };
 
 fn surveying(criterion: &mut Criterion) {

@@ -4,6 +4,7 @@
 //! Where a value has a problem, compiling goes on with a stand-in, so that the rest is checked too; an edge with errors is
 //! never handed out.
 
+mod acme;
 mod behaviors;
 mod defaults;
 mod distributions;

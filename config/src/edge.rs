@@ -50,9 +50,15 @@ impl Edge {
         let certificates = self.listen.tls.iter().flat_map(|tls| &tls.certificates);
         let of_certificates = certificates.flat_map(|certificate| match certificate {
             Certificate::Files { file, key_file, .. } => vec![file.as_path(), key_file.as_path()],
-            Certificate::SelfSigned => Vec::new(),
+            // What is ordered is put in by itself.
+            Certificate::SelfSigned | Certificate::Acme => Vec::new(),
         });
-        of_origins.chain(of_certificates).collect()
+        let acme = self.listen.tls.iter().filter_map(|tls| tls.acme.as_ref());
+        let of_acme = acme.filter_map(|acme| match &acme.trust {
+            Trust::Only { file, .. } => Some(file.as_path()),
+            Trust::Platform | Trust::Anyone => None,
+        });
+        of_origins.chain(of_certificates).chain(of_acme).collect()
     }
 
     /// The target at `id`.

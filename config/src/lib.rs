@@ -51,7 +51,7 @@ pub use origin::{
 };
 pub use print::to_toml;
 pub use problem::{Problem, Problems, Severity, counted};
-pub use viewer_tls::{Certificate, MinimumProtocol, ViewerTls};
+pub use viewer_tls::{Acme, Certificate, MinimumProtocol, ViewerTls};
 
 use std::path::Path;
 

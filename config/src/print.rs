@@ -9,8 +9,8 @@ use crate::behavior::WriteError;
 use crate::distribution::{AttemptsShown, CustomErrorResponse, Distribution, Voice};
 use crate::edge::Edge;
 use crate::listener::{AccessLog, Listen, LogFormat, LogTo};
-use crate::origin::{FailureSet, Member, OriginKind, Target};
-use crate::viewer_tls::{Certificate, ViewerTls};
+use crate::origin::{FailureSet, Member, OriginKind, Target, Trust};
+use crate::viewer_tls::{Acme, Certificate, ViewerTls};
 use lines::{Lines, file, key, list, quoted, span};
 
 /// What stands in place of a secret.
@@ -139,7 +139,7 @@ fn tls(tls: &ViewerTls, lines: &mut Lines) {
             self::file(file),
             self::file(key_file)
         )),
-        Certificate::SelfSigned => None,
+        Certificate::SelfSigned | Certificate::Acme => None,
     });
     lines.field("certificates", list(files));
     let is_self_signed = |each: &Certificate| matches!(each, Certificate::SelfSigned);
@@ -147,6 +147,26 @@ fn tls(tls: &ViewerTls, lines: &mut Lines) {
     lines.field("minimum_protocol_version", quoted(tls.minimum.as_str()));
     lines.field("handshake_timeout", span(tls.handshake_timeout));
     lines.field("http2", tls.http2);
+    if let Some(acme) = &tls.acme {
+        self::acme(acme, lines);
+    }
+}
+
+fn acme(acme: &Acme, lines: &mut Lines) {
+    lines.header("tls.acme");
+    lines.field("directory", quoted(&acme.directory));
+    let contact = acme.contact.iter().map(|contact| quoted(contact));
+    lines.field("contact", list(contact));
+    lines.field(
+        "domains",
+        list(acme.domains.iter().map(|domain| quoted(domain))),
+    );
+    lines.field("folder", file(&acme.folder));
+    // Whoever has not agreed has no config.
+    lines.field("agree_to_terms", true);
+    if let Trust::Only { file, .. } = &acme.trust {
+        lines.field("ca", self::file(file));
+    }
 }
 
 fn access_log(log: &AccessLog, lines: &mut Lines) {

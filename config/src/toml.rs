@@ -1,6 +1,7 @@
 //! `tideover.toml`, walked as a tree with positions into the written model. Field names are CloudFront's, in TOML's
 //! spelling; what CloudFront cannot say has plain words of our own.
 
+mod acme;
 mod distribution;
 mod forwarding;
 mod kind;
@@ -120,6 +121,9 @@ fn tls(mut table: Table<'_>, problems: &mut Vec<Problem>) -> Tls {
         minimum_protocol_version: table.string("minimum_protocol_version", problems),
         handshake_timeout: table.span("handshake_timeout", problems),
         http2: table.boolean("http2", problems),
+        acme: table
+            .table("acme", problems)
+            .map(|table| acme::acme(table, problems)),
     };
     table.finish(problems);
     tls

@@ -1,11 +1,13 @@
 //! TLS towards viewers: which certificates are shown, and what is spoken.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::distribution::Secret;
+use crate::origin::Trust;
 
 /// What holds for all listeners that speak TLS.
 #[derive(Clone)]
@@ -18,6 +20,8 @@ pub struct ViewerTls {
     pub handshake_timeout: Duration,
     /// HTTP/2 is offered beside HTTP/1.1.
     pub http2: bool,
+    /// How [`Certificate::Acme`] is got; `None` where there is none of that kind.
+    pub acme: Option<Acme>,
 }
 
 /// A certificate with its key.
@@ -36,6 +40,30 @@ pub enum Certificate {
     },
     /// One that the edge makes itself for the hosts that it serves and for local names: nobody trusts it.
     SelfSigned,
+    /// One that the edge orders by ACME (RFC 8555). Until it is there, one of its own making stands for it.
+    Acme,
+}
+
+/// How a certificate is ordered by ACME.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Acme {
+    /// The URL of the server's directory (RFC 8555, section 7.1.1), `https://`.
+    pub directory: Arc<str>,
+    /// URLs by which the server may reach the operator, `mailto:` as a rule; may be empty.
+    pub contact: Vec<Arc<str>>,
+    /// What the certificate is to be good for: DNS names in lower case, 1 to 100 of them, no wildcard.
+    pub domains: Vec<Arc<str>>,
+    /// Where the account and the certificate are kept.
+    pub folder: PathBuf,
+    /// Who vouches for the server.
+    pub trust: Trust,
+}
+
+impl Acme {
+    /// Let's Encrypt, for certificates that browsers trust.
+    pub const PRODUCTION: &'static str = "https://acme-v02.api.letsencrypt.org/directory";
+    /// Let's Encrypt, for trying it out: with wide limits, and trusted by nobody.
+    pub const STAGING: &'static str = "https://acme-staging-v02.api.letsencrypt.org/directory";
 }
 
 /// What a viewer has to speak at least. CloudFront's older policies name what this edge does not speak: these are raised
@@ -97,6 +125,7 @@ impl std::fmt::Debug for Certificate {
         match self {
             Self::Files { file, .. } => f.debug_tuple("Files").field(file).finish(),
             Self::SelfSigned => f.write_str("SelfSigned"),
+            Self::Acme => f.write_str("Acme"),
         }
     }
 }

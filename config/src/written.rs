@@ -188,6 +188,20 @@ pub(crate) struct Tls {
     pub minimum_protocol_version: Option<At<String>>,
     pub handshake_timeout: Option<At<Span>>,
     pub http2: Option<At<bool>>,
+    pub acme: Option<Acme>,
+}
+
+/// Certificates by ACME.
+#[derive(Clone, Debug)]
+pub(crate) struct Acme {
+    pub place: Place,
+    pub directory: Option<At<String>>,
+    pub contact: Vec<At<String>>,
+    /// `None`: the exact aliases of the distributions.
+    pub domains: Option<(Place, Vec<At<String>>)>,
+    pub folder: Option<At<String>>,
+    pub agree_to_terms: Option<At<bool>>,
+    pub ca: Option<At<String>>,
 }
 
 #[derive(Clone, Debug)]

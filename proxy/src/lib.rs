@@ -10,6 +10,7 @@
 //! another process gets them.
 
 mod access_log;
+mod acme;
 mod body;
 mod clock;
 mod control;
@@ -114,6 +115,9 @@ pub enum StartError {
     /// A certificate cannot be shown to viewers.
     #[error("cannot speak TLS")]
     Certificate(#[from] CertificateError),
+    /// Certificates cannot be ordered, nor what was ordered before be read.
+    #[error("cannot order certificates")]
+    Acme(#[source] io::Error),
     /// A thread cannot be started.
     #[error("cannot start a worker")]
     Worker(#[source] io::Error),
@@ -127,6 +131,7 @@ pub struct RunningEdge {
     listeners: Arc<Mutex<Listeners>>,
     commands: Vec<mpsc::UnboundedSender<Command>>,
     workers: Vec<JoinHandle<()>>,
+    keeper: acme::Keeper,
     control: Control,
     /// Where a successor may ask for the sockets.
     _doorway: Option<Doorway>,
@@ -162,6 +167,8 @@ pub fn start_with(mut edge: Edge, mut given: Given) -> Result<RunningEdge, Start
         }
     })?;
     let live = Live::new(edge, None, workers)?;
+    let keeper = acme::Keeper::default();
+    keeper.follow(&live)?;
     let (commands, receivers): (Vec<_>, Vec<_>) =
         (0..workers).map(|_| mpsc::unbounded_channel()).unzip();
     let shared = Arc::new(Shared::new(live, counters, log, Staff::new(&commands)));
@@ -186,6 +193,7 @@ pub fn start_with(mut edge: Edge, mut given: Given) -> Result<RunningEdge, Start
     });
     Ok(RunningEdge {
         shared,
+        keeper,
         listeners,
         commands,
         workers: threads,
@@ -307,6 +315,7 @@ impl RunningEdge {
                 *takes_over != live.edge.listen.lifecycle.takeover,
             ),
         ];
+        self.keeper.follow(&live)?;
         self.shared.replace(live);
         let changes = listeners.make(change, &self.commands, &self.control, &self.shared);
         for commands in &self.commands {

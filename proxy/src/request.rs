@@ -11,8 +11,9 @@ use std::task::{Context, Poll};
 
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
-use tideover_config::{Distribution, ErrorPage};
+use tideover_config::{Distribution, ErrorPage, MethodSet};
 use tideover_rules::admit::{Malformed, admit};
+use tideover_rules::challenge;
 use tideover_rules::error_page;
 use tideover_rules::headers::{self, Viewer};
 use tideover_rules::route::{Arrival, Refusal, Route, route, within};
@@ -128,6 +129,14 @@ fn destination<'r>(
     if edge.listen.health_path.as_deref() == Some(request.uri.path()) {
         let reply = respond::health(nobodys, line.worker().shared.is_ready());
         return Err(Box::new((None, reply)));
+    }
+    if let Some(tls) = &view.live.tls
+        && line.peer.tls.is_none()
+        && let Some(proof) =
+            challenge::token(request.uri.path()).and_then(|token| tls.ordered().proof(token))
+        && MethodSet::READS.contains(&request.method)
+    {
+        return Err(Box::new((None, respond::proof(nobodys, proof))));
     }
     let fields = line.fields();
     let host = admit(&request.method, &request.uri, request.version, fields)

@@ -219,6 +219,16 @@ pub(crate) fn health(speaker: Speaker<'_>, is_ready: bool) -> Reply {
     }
 }
 
+/// For the authority that a certificate is ordered from. Source: RFC 8555, section 8.3.
+pub(crate) fn proof(speaker: Speaker<'_>, proof: Bytes) -> Reply {
+    let mut reply = health(speaker, true);
+    let headers = reply.response.headers_mut();
+    let kind = HeaderValue::from_static("application/octet-stream");
+    headers.insert(header::CONTENT_TYPE, kind);
+    *reply.response.body_mut() = Body::full(proof);
+    reply
+}
+
 /// A head that is not fit to be forwarded: 400 or 417, and the connection is closed.
 pub(crate) fn malformed(speaker: Speaker<'_>, malformed: Malformed) -> Reply {
     let page = Page {

@@ -14,7 +14,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 
-use crate::viewer::{Closing, ListeningSocket, REST};
+use crate::viewer::{Closing, ListeningSocket, REST, Tls};
 use crate::worker::Shared;
 
 /// Most connections at once.
@@ -78,12 +78,23 @@ fn answer(shared: &Shared, request: &Request<Incoming>) -> Response<Full<Bytes>>
             text(StatusCode::SERVICE_UNAVAILABLE, "draining\n".into())
         }
         "/readyz" => text(StatusCode::OK, "ready\n".into()),
-        "/metrics" => text(StatusCode::OK, shared.counters.prometheus()),
+        "/metrics" => text(StatusCode::OK, metrics(shared)),
         _ => text(
             StatusCode::NOT_FOUND,
             "here are /healthz, /readyz and /metrics\n".into(),
         ),
     }
+}
+
+fn metrics(shared: &Shared) -> String {
+    let mut metrics = shared.counters.prometheus();
+    let live = shared.live();
+    let tls = live.tls.as_ref();
+    let is_ordered = |tls: &&Tls| tls.orders();
+    if let Some(tls) = tls.filter(is_ordered) {
+        metrics.push_str(&tls.ordered().prometheus());
+    }
+    metrics
 }
 
 fn text(status: StatusCode, text: String) -> Response<Full<Bytes>> {

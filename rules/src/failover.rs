@@ -11,7 +11,9 @@
 //! 4. Any other outcome is the viewer's, and so is the last one when nobody is left.
 //! 5. A soft status (a 403 or 404, say) is held while later members are asked. The viewer gets it, the first one of them,
 //!    unless a later answer is below 400; and no page is asked while one is held.
-//! 6. When the deadline is used up, nobody is asked any more but a page. So that none uses it up alone, an origin behind
+//! 6. A search for an authority's proof (`/.well-known/acme-challenge/*`) goes to one member, once: none can answer for
+//!    another.
+//! 7. When the deadline is used up, nobody is asked any more but a page. So that none uses it up alone, an origin behind
 //!    which others stand has to have sent its whole head when its timers for connecting and answering are both over.
 //!
 //! To change when a request falls through, change [`next_step`]; to change on what, change the criteria that `config`
@@ -21,6 +23,8 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 use tideover_config::{Behavior, Failure, Member, MethodSet, Target};
+
+use crate::challenge::is_challenge;
 
 /// Time kept back from a deadline so that a page that follows can still be delivered within it.
 const PAGE_RESERVE: Duration = Duration::from_millis(100);
@@ -32,14 +36,21 @@ pub struct Ask {
     pub may_fall_through: bool,
     /// GET or HEAD without a body: may be sent to the same origin again after a response timeout.
     pub may_repeat: bool,
+    /// A connection that did not come about may be tried again.
+    pub may_reconnect: bool,
 }
 
 impl Ask {
-    /// What may be done with a request of `method` that goes through `behavior`. A body can be sent once only.
-    pub fn of(behavior: &Behavior, method: &Method, has_body: bool) -> Self {
+    /// What may be done with a request of `method` for `path` that goes through `behavior`. A body can be sent once only,
+    /// and the search for an authority's proof ([`is_challenge`]) goes to one origin, once.
+    pub fn of(behavior: &Behavior, method: &Method, path: &str, has_body: bool) -> Self {
+        let may_change_hands = !is_challenge(path);
         Self {
-            may_fall_through: !has_body && behavior.falls_through.contains(method),
-            may_repeat: !has_body && MethodSet::READS.contains(method),
+            may_fall_through: may_change_hands
+                && !has_body
+                && behavior.falls_through.contains(method),
+            may_repeat: may_change_hands && !has_body && MethodSet::READS.contains(method),
+            may_reconnect: may_change_hands,
         }
     }
 }
@@ -192,7 +203,9 @@ fn may_try_again(member: &Member, ask: Ask, last: &Attempt, past: &[Attempt]) ->
     }
     match last.outcome {
         // Nothing was sent, so this holds for writes too.
-        Outcome::Failed(failure) if failure.is_connect() => last.sent == Sent::Nothing,
+        Outcome::Failed(failure) if failure.is_connect() => {
+            ask.may_reconnect && last.sent == Sent::Nothing
+        }
         Outcome::Failed(Failure::ResponseTimeout) => {
             member.retries_response_timeout && ask.may_repeat
         }

@@ -7,20 +7,24 @@
 //! - [`admit`]: is this head fit to be forwarded at all, and which host does it ask?
 //! - [`route`]: host, path, method -> distribution, behavior, target, or a refusal.
 //! - [`failover`]: attempts so far -> try this member within these limits, or deliver that answer.
+//! - [`challenge`]: does somebody ask for the proof that a name is served here?
 //! - [`headers`]: the head that an origin is sent; what is left of an origin's head for the viewer.
 //! - [`server_name`]: the name that an origin is asked for when TLS begins.
 //! - [`error_page`]: final status -> custom error response; failure -> status.
 //! - [`explain`]: what could happen, told beforehand by asking the same rule.
+//! - [`certificate`], [`renewal`]: which certificate is shown for a name, and when it is ordered anew.
 //! - [`told`]: attempts -> `X-Cache`, `Proxy-Status`, `Tideover-Attempts`, log words.
 //! - [`websocket`]: does it ask to switch protocols?
 
 pub mod admit;
 pub mod certificate;
+pub mod challenge;
 pub mod error_page;
 pub mod explain;
 pub mod failover;
 pub mod fields;
 pub mod headers;
+pub mod renewal;
 pub mod route;
 pub mod server_name;
 pub mod told;

@@ -1,6 +1,7 @@
 //! A certificate authority of the scenarios' own, and certificates good and bad.
 
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
@@ -87,6 +88,28 @@ impl Certificate {
 /// The authority's own certificate in PEM: what `--origin-ca` reads.
 pub fn authority_pem() -> String {
     authority().pem()
+}
+
+/// A certificate for whoever has the key with this point of P-256, signed by the authority: good for `names`, for so long
+/// from now on.
+pub(crate) fn sign(point: Vec<u8>, names: &[String], lasts: Duration) -> String {
+    struct Point(Vec<u8>);
+    impl rcgen::PublicKeyData for Point {
+        fn der_bytes(&self) -> &[u8] {
+            &self.0
+        }
+        fn algorithm(&self) -> &'static rcgen::SignatureAlgorithm {
+            &rcgen::PKCS_ECDSA_P256_SHA256
+        }
+    }
+    let mut parameters = CertificateParams::new(names.to_vec()).expect("they are DNS names");
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = date_time_ymd(1970, 1, 1) + now.expect("it is after 1970");
+    parameters.not_before = now;
+    parameters.not_after = now + lasts;
+    parameters.use_authority_key_identifier_extension = true;
+    let signed = parameters.signed_by(&Point(point), authority());
+    signed.expect("can be signed").pem()
 }
 
 fn authority() -> &'static CertifiedIssuer<'static, KeyPair> {

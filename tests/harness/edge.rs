@@ -395,6 +395,23 @@ impl Edge {
         self.built.folder.write(name, content);
     }
 
+    /// The folder with its config and the files beside it.
+    pub fn folder(&self) -> &Path {
+        self.built.folder.path()
+    }
+
+    /// The files whose change means that the config has to be loaded again.
+    ///
+    /// # Panics
+    /// When the config has errors.
+    pub fn watched_files(&self) -> Vec<PathBuf> {
+        let text = self.built.whole_text(&self.built.text);
+        let edge = self.built.compiles(&text, &self.built.overrides);
+        let mut files: Vec<PathBuf> = edge.files().into_iter().map(Path::to_owned).collect();
+        files.sort();
+        files
+    }
+
     /// Reads the config and its files again, as after SIGHUP; what was wrong, if something was.
     pub fn tries_to_reload(&self) -> Result<(), String> {
         let path = self.built.folder.path().join(self.built.file);

@@ -9,10 +9,12 @@
 //! - [`frames`] is a viewer that says HTTP/2 frame by frame, good and bad.
 //! - [`gate()`] makes order without sleeping; [`patiently`] bounds every wait; [`settles`] is for what ends
 //!   without an event.
+//! - [`authority()`] is one that signs by ACME what it finds proved, or refuses.
 //! - [`certificates`] holds an authority of our own.
 //!
 //! It knows nothing of how the edge is built: only its library's front door and its config files.
 
+mod acme;
 pub mod certificates;
 mod edge;
 mod folder;
@@ -26,6 +28,7 @@ mod secure;
 mod viewer;
 mod wire;
 
+pub use acme::{Authority, AuthorityBuilder, Refuses, authority};
 pub use edge::{
     Edge, EdgeBuilder, edge, edge_json, in_front_of, lines_of, pair, tiers, viewer, viewer_by,
 };

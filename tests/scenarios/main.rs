@@ -1,6 +1,7 @@
 //! Tideover's promises, a file each. A scenario is a short play: the cast, the edge, one viewer, what each of them saw.
 
 mod access_log;
+mod acme;
 mod addresses;
 mod answers;
 mod architecture;

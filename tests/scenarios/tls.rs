@@ -214,6 +214,57 @@ async fn a_reload_changes_the_certificate_and_keeps_connections() {
     assert!(answer.starts_with(b"HTTP/1.1 200 "), "{answer:?}");
 }
 
+/// Certificate and key lie in a folder that a link leads to, and the link is turned, as Kubernetes does with a secret and
+/// certbot with its `live`: what is watched changes, though nothing was written into it.
+#[tokio::test]
+async fn a_certificate_changes_by_the_turn_of_a_link() {
+    let app = app().await;
+    let certificates = ["old.example", "new.example"].map(Certificate::good);
+    let edge = in_front_of(&app)
+        .certificate(&certificates[0])
+        .start()
+        .await;
+    for (folder, certificate) in ["first", "second"].iter().zip(&certificates) {
+        let folder = edge.folder().join(folder);
+        std::fs::create_dir(&folder).expect("it is a new folder");
+        std::fs::write(folder.join("edge.pem"), certificate.pem()).expect("it is written");
+        std::fs::write(folder.join("edge.key"), certificate.key_pem()).expect("it is written");
+    }
+    let turn_to = |folder: &str| {
+        let (new, link) = (edge.folder().join("new"), edge.folder().join("data"));
+        std::os::unix::fs::symlink(folder, &new).expect("a link");
+        std::fs::rename(new, link).expect("it takes the other's place at once");
+    };
+    turn_to("first");
+    for name in ["edge.pem", "edge.key"] {
+        let file = edge.folder().join(name);
+        std::fs::remove_file(&file).expect("it was there");
+        std::os::unix::fs::symlink(format!("data/{name}"), file).expect("a link");
+    }
+    let watched = edge.watched_files();
+    assert_eq!(
+        watched,
+        ["edge.key", "edge.pem"].map(|name| edge.folder().join(name))
+    );
+    let seen = || -> Vec<u64> {
+        let inode = |file| {
+            std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(file).expect("it is there"))
+        };
+        watched.iter().map(inode).collect()
+    };
+    let before = seen();
+    turn_to("second");
+    assert!(
+        before
+            .iter()
+            .zip(seen())
+            .all(|(before, now)| *before != now)
+    );
+    edge.tries_to_reload().expect("they belong together");
+    assert!(is_trusted(&edge, "new.example").await);
+    assert!(!is_trusted(&edge, "old.example").await);
+}
+
 #[tokio::test]
 async fn tickets_survive_a_reload() {
     let app = app().await;

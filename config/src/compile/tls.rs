@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{flag, values};
+use super::{acme, flag, values};
 use crate::distribution::Secret;
 use crate::edge::Overrides;
 use crate::problem::Problem;
@@ -22,7 +22,19 @@ pub(super) fn viewer_tls(
     problems: &mut Vec<Problem>,
 ) -> Option<ViewerTls> {
     let said = &written.tls;
-    let certificates = certificates(written, overrides, problems);
+    let mut certificates = certificates(written, overrides, problems);
+    let by_flag = overrides.certificate.is_some();
+    let has_plain_listener = !(written.listen.http.is_empty() && overrides.listen.is_empty());
+    let acme = said
+        .acme
+        .as_ref()
+        .filter(|_| !by_flag)
+        .and_then(|said| acme::acme(said, written, has_plain_listener, problems));
+    if said.acme.is_some() && !by_flag {
+        // A certificate of the edge's own making stands in for it anyway.
+        certificates.retain(|each| !matches!(each, Certificate::SelfSigned));
+        certificates.push(Certificate::Acme);
+    }
     let handshake_timeout = said
         .handshake_timeout
         .as_ref()
@@ -44,8 +56,8 @@ pub(super) fn viewer_tls(
     if certificates.is_empty() {
         problems.push(listener.error(
             "speaks TLS, and there is no certificate for it",
-            "name one in [tls] certificates (--cert and --key), or say self_signed = true there (--tls-self-signed) \
-             for local work",
+            "name one in [tls] certificates (--cert and --key), have one ordered by [tls.acme], or say \
+             self_signed = true in [tls] (--tls-self-signed) for local work",
         ));
     }
     Some(ViewerTls {
@@ -53,6 +65,7 @@ pub(super) fn viewer_tls(
         minimum,
         handshake_timeout,
         http2: http2(written),
+        acme,
     })
 }
 
@@ -126,7 +139,7 @@ fn files(
     }
 }
 
-fn pem(
+pub(super) fn pem(
     said: &At<String>,
     file: &Path,
     label: &str,

@@ -150,7 +150,12 @@ pub(super) fn explain(options: &Options, given: &ArgMatches) -> anyhow::Result<E
             return refused(options, refusal.status().as_u16(), &why);
         }
     };
-    let ask = Ask::of(route.behavior, arrival.method, arrival.has_body);
+    let ask = Ask::of(
+        route.behavior,
+        arrival.method,
+        arrival.path,
+        arrival.has_body,
+    );
     let told = Told {
         edge,
         route: &route,

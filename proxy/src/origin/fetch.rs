@@ -80,12 +80,9 @@ pub(crate) struct Wanted<'a> {
 
 /// Asks the members of the route's target until the rule says which outcome to deliver.
 pub(crate) async fn fetch(view: &View, wanted: &Wanted<'_>, body: &mut Once) -> Fetched {
-    let target = wanted.route.target;
-    let ask = Ask::of(
-        wanted.route.behavior,
-        wanted.request.method,
-        !body.is_empty(),
-    );
+    let (route, method) = (wanted.route, wanted.request.method);
+    let target = route.target;
+    let ask = Ask::of(route.behavior, method, route.path, !body.is_empty());
     let clock = view.live.clock;
     let started = Moment::now();
     let mut attempts: Vec<Attempt> = Vec::with_capacity(1);

@@ -16,6 +16,7 @@ use tideover_rules::certificate::CertificateNames;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use crate::acme::Ordered;
 use crate::tcp::Tcp;
 
 const HTTP_2: &[u8] = b"h2";
@@ -55,6 +56,7 @@ pub(crate) struct Tls {
     shown: Arc<Shown>,
     tickets: Arc<dyn ProducesTickets>,
     sessions: Arc<dyn StoresServerSessions>,
+    ordered: Arc<Ordered>,
     handshake_timeout: Duration,
 }
 
@@ -65,6 +67,8 @@ struct Shown {
     names: CertificateNames,
     /// The one that was made here, and for which names.
     self_signed: Option<(Vec<String>, Arc<CertifiedKey>)>,
+    /// The position of the one that is ordered, for which the one in `keys` only stands.
+    ordered: Option<(usize, Arc<Ordered>)>,
 }
 
 /// What a handshake came to.
@@ -90,7 +94,8 @@ impl Tls {
             return Ok(None);
         };
         let provider = Arc::new(provider(said.minimum));
-        let shown = Arc::new(Shown::new(edge, said, before, &provider)?);
+        let ordered = before.map_or_else(Arc::default, |before| Arc::clone(&before.ordered));
+        let shown = Arc::new(Shown::new(edge, said, before, &ordered, &provider)?);
         let versions: &[&rustls::SupportedProtocolVersion] = match said.minimum {
             MinimumProtocol::Tls12From2021 | MinimumProtocol::Tls12From2025 => {
                 &[&rustls::version::TLS13, &rustls::version::TLS12]
@@ -123,6 +128,7 @@ impl Tls {
             shown,
             tickets,
             sessions,
+            ordered,
             handshake_timeout: said.handshake_timeout,
         }))
     }
@@ -135,6 +141,16 @@ impl Tls {
     /// Which name has which certificate.
     pub(crate) fn names(&self) -> &CertificateNames {
         &self.shown.names
+    }
+
+    /// The certificate that is ordered, where the config has one.
+    pub(crate) fn ordered(&self) -> &Arc<Ordered> {
+        &self.ordered
+    }
+
+    /// Whether the config has one.
+    pub(crate) fn orders(&self) -> bool {
+        self.shown.ordered.is_some()
     }
 
     /// Shakes hands. The caller bounds the time.
@@ -159,11 +175,13 @@ impl Shown {
         edge: &Edge,
         said: &ViewerTls,
         before: Option<&Tls>,
+        ordered: &Arc<Ordered>,
         provider: &CryptoProvider,
     ) -> Result<Self, CertificateError> {
         let mut keys = Vec::new();
         let mut names = Vec::new();
         let mut self_signed = None;
+        let mut is_ordered = None;
         for certificate in &said.certificates {
             let key = match certificate {
                 Certificate::Files {
@@ -179,7 +197,7 @@ impl Shown {
                         .map_err(|error| CertificateError::new(key_file, mismatch(&error, file)))?;
                     Arc::new(key)
                 }
-                Certificate::SelfSigned => {
+                Certificate::SelfSigned | Certificate::Acme => {
                     let wanted = names_to_serve(edge);
                     let kept = before
                         .and_then(|before| before.shown.self_signed.as_ref())
@@ -192,7 +210,15 @@ impl Shown {
                     key
                 }
             };
-            names.push(dns_names(&key));
+            let is_acme = matches!(certificate, Certificate::Acme);
+            names.push(match &said.acme {
+                // Whichever is shown: what it is meant for is what was ordered.
+                Some(acme) if is_acme => acme.domains.iter().map(ToString::to_string).collect(),
+                Some(_) | None => dns_names(&key),
+            });
+            if is_acme {
+                is_ordered = Some((keys.len(), Arc::clone(ordered)));
+            }
             keys.push(key);
         }
         let names =
@@ -201,6 +227,7 @@ impl Shown {
             keys,
             names,
             self_signed,
+            ordered: is_ordered,
         })
     }
 }
@@ -211,6 +238,12 @@ impl ResolvesServerCert for Shown {
             .server_name()
             .and_then(|name| self.names.find(name))
             .unwrap_or(0);
+        if let Some((ordered_position, ordered)) = &self.ordered
+            && *ordered_position == position
+            && let Some(certificate) = ordered.certificate()
+        {
+            return Some(certificate);
+        }
         self.keys.get(position).cloned()
     }
 }

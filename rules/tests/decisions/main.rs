@@ -14,12 +14,14 @@ mod properties {
 mod tables {
     mod admit;
     mod certificate;
+    mod challenge;
     mod error_page;
     mod explain;
     mod failover;
     mod origin_head;
     mod passed_on;
     mod petclinic;
+    mod renewal;
     mod routing;
     mod server_name;
     mod told;

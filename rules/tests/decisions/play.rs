@@ -81,7 +81,10 @@ pub(crate) fn asked<'e>(edge: &'e Edge, method: &str, path: &'e str) -> (&'e Tar
     };
     let method: Method = method.parse().expect("a method");
     let route = within(edge, &edge.distributions[0], &method, path);
-    (route.target, Ask::of(route.behavior, &method, has_body))
+    (
+        route.target,
+        Ask::of(route.behavior, &method, path, has_body),
+    )
 }
 
 /// What happened in a play.

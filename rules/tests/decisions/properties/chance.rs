@@ -107,6 +107,7 @@ pub(crate) fn ask() -> impl Strategy<Value = Ask> {
     .prop_map(|(may_fall_through, may_repeat)| Ask {
         may_fall_through,
         may_repeat,
+        may_reconnect: true,
     })
 }
 

@@ -39,7 +39,7 @@ proptest! {
         for member in &mut target.members {
             member.criteria = FailoverCriteria { failures: FailureSet::all(), ..FailoverCriteria::default() };
         }
-        let told = prospects(&target, Ask { may_fall_through: true, may_repeat: true });
+        let told = prospects(&target, Ask { may_fall_through: true, may_repeat: true, may_reconnect: true });
         prop_assert_eq!(told.worst_case, target.worst_case());
     }
 

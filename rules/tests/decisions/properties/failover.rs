@@ -56,7 +56,7 @@ proptest! {
     /// What cannot be repeated stays with the first member, and is over once any of it may have arrived.
     #[test]
     fn a_write_is_never_sent_twice(target in target(), turns in turns()) {
-        let ask = Ask { may_fall_through: false, may_repeat: false };
+        let ask = Ask { may_fall_through: false, may_repeat: false, may_reconnect: true };
         let course = course(&target, ask, &turns);
         let first = course.attempts[0].member;
         for (index, attempt) in course.attempts.iter().enumerate() {
@@ -75,7 +75,7 @@ proptest! {
         failure in proptest::sample::select(Failure::ALL.to_vec()),
         before in 0..3_usize,
     ) {
-        let ask = Ask { may_fall_through: false, may_repeat: false };
+        let ask = Ask { may_fall_through: false, may_repeat: false, may_reconnect: true };
         let attempt = |failure, sent| Attempt { member: 0, outcome: Outcome::Failed(failure), sent, took: Duration::ZERO };
         let mut past = vec![attempt(Failure::Refused, Sent::Nothing); before];
         past.push(attempt(failure, Sent::Something));
@@ -91,7 +91,7 @@ proptest! {
     ) {
         let method: Method = method.parse().expect("a method");
         let falls_through = if options_fall { MethodSet::READS_AND_OPTIONS } else { MethodSet::READS };
-        let ask = Ask::of(&Behavior { falls_through, ..cast::behavior("*", 0) }, &method, has_body);
+        let ask = Ask::of(&Behavior { falls_through, ..cast::behavior("*", 0) }, &method, "/x", has_body);
         let is_read = MethodSet::READS.contains(&method);
         prop_assert_eq!(ask.may_repeat, is_read && !has_body);
         prop_assert_eq!(ask.may_fall_through, !has_body && (is_read || (options_fall && method == Method::OPTIONS)));
@@ -246,7 +246,7 @@ proptest! {
     #[test]
     fn nobody_is_skipped(target in target(), turns in turns()) {
         let target = Target { deadline: None, ..target };
-        let ask = Ask { may_fall_through: true, may_repeat: true };
+        let ask = Ask { may_fall_through: true, may_repeat: true, may_reconnect: true };
         let course = course(&target, ask, &turns);
         let asked: Vec<usize> = course.steps.iter().filter_map(tried).collect();
         let last = course.attempts.last().expect("somebody was asked");

@@ -561,6 +561,7 @@ fn nobody_is_asked_after_a_page() {
     let ask = Ask {
         may_fall_through: true,
         may_repeat: true,
+        may_reconnect: true,
     };
     let answered = Attempt {
         member: 0,
