@@ -143,6 +143,7 @@ impl Body {
     fn sent(&mut self, bytes: usize) {
         if let Some(line) = &mut self.line {
             line.add_sent(bytes as u64);
+            line.peer.earned.sent(bytes);
         }
     }
 

@@ -13,6 +13,8 @@ mod before_nginx;
 mod config_files;
 #[path = "program/environment.rs"]
 mod environment;
+#[path = "program/lifecycle.rs"]
+mod lifecycle;
 #[path = "program/log_on_stdout.rs"]
 mod log_on_stdout;
 #[path = "program/open_files.rs"]
@@ -438,7 +440,7 @@ fn the_demo_ends_when_it_is_interrupted() {
     while !lines.contains("Ctrl-C") {
         assert!(out.read_line(&mut lines).expect("a line") > 0, "{lines}");
     }
-    assert_eq!(lines.matches("  curl ").count(), 3, "{lines}");
+    assert_eq!(lines.matches("  curl ").count(), 4, "{lines}");
     kill_process(Pid::from_child(&child), Signal::INT).expect("it runs");
     let (code, _, err) = said(&child.wait_with_output().expect("it ends"));
     assert_eq!(code, Some(0), "{err}");

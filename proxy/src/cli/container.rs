@@ -88,7 +88,7 @@ pub(super) fn out_of_reach(listeners: &[SocketAddr], signs: &Signs) -> Option<St
     };
     Some(format!(
         "this looks like a container ({why}), and {first} is reached from inside it only: no published port, Service or \
-         probe leads there; --listen {everybody}:{port} (TIDEOVER_LISTEN) serves those outside"
+         probe leads there; for those outside listen on {everybody}:{port} (TIDEOVER_LISTEN, or [listen] of a config)"
     ))
 }
 
@@ -164,9 +164,13 @@ mod tests {
         let inside = signs(true, &[], &[], "");
         for (listeners, signs, expected) in [
             (&["127.0.0.1:8000"][..], &outside, None),
-            (&["127.0.0.1:8000"], &inside, Some("--listen 0.0.0.0:8000 ")),
-            (&["127.9.9.9:80"], &inside, Some("--listen 0.0.0.0:80 ")),
-            (&["[::1]:8000"], &inside, Some("--listen [::]:8000 ")),
+            (
+                &["127.0.0.1:8000"],
+                &inside,
+                Some("listen on 0.0.0.0:8000 "),
+            ),
+            (&["127.9.9.9:80"], &inside, Some("listen on 0.0.0.0:80 ")),
+            (&["[::1]:8000"], &inside, Some("listen on [::]:8000 ")),
             (
                 &["127.0.0.1:8000", "[::1]:8000"],
                 &inside,

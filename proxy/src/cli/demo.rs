@@ -28,7 +28,7 @@ const DRAIN_WITHIN: Duration = Duration::from_millis(500);
 /// Flags of `demo`.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Options {
-    /// Where the edge listens [default: 127.0.0.1:8000, or a free port if that is taken]
+    /// Where the edge listens [default: 127.0.0.1:8000, with TLS on 8443; free ports if these are taken]
     #[arg(
         long,
         value_name = "ADDR",
@@ -49,10 +49,10 @@ pub(super) fn demo(options: &Options) -> anyhow::Result<ExitCode> {
         let tiers = Rc::new(Tiers::start()?);
         let switchboard = Tier::start("switchboard", Switchboard(Rc::clone(&tiers)))?;
         let edge = listen(&tiers, options.listen)?;
-        let Some(&address) = edge.http().first() else {
+        let (Some(&address), Some(&tls)) = (edge.http().first(), edge.https().first()) else {
             anyhow::bail!("the edge listens nowhere");
         };
-        said::print(&programme(address, &switchboard, &tiers))?;
+        said::print(&programme(address, tls, &switchboard, &tiers))?;
         tokio::select! {
             _ = interrupted.recv() => {}
             _ = terminated.recv() => {}
@@ -65,14 +65,12 @@ pub(super) fn demo(options: &Options) -> anyhow::Result<ExitCode> {
 }
 
 fn listen(tiers: &Tiers, wanted: Option<SocketAddr>) -> anyhow::Result<RunningEdge> {
+    let on = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     if let Some(address) = wanted {
-        return tiers.edge(PATIENCE, address);
+        return tiers.edge(PATIENCE, address, Some(on(0)));
     }
-    let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, 8000));
-    match tiers.edge(PATIENCE, usual) {
-        Err(error) if is_taken(&error) => {
-            tiers.edge(PATIENCE, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
-        }
+    match tiers.edge(PATIENCE, on(8000), Some(on(8443))) {
+        Err(error) if is_taken(&error) => tiers.edge(PATIENCE, on(0), Some(on(0))),
         started => started,
     }
 }
@@ -82,7 +80,7 @@ fn is_taken(error: &anyhow::Error) -> bool {
 }
 
 /// What is running, and what to try.
-fn programme(edge: SocketAddr, switchboard: &Tier, tiers: &Tiers) -> String {
+fn programme(edge: SocketAddr, tls: SocketAddr, switchboard: &Tier, tiers: &Tiers) -> String {
     let paint = Paint::for_stdout();
     let switches = switchboard.address();
     let mut text = format!(
@@ -113,6 +111,10 @@ fn programme(edge: SocketAddr, switchboard: &Tier, tiers: &Tiers) -> String {
         (
             format!("curl -i -d 'firstName=Ada&lastName=King' http://{edge}/petclinic/owners/new"),
             "a write: one origin, once; then take azure-vm down and try again",
+        ),
+        (
+            format!("curl -ik https://{tls}/"),
+            "the same by HTTP/2; -k because nobody trusts a certificate that was made a moment ago",
         ),
     ] {
         text += &format!("  {}\n      {}\n", paint.bold(&command), paint.dim(words));

@@ -206,7 +206,7 @@ fn play(rows: &[Row], patience: Patience) -> anyhow::Result<bool> {
         .build_local(LocalOptions::default())?;
     runtime.block_on(async {
         let tiers = Tiers::start()?;
-        let edge = tiers.edge(patience, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+        let edge = tiers.edge(patience, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), None)?;
         let paint = Paint::for_stdout();
         said::print(&format!(
             "Tiers: aws, azure-vm, azure-swa, last-page. Timers: connect 2 x {}, response {}, altogether {}.\n\n{}\n",

@@ -46,14 +46,17 @@ impl Tiers {
         [&self.aws, &self.vm, &self.swa]
     }
 
-    /// An edge in front of them, at `listen`.
+    /// An edge in front of them, at `listen`; if wanted also with TLS, by a certificate that it makes itself.
     pub(super) fn edge(
         &self,
         patience: Patience,
         listen: SocketAddr,
+        listen_tls: Option<SocketAddr>,
     ) -> anyhow::Result<RunningEdge> {
         let overrides = Overrides {
             listen: vec![listen.to_string()],
+            listen_tls: listen_tls.iter().map(SocketAddr::to_string).collect(),
+            tls_self_signed: true,
             ..Overrides::default()
         };
         let loaded = load_text(Path::new("demo.toml"), &self.config(patience), &overrides)?;

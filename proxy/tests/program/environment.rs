@@ -77,7 +77,7 @@ fn a_loopback_listener_in_a_container_is_warned_of() {
         "{err}"
     );
     assert!(
-        err.contains("--listen 0.0.0.0:0 (TIDEOVER_LISTEN)"),
+        err.contains("listen on 0.0.0.0:0 (TIDEOVER_LISTEN"),
         "{err}"
     );
 
