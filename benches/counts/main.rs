@@ -115,6 +115,8 @@ impl Run<'_> {
         let mut viewer = self.viewers(&running)?;
         viewer.come(1)?;
         viewer.ask(requests / self.scenario.speech.request.together() - 1)?;
+        // Who speaks HTTP/2 and does not answer to a farewell would be waited for.
+        drop(viewer);
         running.end()?;
         callgrind::read(&file)
     }
@@ -132,6 +134,7 @@ impl Run<'_> {
         viewers.come(count)?;
         // The first round is in both runs, and opens as many connections to the origins as there will ever be.
         viewers.ask(requests / (count * each))?;
+        drop(viewers);
         running.end()?;
         strace::read(&file)
     }
@@ -145,6 +148,7 @@ impl Run<'_> {
             viewers.come(count)?;
             *bytes = memory::private_bytes(running.process())?;
         }
+        drop(viewers);
         running.end()?;
         Ok(bytes)
     }
