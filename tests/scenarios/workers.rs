@@ -6,7 +6,7 @@ use harness::{in_front_of, ms, origin, viewer};
 async fn few_connections_are_spread_evenly() {
     let app = origin("app").start().await;
     for connections in [2, 8] {
-        let mut edge = in_front_of(&app)
+        let edge = in_front_of(&app)
             .flags(|flags| flags.workers = Some(2))
             .start()
             .await;
