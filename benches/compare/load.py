@@ -3,7 +3,8 @@
 wrk asks as fast as the answers come, on a fixed number of connections: the peer's core is full, and CPU time divided by
 requests is what one request costs. h2load does the same (`--load h2load`), for whoever doubts wrk. `open-loop`, in
 `open_loop.rs` beside this, asks at a fixed rate and counts each latency from when the request was due; neither wrk nor h2load
-does that, and Debian has nothing else that does.
+does that, and Debian has nothing else that does. HTTP/2 is h2load's always. `handshakes`, in `handshakes.rs`, makes a new
+connection for each request and resumes nothing, which wrk would.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 import socket
+import ssl
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +74,14 @@ def parse_h2load(text: str) -> Load:
     return Load(int(counts.group(1)), int(counts.group(2)), float(done.group(1)) * unit)
 
 
+def parse_http2(text: str) -> Load:
+    """Reads what h2load prints, and takes it only if HTTP/2 over TLS 1.3 was spoken."""
+    for spoken in (r"^Application protocol: h2$", r"^TLS Protocol: TLSv1\.3$"):
+        if not re.search(spoken, text, re.MULTILINE):
+            raise LoadFailed(f"h2load spoke something else: {text.strip()!r}")
+    return parse_h2load(text)
+
+
 def parse_open_loop(text: str) -> Latencies:
     """Reads the line that `open-loop` prints."""
     try:
@@ -95,8 +105,9 @@ def wrk(program: str, scenario: Scenario, url: str, seconds: int, folder: Path) 
 
 
 def h2load(program: str, scenario: Scenario, url: str, seconds: int, folder: Path) -> list[str]:
-    """h2load's command line, HTTP/1.1. A body is read from a file, which is written to `folder`."""
-    command = [program, "--h1", "-t1", f"-c{scenario.connections}", "-D", str(seconds), "-m1"]
+    """h2load's command line, HTTP/1.1 unless the scenario wants HTTP/2. A body is read from a file, which is written to `folder`."""
+    command = [program, "-t1", f"-c{scenario.connections}", "-D", str(seconds), f"-m{scenario.streams}"]
+    command += [] if scenario.is_http2() else ["--h1"]
     for name, value in scenario.headers:
         command += ["-H", f"{name}: {value}"]
     if scenario.request_body_bytes:
@@ -104,6 +115,19 @@ def h2load(program: str, scenario: Scenario, url: str, seconds: int, folder: Pat
         body.write_bytes(b"x" * scenario.request_body_bytes)
         command += ["-d", str(body)]
     return [*command, url]
+
+
+def handshakes(program: str, scenario: Scenario, url: str, seconds: int, folder: Path) -> list[str]:
+    """`handshakes`' command line; see `handshakes.rs`."""
+    return [program, "--connections", str(scenario.connections), "--seconds", str(seconds), url]
+
+
+def parse_handshakes(text: str) -> Load:
+    """Reads the line that `handshakes` prints."""
+    try:
+        return Load(**json.loads(text))
+    except (ValueError, TypeError) as problem:
+        raise LoadFailed(f"handshakes said: {text.strip()!r}") from problem
 
 
 def open_loop(program: str, scenario: Scenario, port: int, path: str, seconds: float) -> list[str]:
@@ -130,13 +154,17 @@ def run(command: list[str], core: int, within: float) -> str:
 class IdleConnections:
     """Viewers' connections that are open and do nothing."""
 
-    def __init__(self, port: int, path: str, count: int, after_a_request: bool) -> None:
-        """Opens `count` of them, each with one whole request first if wanted."""
+    def __init__(
+        self, port: int, path: str, count: int, after_a_request: bool, trusted: ssl.SSLContext | None
+    ) -> None:
+        """Opens `count` of them, over TLS if it is said what is trusted, each with one whole request first if wanted."""
         self._open: list[socket.socket] = []
         request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()
         try:
             for _ in range(count):
                 connection = socket.create_connection(("127.0.0.1", port), timeout=10)
+                if trusted:
+                    connection = trusted.wrap_socket(connection)
                 self._open.append(connection)
                 if after_a_request:
                     connection.sendall(request)
@@ -152,7 +180,7 @@ class IdleConnections:
             connection.setblocking(False)
             try:
                 alive += bool(connection.recv(1))
-            except BlockingIOError:
+            except (BlockingIOError, ssl.SSLWantReadError):
                 alive += 1
             except OSError:
                 continue

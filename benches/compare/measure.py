@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Callable, Iterator, Sequence
 
+import certificate
 import load
 import machine
 from figures import FOREIGN_LIMIT, Turn, percent
@@ -110,6 +111,7 @@ class Course:
         self._origin = origin
         self._say = say
         self._scratch = workplace.folder("load")
+        self._certificate = certificate.make(workplace.folder("certificate"), settings.programs["openssl"])
 
     def play(self, outcome: Outcome, peers: Sequence[Peer]) -> None:
         """Verifies every peer, then measures those that passed; what was measured is in the outcome even if it is stopped."""
@@ -165,7 +167,13 @@ class Course:
             directory = self._workplace.folder(peer.name)
             log = directory / "access.log" if outcome.log and peer.logs else None
             place = Place(
-                directory, free_port(), free_port(), self._origin.endpoints(outcome.scenario), outcome.scenario, log
+                directory,
+                free_port(),
+                free_port(),
+                self._origin.endpoints(outcome.scenario),
+                outcome.scenario,
+                log,
+                self._certificate,
             )
             family = Family(peer.commands(place), directory, self._settings.proxy_core)
             try:
@@ -206,11 +214,23 @@ class Course:
 
     def _closed_loop(self, running: Running, seconds: int) -> load.Load:
         scenario = running.place.scenario
-        url = f"http://127.0.0.1:{running.place.port}{running.peer.path(scenario)}"
-        # h2load holds on to its connections and fails when they are closed.
-        name = self._settings.closed_loop if scenario.keeps_alive() else "wrk"
-        make, parse = {"wrk": (load.wrk, load.parse_wrk), "h2load": (load.h2load, load.parse_h2load)}[name]
-        command = make(self._settings.programs[name], scenario, url, seconds, self._scratch)
+        scheme = "https" if scenario.is_secure() else "http"
+        url = f"{scheme}://127.0.0.1:{running.place.port}{running.peer.path(scenario)}"
+        if scenario.is_http2():
+            name = "http2"
+        elif scenario.is_handshakes():
+            name = "handshakes"
+        else:
+            # h2load holds on to its connections and fails when they are closed.
+            name = self._settings.closed_loop if scenario.keeps_alive() else "wrk"
+        make, parse = {
+            "wrk": (load.wrk, load.parse_wrk),
+            "h2load": (load.h2load, load.parse_h2load),
+            "http2": (load.h2load, load.parse_http2),
+            "handshakes": (load.handshakes, load.parse_handshakes),
+        }[name]
+        program = self._settings.programs["h2load" if name == "http2" else name]
+        command = make(program, scenario, url, seconds, self._scratch)
         return parse(load.run(command, self._settings.load_core, within=seconds + 30))
 
     def _fixed_rate(self, running: Running) -> Latency:
@@ -232,7 +252,8 @@ class Course:
         count = self._settings.idle_connections
         with self._running(peer, outcome) as running:
             before = machine.pss_of(running.family.roots)
-            held = IdleConnections(running.place.port, peer.path(outcome.scenario), count, after_a_request)
+            trusted = running.place.certificate.trusted() if outcome.scenario.is_secure() else None
+            held = IdleConnections(running.place.port, peer.path(outcome.scenario), count, after_a_request, trusted)
             try:
                 # A connection that was accepted by the kernel only has not reached the peer yet.
                 time.sleep(0.5)
@@ -285,12 +306,12 @@ class Course:
 
 def is_ready(peer: Peer, place: Place) -> bool:
     """Whether the peer answers, and all that belongs to it is at work."""
-    return answers(place.port, peer.path(place.scenario)) and peer.is_complete(place)
+    return answers(place, peer.path(place.scenario)) and peer.is_complete(place)
 
 
-def answers(port: int, path: str) -> bool:
+def answers(place: Place, path: str) -> bool:
     """Whether a GET of `path` is answered with 200: a port may be open before there are routes behind it."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = place.connection()
     try:
         connection.request("GET", path)
         answer = connection.getresponse()

@@ -11,6 +11,7 @@ that is what the scenario is about.
 
 from __future__ import annotations
 
+import http.client
 import os
 import re
 import shutil
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Mapping
 
+from certificate import Certificate
 from origin import Endpoints
 from process import Command, open_connections
 from scenarios import Scenario
@@ -39,12 +41,20 @@ class Place:
     origins: Endpoints
     scenario: Scenario
     log: Path | None
+    certificate: Certificate
 
     def write(self, name: str, text: str) -> str:
         """Writes a config file and returns its path."""
         file = self.directory / name
         file.write_text(text)
         return str(file)
+
+    def connection(self) -> http.client.HTTPConnection:
+        """A viewer's connection, HTTP/1.1, as the scenario's viewers come."""
+        if self.scenario.is_secure():
+            trusted = self.certificate.trusted()
+            return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=10, context=trusted)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
 
     def members(self) -> list[tuple[str, int]]:
         """Name and port of each origin, in order."""
@@ -112,7 +122,11 @@ class Tideover(Peer):
 
     def commands(self, place: Place) -> list[Command]:
         target = '"tiers"' if place.scenario.groups() else '"primary"'
-        text = f'[listen]\nhttp = "127.0.0.1:{place.port}"\nadmin = "127.0.0.1:{place.spare_port}"\nworkers = 1\n'
+        scheme = "https" if place.scenario.is_secure() else "http"
+        text = f'[listen]\n{scheme} = "127.0.0.1:{place.port}"\nadmin = "127.0.0.1:{place.spare_port}"\nworkers = 1\n'
+        if place.scenario.is_secure():
+            shown = f'{{ certificate = "{place.certificate.file}", key = "{place.certificate.key}" }}'
+            text += f'[tls]\nminimum_protocol_version = "TLSv1.3_2025"\ncertificates = [{shown}]\n'
         if place.log:
             text += f'[access_log]\nto = "{place.log}"\n'
         for name, port in place.members():
@@ -156,6 +170,8 @@ class Bare(Peer):
     logs = False
 
     def why_not(self, scenario: Scenario) -> str | None:
+        if scenario.is_secure():
+            return "it speaks HTTP/1.1 without TLS only"
         if not scenario.keeps_alive():
             return "it passes `Connection: close` on to the origin and loses its connection"
         return "it knows one origin" if scenario.groups() else None
@@ -186,6 +202,11 @@ class Nginx(Peer):
             for name, port in place.members()
         )
         following = "proxy_next_upstream error timeout http_503;" if place.scenario.groups() else ""
+        listening, secure = "", ""
+        if place.scenario.is_secure():
+            listening = " ssl http2" if place.scenario.is_http2() else " ssl"
+            secure = f"ssl_certificate {place.certificate.file}; ssl_certificate_key {place.certificate.key};"
+            secure += " ssl_protocols TLSv1.3; ssl_ecdh_curve X25519:prime256v1;"
         locations = "".join(
             f"location {prefix}/ {{ proxy_pass http://origins; }}\n" for prefix in [*place.prefixes(), ""]
         )
@@ -213,7 +234,8 @@ http {{
     scgi_temp_path {home}/scgi;
     upstream origins {{
         {servers}
-        keepalive 128;
+        # As many as there can be requests at a time.
+        keepalive 1024;
         keepalive_requests {MANY};
     }}
     proxy_http_version 1.1;
@@ -224,7 +246,8 @@ http {{
     {following}
     {self.buffers}
     server {{
-        listen 127.0.0.1:{place.port} backlog=4096;
+        listen 127.0.0.1:{place.port}{listening} backlog=4096;
+        {secure}
         {locations}
     }}
 }}
@@ -271,6 +294,10 @@ class HAProxy(Peer):
         if place.prefixes():
             table = place.write("routes.map", "".join(f"{prefix}/ origins\n" for prefix in place.prefixes()))
             routes = f"    use_backend %[path,map_beg({table},origins)]\n"
+        secure = ""
+        if place.scenario.is_secure():
+            spoken = "h2,http/1.1" if place.scenario.is_http2() else "http/1.1"
+            secure = f" ssl crt {place.certificate.both} ssl-min-ver TLSv1.3 alpn {spoken} curves X25519:P-256"
         text = f"""
 global
     nbthread 1
@@ -290,7 +317,7 @@ defaults
     timeout http-keep-alive {IDLE_SECONDS}s
     {self.large}
 frontend viewers
-    bind 127.0.0.1:{place.port} backlog 4096
+    bind 127.0.0.1:{place.port} backlog 4096{secure}
     http-request add-header Via "1.1 haproxy"
 {routes}    default_backend origins
 backend origins
@@ -308,6 +335,8 @@ class HAProxySplice(HAProxy):
     large = "option splice-auto"
 
     def why_not(self, scenario: Scenario) -> str | None:
+        if scenario.is_secure():
+            return "what has to be encrypted cannot be spliced"
         return None if scenario.large_bodies else "splicing matters for large bodies only"
 
 
@@ -319,7 +348,7 @@ class Varnish(Peer):
     programs: ClassVar[Mapping[str, str]] = {"varnishd": "varnish", "varnishncsa": "varnish"}
 
     def why_not(self, scenario: Scenario) -> str | None:
-        return None
+        return "it speaks no TLS" if scenario.is_secure() else None
 
     def commands(self, place: Place) -> list[Command]:
         backends = "".join(
@@ -379,6 +408,13 @@ class H2o(Peer):
             f'      "{prefix}/":\n        proxy.reverse.url: "http://127.0.0.1:{place.origins.primary}{prefix}/"\n'
             for prefix in [*place.prefixes(), ""]
         )
+        secure = ""
+        if place.scenario.is_secure():
+            secure = f"""  ssl:
+    certificate-file: {place.certificate.file}
+    key-file: {place.certificate.key}
+    minimum-version: TLSv1.3
+"""
         text = f"""num-threads: 1
 max-connections: {open_connections()}
 http1-request-timeout: {IDLE_SECONDS}
@@ -391,7 +427,7 @@ proxy.timeout.keepalive: {IDLE_SECONDS * 1000}
 listen:
   host: 127.0.0.1
   port: {place.port}
-hosts:
+{secure}hosts:
   default:
     paths:
 {paths}"""

@@ -14,7 +14,7 @@ from peers_from_pypi import FROM_PYPI
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 # What measuring itself needs, and the Debian package that has it.
-TOOLS = {"nginx": "nginx", "wrk": "wrk", "taskset": "util-linux", "setpriv": "util-linux"}
+TOOLS = {"nginx": "nginx", "wrk": "wrk", "taskset": "util-linux", "setpriv": "util-linux", "openssl": "openssl"}
 H2LOAD = {"h2load": "nghttp2-client"}
 OPTIONAL: dict[str, type[Peer]] = {peer.name: peer for peer in (*FROM_PYPI, Bare)}
 
@@ -68,9 +68,9 @@ def built(package: str, program: str) -> str:
     return str(Path(json.loads(told)["target_directory"]) / "release" / program)
 
 
-def tools(closed_loop: str) -> dict[str, str]:
+def tools(needs_h2load: bool) -> dict[str, str]:
     """The paths of what measuring needs; raises `Missing` with all that is not here."""
-    needed = {**TOOLS, **(H2LOAD if closed_loop == "h2load" else {})}
+    needed = {**TOOLS, **(H2LOAD if needs_h2load else {})}
     found = {program: find(program) for program in needed}
     lost = sorted({needed[program] for program, path in found.items() if not path})
     if lost:

@@ -184,8 +184,9 @@ def latencies(outcomes: Sequence[Outcome]) -> Table | None:
     )
 
 
-def memory(outcomes: Sequence[Outcome]) -> Table | None:
-    """Resident memory of everyone, proportional set size; none if it was not taken."""
+def memory(outcomes: Sequence[Outcome]) -> list[Table]:
+    """Resident memory of everyone, proportional set size, of each scenario where it was taken."""
+    tables = []
     for outcome in outcomes:
         taken = {peer: [each for each in some if each] for peer, some in outcome.memory.items()}
         if not any(taken.values()):
@@ -198,8 +199,10 @@ def memory(outcomes: Sequence[Outcome]) -> Table | None:
             rows.append([*row, cell(after)])
         columns = ["", "idle, MiB", "bytes per silent connection", "bytes per idle connection", "after full load, MiB"]
         notes = ["silent: open and never a request; idle: open after one request"]
-        return Table(f"resident memory (PSS) in {outcome.scenario.name}, {_log(outcome)}", columns, rows, notes)
-    return None
+        tables.append(
+            Table(f"resident memory (PSS) in {outcome.scenario.name}, {_log(outcome)}", columns, rows, notes)
+        )
+    return tables
 
 
 def _bytes_of(some: Sequence[Memory], figure: str) -> Spread | None:
@@ -226,7 +229,7 @@ def summary(report: Report) -> list[Table]:
     for log in (True, False):
         outcomes = [outcome for outcome in report.outcomes if outcome.log is log and outcome.turns]
         if outcomes:
-            tables += [costs(outcomes), rates(outcomes), latencies(outcomes), memory(outcomes)]
+            tables += [costs(outcomes), rates(outcomes), latencies(outcomes), *memory(outcomes)]
     return [table for table in tables if table]
 
 

@@ -1,7 +1,6 @@
 """What is asked of every peer: one entry of `SCENARIOS` per question.
 
-To add one, add an entry. If it needs something of the peers that no scenario needed before (TLS towards the viewer, a cache),
-give `Scenario` a field for it, and let each peer in `peers.py` write the config or say in `why_not` that it does not.
+To add one, add an entry. If it needs something of the peers that no scenario needed before (a cache, say), give `Scenario` a field for it, and let each peer in `peers.py` write the config or say in `why_not` that it does not.
 """
 
 from __future__ import annotations
@@ -42,6 +41,14 @@ class Origins(Enum):
     PRIMARY_REFUSES = "a primary whose port refuses connections, and a secondary that answers 200"
 
 
+class Speech(Enum):
+    """What viewers speak."""
+
+    PLAIN = "HTTP/1.1"
+    TLS = "HTTP/1.1 over TLS 1.3"
+    HTTP2 = "HTTP/2 over TLS 1.3"
+
+
 @dataclass(frozen=True)
 class Scenario:
     """One question.
@@ -49,7 +56,8 @@ class Scenario:
     `path` is asked for and `body_bytes` is the length of the right answer. `origin_requests` is what the origins have to see
     per request, both of them together. `rate` is the requests per second of the latency part (none: it is left out).
     `behaviors` is how many path prefixes are configured, the asked one last. `large_bodies` lets in the profiles whose
-    settings only matter for large bodies. `memory` has the memory taken here too.
+    settings only matter for large bodies. `memory` has the memory taken here too. `streams` is how many requests of one
+    connection are under way at a time, with HTTP/2.
     """
 
     name: str
@@ -66,6 +74,20 @@ class Scenario:
     behaviors: int = 0
     large_bodies: bool = False
     memory: bool = False
+    speech: Speech = Speech.PLAIN
+    streams: int = 1
+
+    def is_secure(self) -> bool:
+        """Whether viewers come over TLS."""
+        return self.speech is not Speech.PLAIN
+
+    def is_http2(self) -> bool:
+        """Whether viewers speak HTTP/2."""
+        return self.speech is Speech.HTTP2
+
+    def is_handshakes(self) -> bool:
+        """Whether it is full handshakes that are counted: one for each request."""
+        return self.is_secure() and not self.keeps_alive()
 
     def groups(self) -> bool:
         """Whether there are two origins, in order."""
@@ -90,6 +112,23 @@ SCENARIOS = (
         origin_requests=2.0,
     ),
     Scenario("failover-refused", "the primary refuses, the secondary answers 1 KiB", origins=Origins.PRIMARY_REFUSES),
+    Scenario("tls-1k", "GET of 1 KiB over TLS 1.3, kept alive", speech=Speech.TLS, rate=None, memory=True),
+    Scenario("tls-64k", "GET of 64 KiB over TLS 1.3", "/64k", 64 * KIB, speech=Speech.TLS, rate=None, large_bodies=True),
+    Scenario(
+        "handshake",
+        "GET of 1 KiB, a full TLS 1.3 handshake for each (P-256, X25519, nothing resumed)",
+        headers=(("Connection", "close"),),
+        speech=Speech.TLS,
+        rate=None,
+    ),
+    Scenario(
+        "h2-1k",
+        "GET of 1 KiB, HTTP/2 over TLS 1.3, 16 connections with 32 requests at a time",
+        connections=16,
+        streams=32,
+        speech=Speech.HTTP2,
+        rate=None,
+    ),
     Scenario("last-of-200", "GET of 1 KiB by the last of 200 path prefixes", "/service-199/1k", behaviors=200),
 )
 

@@ -11,6 +11,7 @@ from typing import Dict
 import figures
 import load
 import report
+from certificate import Certificate
 from measure import Latency, Memory, Outcome
 from origin import Endpoints
 from peers import FROM_DEBIAN, OURS, Bare, Peer, Place, TideoverPgo
@@ -70,12 +71,14 @@ class Peers(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "access.log" if log else None
             origins = Endpoints(20_001, 20_002 if scenario.groups() else None)
-            commands = each.commands(Place(Path(folder), 20_000, 20_003, origins, scenario, file))
+            shown = Certificate(Path("/the.pem"), Path("/the.key"), Path("/both.pem"))
+            commands = each.commands(Place(Path(folder), 20_000, 20_003, origins, scenario, file, shown))
             text = " ".join(argument for command in commands for argument in command.arguments)
             text += " ".join(str(command.stdout) for command in commands)
             text += "".join(written.read_text() for written in Path(folder).iterdir())
         self.assertIn("20000", text)
         self.assertIn("20001", text)
+        self.assertEqual(".pem" in text, scenario.is_secure())
         self.assertEqual("20002" in text, scenario.groups())
         # `bare` has no log.
         self.assertEqual("access.log" in text, log and each.name != "bare")

@@ -52,6 +52,19 @@ class Generators(unittest.TestCase):
     def test_h2load_tells_requests_errors_and_time(self) -> None:
         self.assertEqual(load.parse_h2load(H2LOAD), Load(41_200, 10, 1.0))
 
+    def test_http2_has_to_be_spoken(self) -> None:
+        with self.assertRaises(LoadFailed):
+            load.parse_http2(H2LOAD)
+        spoken = H2LOAD.replace("Application protocol: http/1.1", "TLS Protocol: TLSv1.3\nApplication protocol: h2")
+        self.assertEqual(load.parse_http2(spoken), Load(41_200, 10, 1.0))
+
+    def test_handshakes_tell_requests_errors_and_time(self) -> None:
+        self.assertEqual(
+            load.parse_handshakes('{"requests":9000,"failed":1,"seconds":5.012}\n'), Load(9000, 1, 5.012)
+        )
+        with self.assertRaises(LoadFailed):
+            load.parse_handshakes("")
+
     def test_open_loop_tells_latencies(self) -> None:
         expected = Latencies(20_000, 0, 3, 214.0, 472.5, 710.0, 911.0, 61.2)
         self.assertEqual(load.parse_open_loop(OPEN_LOOP), expected)

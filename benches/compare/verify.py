@@ -46,7 +46,7 @@ def verify(peer: Peer, place: Place, origin: Origin) -> list[str]:
 def _ask(place: Place, path: str, count: int) -> None:
     scenario = place.scenario
     body = b"x" * scenario.request_body_bytes or None
-    connection = http.client.HTTPConnection("127.0.0.1", place.port, timeout=10)
+    connection = place.connection()
     try:
         for _ in range(count):
             connection.request(scenario.method, path, body, dict(scenario.headers))
@@ -64,7 +64,7 @@ def _ask(place: Place, path: str, count: int) -> None:
 
 
 def _check_duties(place: Place, path: str) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", place.port, timeout=10)
+    connection = place.connection()
     try:
         connection.request("GET", path)
         said = connection.getresponse().read().decode(errors="replace")

@@ -1,19 +1,14 @@
-//! Who plays: origins that answer always the same, and viewers that ask in lockstep. Both are plain sockets and live outside
-//! of the program that is counted, so whatever they cost is nobody's.
+//! Who plays: origins that answer always the same. They are plain sockets and live outside of the program that is counted, as
+//! the viewers do, so whatever they cost is nobody's.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
-use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
 use http::HeaderMap;
 
-/// Nobody waits longer than this for a program that is being counted, which runs a hundred times slower than alone.
-const PATIENCE: Duration = Duration::from_mins(1);
-
 /// The body of each good answer.
-const BODY_BYTES: usize = 1024;
+pub(crate) const BODY_BYTES: usize = 1024;
 
 /// Starts an origin that answers each GET with 200 and 1 KiB, as nginx does by `return 200`. Returns where it listens. It
 /// plays until this process ends.
@@ -70,7 +65,7 @@ fn play(mut connection: TcpStream, answer: &[u8]) -> std::io::Result<()> {
 }
 
 /// Where the body begins.
-fn end_of_head(received: &[u8]) -> Option<usize> {
+pub(crate) fn end_of_head(received: &[u8]) -> Option<usize> {
     let blank_line = b"\r\n\r\n";
     let found = received
         .windows(blank_line.len())
@@ -89,71 +84,4 @@ pub(crate) fn get(path: &str, headers: &HeaderMap) -> Vec<u8> {
     }
     request.extend_from_slice(b"\r\n");
     request
-}
-
-/// Viewers with one kept connection each, who all ask for the same.
-pub(crate) struct Viewers {
-    address: SocketAddr,
-    request: Vec<u8>,
-    connections: Vec<TcpStream>,
-}
-
-impl Viewers {
-    /// Nobody yet, who will send `request` to `address`.
-    pub(crate) fn new(address: SocketAddr, request: Vec<u8>) -> Self {
-        Self {
-            address,
-            request,
-            connections: Vec::new(),
-        }
-    }
-
-    /// Lets viewers come until there are `count`. Each asks once as it comes, before the next.
-    pub(crate) fn come(&mut self, count: usize) -> anyhow::Result<()> {
-        while self.connections.len() < count {
-            let mut connection = TcpStream::connect(self.address)?;
-            connection.set_nodelay(true)?;
-            connection.set_read_timeout(Some(PATIENCE))?;
-            connection.write_all(&self.request)?;
-            answered(&mut connection)?;
-            self.connections.push(connection);
-        }
-        Ok(())
-    }
-
-    /// In each round all ask, then all wait for their answer: a single viewer's requests come strictly one after another.
-    pub(crate) fn ask(&mut self, rounds: usize) -> anyhow::Result<()> {
-        for _ in 0..rounds {
-            for connection in &mut self.connections {
-                connection.write_all(&self.request)?;
-            }
-            for connection in &mut self.connections {
-                answered(connection)?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Takes one answer, which has to be the good one: a count of failures would be a small one.
-fn answered(connection: &mut TcpStream) -> anyhow::Result<()> {
-    let mut received = Vec::with_capacity(4096);
-    let mut piece = [0; 4096];
-    loop {
-        let count = connection.read(&mut piece).context("no answer")?;
-        if count == 0 {
-            bail!("the connection was closed in place of an answer");
-        }
-        received.extend_from_slice(&piece[..count]);
-        if let Some(end) = end_of_head(&received)
-            && received.len() >= end + BODY_BYTES
-        {
-            ensure!(
-                received.starts_with(b"HTTP/1.1 200 ") && received.len() == end + BODY_BYTES,
-                "not the answer that the origin gave: {}",
-                String::from_utf8_lossy(&received)
-            );
-            return Ok(());
-        }
-    }
 }

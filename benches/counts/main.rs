@@ -8,27 +8,33 @@
 mod budget;
 mod callgrind;
 mod cast;
+mod certificate;
+mod http2;
 mod memory;
 mod program;
 mod scenarios;
 mod strace;
 mod table;
+mod viewers;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use budget::Budget;
-use cast::Viewers;
 use program::Running;
 use scenarios::Scenario;
 use table::Count;
+use viewers::Viewers;
 
 /// Requests of the two runs that make a slope.
 const REQUESTS: [usize; 2] = [512, 4_608];
 
 /// Viewers who ask at the same time while system calls are counted: a worker waits once for many.
 const TOGETHER: usize = 64;
+
+/// The same where each of them has many requests at a time.
+const TOGETHER_WITH_MANY: usize = 16;
 
 /// Idle viewers of the two looks that make a slope.
 const IDLE: [usize; 2] = [100, 2_100];
@@ -103,12 +109,12 @@ impl Run<'_> {
         }
     }
 
-    /// One viewer's `requests`, one after another, under callgrind.
+    /// One viewer's `requests`, one round after another, under callgrind.
     fn profile(&self, requests: usize) -> anyhow::Result<callgrind::Profile> {
         let (running, file) = self.start("callgrind", callgrind::tool, requests)?;
         let mut viewer = self.viewers(&running)?;
         viewer.come(1)?;
-        viewer.ask(requests - 1)?;
+        viewer.ask(requests / self.scenario.speech.request.together() - 1)?;
         running.end()?;
         callgrind::read(&file)
     }
@@ -117,16 +123,23 @@ impl Run<'_> {
     fn system_calls(&self, requests: usize) -> anyhow::Result<u64> {
         let (running, file) = self.start("strace", strace::tool, requests)?;
         let mut viewers = self.viewers(&running)?;
-        viewers.come(TOGETHER)?;
-        viewers.ask(requests / TOGETHER - 1)?;
+        let each = self.scenario.speech.request.together();
+        let count = if each == 1 {
+            TOGETHER
+        } else {
+            TOGETHER_WITH_MANY
+        };
+        viewers.come(count)?;
+        // The first round is in both runs, and opens as many connections to the origins as there will ever be.
+        viewers.ask(requests / (count * each))?;
         running.end()?;
         strace::read(&file)
     }
 
-    /// The memory with few and with many viewers who each asked once and stay.
+    /// The memory with few and with many viewers who each asked once, for one thing, and stay.
     fn idle(&self) -> anyhow::Result<[u64; 2]> {
         let running = self.scenario.program.start(&self.file("idle", "said"))?;
-        let mut viewers = self.viewers(&running)?;
+        let mut viewers = Viewers::new(running.address()?, self.scenario.speech.one_at_a_time());
         let mut bytes = [0; 2];
         for (count, bytes) in IDLE.into_iter().zip(&mut bytes) {
             viewers.come(count)?;
@@ -156,7 +169,7 @@ impl Run<'_> {
     fn viewers(&self, running: &Running) -> anyhow::Result<Viewers> {
         Ok(Viewers::new(
             running.address()?,
-            self.scenario.request.clone(),
+            self.scenario.speech.clone(),
         ))
     }
 

@@ -75,7 +75,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Both programs say `listening http ADDRESS`, and then `ready`. A tool that is their parent has said the process before.
+    /// Both programs say `listening http ADDRESS` (or `https`), and then `ready`. A tool that is their parent has said the process before.
     fn wait_until_ready(&mut self) -> anyhow::Result<()> {
         let mut line = String::new();
         loop {
@@ -83,7 +83,8 @@ impl Running {
             if self.output.read_line(&mut line)? == 0 {
                 bail!("it did not start:\n{}", self.said());
             }
-            if let Some(address) = line.trim().strip_prefix("listening http ") {
+            let listens = line.trim().strip_prefix("listening ");
+            if let Some(("http" | "https", address)) = listens.and_then(|it| it.split_once(' ')) {
                 self.listens.push(address.parse()?);
             }
             if let Some(id) = line.trim().strip_prefix("process ") {

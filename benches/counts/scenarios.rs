@@ -7,85 +7,124 @@ use std::path::Path;
 use http::HeaderMap;
 use tideover_benches::{browser, load_generator};
 
-use crate::cast;
 use crate::program::Program;
+use crate::viewers::{Request, Speech};
+use crate::{cast, certificate, http2};
 
-/// One of them. All are HTTP/1.1 with kept connections on both sides, one worker, an answer of 1 KiB; the edge with access
-/// log and metrics on.
+/// One of them. All have kept connections on both sides, one worker, an answer of 1 KiB; the edge has access log and metrics
+/// on. Where nothing else is said, viewers speak HTTP/1.1 without TLS.
 pub(crate) struct Scenario {
     /// As in the budget.
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,
     pub(crate) program: Program,
-    pub(crate) request: Vec<u8>,
+    pub(crate) speech: Speech,
     /// System calls and idle viewers are counted too.
     pub(crate) whole: bool,
 }
+
+/// A plain listener.
+const HTTP: &str = "http = \"127.0.0.1:0\"\n";
 
 /// All of them, in the order of the table. Configs and logs go into `folder`.
 pub(crate) fn all(folder: &Path) -> anyhow::Result<Vec<Scenario>> {
     let good = cast::good_origin()?;
     let busy = cast::busy_origin()?;
     let bare = || Program::beside("bare", &["127.0.0.1:0", &good.to_string()]);
-    let edge = |name, primary, behaviors| edge(folder, name, [primary, good], behaviors);
-    let get = |path, headers: &HeaderMap| cast::get(path, headers);
+    let (certificate, key, trusting) = certificate::make(folder)?;
+    let plain = format!("{HTTP}h2c = true\n");
+    let secure = format!(
+        "https = \"127.0.0.1:0\"\n[tls]\ncertificates = [{{ certificate = \"{}\", key = \"{}\" }}]\n",
+        certificate.display(),
+        key.display()
+    );
+    let edge = |name, primary, behaviors| edge(folder, name, HTTP, [primary, good], behaviors);
+    let listening = |name, listen: &str| self::edge(folder, name, listen, [good, good], 0);
+    let get = |path, headers: &HeaderMap| Speech {
+        request: Request::Http1(cast::get(path, headers)),
+        tls: None,
+    };
     Ok(vec![
         Scenario {
             name: "bare",
             about: "the bare forward, a GET with a Host and nothing else",
             program: bare()?,
-            request: get("/1k", &load_generator()),
+            speech: get("/1k", &load_generator()),
             whole: true,
         },
         Scenario {
             name: "host-only",
             about: "the edge, a GET with a Host and nothing else",
             program: edge("host-only", good, 0)?,
-            request: get("/1k", &load_generator()),
+            speech: get("/1k", &load_generator()),
             whole: true,
         },
         Scenario {
             name: "bare-browser",
             about: "the bare forward, a browser's GET",
             program: bare()?,
-            request: get("/1k", &browser()),
+            speech: get("/1k", &browser()),
             whole: false,
         },
         Scenario {
             name: "browser",
             about: "the edge, a browser's GET",
             program: edge("browser", good, 0)?,
-            request: get("/1k", &browser()),
+            speech: get("/1k", &browser()),
             whole: false,
         },
         Scenario {
             name: "failover-503",
             about: "the edge, the primary answers 503, the secondary 200",
             program: edge("failover-503", busy, 0)?,
-            request: get("/1k", &load_generator()),
+            speech: get("/1k", &load_generator()),
             whole: false,
         },
         Scenario {
             name: "first-of-200",
             about: "the edge, the first of 200 behaviors",
             program: edge("first-of-200", good, 200)?,
-            request: get("/service-0/1k", &load_generator()),
+            speech: get("/service-0/1k", &load_generator()),
             whole: false,
+        },
+        Scenario {
+            name: "tls",
+            about: "the edge, TLS 1.3 to the viewer, a GET with a Host and nothing else",
+            program: listening("tls", &secure)?,
+            speech: Speech {
+                tls: Some((trusting, certificate::NAME.try_into()?)),
+                ..get("/1k", &load_generator())
+            },
+            whole: true,
+        },
+        Scenario {
+            name: "http2",
+            about: "the edge, HTTP/2 without TLS, 32 requests at a time",
+            program: listening("http2", &plain)?,
+            speech: Speech {
+                request: Request::Http2 {
+                    get: http2::Get::new("/1k", certificate::NAME),
+                    together: 32,
+                },
+                tls: None,
+            },
+            whole: true,
         },
         Scenario {
             name: "last-of-200",
             about: "the edge, the last of 200 behaviors",
             program: edge("last-of-200", good, 200)?,
-            request: get("/service-199/1k", &load_generator()),
+            speech: get("/service-199/1k", &load_generator()),
             whole: false,
         },
     ])
 }
 
-/// The edge in front of a group of two, with so many behaviors before the default one.
+/// The edge that listens there, in front of a group of two, with so many behaviors before the default one.
 fn edge(
     folder: &Path,
     name: &str,
+    listen: &str,
     [primary, secondary]: [SocketAddr; 2],
     behaviors: usize,
 ) -> anyhow::Result<Program> {
@@ -93,10 +132,9 @@ fn edge(
     let mut config = format!(
         r#"
 [listen]
-http = "127.0.0.1:0"
 status = "127.0.0.1:0"
 workers = 1
-[access_log]
+{listen}[access_log]
 to = "{log}"
 [origin.primary]
 url = "http://{primary}"

@@ -9,6 +9,7 @@ mod defaults;
 mod distributions;
 mod forwarding;
 mod hosts;
+mod lifecycle;
 mod listen;
 mod maps;
 mod origins;

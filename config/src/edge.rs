@@ -1,10 +1,12 @@
 //! The compiled config: everything one edge needs to know, by index.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use crate::distribution::Distribution;
 use crate::listener::{AccessLog, Listen};
-use crate::origin::{Origin, OriginId, Target, TargetId};
+use crate::origin::{Origin, OriginId, OriginKind, Target, TargetId, Trust};
+use crate::viewer_tls::Certificate;
 
 /// A config that was checked: every index is good, every list that must not be empty is not.
 #[derive(Clone, Debug)]
@@ -33,6 +35,24 @@ impl Edge {
     /// The origin at `id`.
     pub fn origin(&self, id: OriginId) -> &Origin {
         &self.origins[usize::from(id.0)]
+    }
+
+    /// The files that its parts were read from, in no order; the config's own is not among them. What is in them was read
+    /// when the config was loaded.
+    pub fn files(&self) -> Vec<&Path> {
+        let of_origins = self.origins.iter().filter_map(|origin| match &origin.kind {
+            OriginKind::Page(page) => page.file.as_deref(),
+            OriginKind::Server(server) => match &server.tls.trust {
+                Trust::Only { file, .. } => Some(file.as_path()),
+                Trust::Platform | Trust::Anyone => None,
+            },
+        });
+        let certificates = self.listen.tls.iter().flat_map(|tls| &tls.certificates);
+        let of_certificates = certificates.flat_map(|certificate| match certificate {
+            Certificate::Files { file, key_file, .. } => vec![file.as_path(), key_file.as_path()],
+            Certificate::SelfSigned => Vec::new(),
+        });
+        of_origins.chain(of_certificates).collect()
     }
 
     /// The target at `id`.
@@ -119,6 +139,8 @@ pub struct Overrides {
     pub default_distribution: Option<String>,
     /// `--time-scale`.
     pub time_scale: Option<f64>,
+    /// `--takeover=PATH`: replaces that of the file.
+    pub takeover: Option<std::path::PathBuf>,
     /// `--workers`.
     pub workers: Option<usize>,
     /// `--access-log`: a file, `-` or `off`.

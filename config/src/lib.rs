@@ -18,6 +18,7 @@ mod edge;
 mod fields;
 mod files;
 mod json;
+pub mod lifecycle;
 pub mod listener;
 mod network;
 pub mod origin;
@@ -40,6 +41,7 @@ pub use distribution::{
 };
 pub use edge::{Edge, Hosts, Loaded, Mode, Overrides};
 pub use fields::{Fate, Field, fields};
+pub use lifecycle::Lifecycle;
 pub use listener::{AccessLog, InterimLimit, Limits, Listen, LogFormat, LogTo, ViewerScheme};
 pub use network::Network;
 pub use origin::{

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::lifecycle::Lifecycle;
 use crate::network::Network;
 use crate::viewer_tls::ViewerTls;
 
@@ -34,6 +35,8 @@ pub struct Listen {
     pub proxy_protocol_from: Vec<Network>,
     /// Threads that serve viewers; `None`: one per available core.
     pub workers: Option<usize>,
+    /// How it changes and ends while it serves.
+    pub lifecycle: Lifecycle,
 }
 
 /// `http` or `https`.

@@ -124,6 +124,11 @@ fn listen(listen: &Listen, lines: &mut Lines) {
             list(networks.map(|network| quoted(&network.to_string()))),
         );
     }
+    let lifecycle = &listen.lifecycle;
+    lines.field("drain_timeout", span(lifecycle.drain_timeout));
+    lines.field("drain_delay", span(lifecycle.drain_delay));
+    lines.some("takeover", lifecycle.takeover.as_deref().map(file));
+    lines.field("watch", lifecycle.watch);
 }
 
 fn tls(tls: &ViewerTls, lines: &mut Lines) {

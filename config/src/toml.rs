@@ -4,6 +4,7 @@
 mod distribution;
 mod forwarding;
 mod kind;
+mod lifecycle;
 mod origin;
 mod syntax;
 mod table;
@@ -101,6 +102,7 @@ fn listen(mut table: Table<'_>, problems: &mut Vec<Problem>) -> Listen {
         max_requests: table.integer("max_requests", problems),
         max_requests_per_connection: table.integer("max_requests_per_connection", problems),
         proxy_protocol_from: table.string_or_strings("proxy_protocol_from", problems),
+        lifecycle: lifecycle::lifecycle(&mut table, problems),
     };
     table.finish(problems);
     listen

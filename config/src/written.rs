@@ -166,6 +166,16 @@ pub(crate) struct Listen {
     pub max_requests: Option<At<i64>>,
     pub max_requests_per_connection: Option<At<i64>>,
     pub proxy_protocol_from: Vec<At<String>>,
+    pub lifecycle: Lifecycle,
+}
+
+/// In `[listen]`: reload, takeover and drain.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lifecycle {
+    pub drain_timeout: Option<At<Span>>,
+    pub drain_delay: Option<At<Span>>,
+    pub takeover: Option<At<String>>,
+    pub watch: Option<At<bool>>,
 }
 
 /// TLS towards viewers.

@@ -106,6 +106,10 @@ impl Ending {
 }
 
 impl Line {
+    pub(crate) fn worker(&self) -> &Worker {
+        &self.worker
+    }
+
     pub(crate) fn open(
         worker: Rc<Worker>,
         view: Rc<View>,

@@ -2,8 +2,7 @@
 //! when it is dropped, the request is over.
 
 use std::cell::Cell;
-use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -49,26 +48,43 @@ pub(crate) fn viewers_turn() {
     OWES_SINCE.set(Moment::now());
 }
 
-/// Runs one answer's `task` until it ends, or until its viewer has asked for nothing more of it for `limit`: an HTTP/2 viewer
+/// Runs one answer's task until it ends, or until its viewer has asked for nothing more of it for a while: an HTTP/2 viewer
 /// that opens no window holds up nothing but itself, but would for ever. Whether the limit ended it is returned. Needs
 /// [`with_alarm`](crate::clock::with_alarm).
-pub(crate) async fn bound_untaken(task: impl Future<Output = ()>, limit: Duration) -> bool {
-    let mut task = pin!(task);
-    let mut owes_since = Moment::NEVER;
-    poll_fn(|context| {
-        OWES_SINCE.set(owes_since);
-        let ended = task.as_mut().poll(context);
-        owes_since = OWES_SINCE.get();
-        if ended.is_pending() && owes_since != Moment::NEVER {
-            let due = owes_since + limit;
+pub(crate) struct BoundUntaken<'t, F> {
+    // Borrowed: what is moved from one future into another is there twice.
+    task: &'t mut F,
+    limit: Duration,
+    owes_since: Moment,
+}
+
+impl<'t, F: Future<Output = ()> + Unpin> BoundUntaken<'t, F> {
+    /// `limit` is real.
+    pub(crate) fn new(task: &'t mut F, limit: Duration) -> Self {
+        Self {
+            task,
+            limit,
+            owes_since: Moment::NEVER,
+        }
+    }
+}
+
+impl<F: Future<Output = ()> + Unpin> Future for BoundUntaken<'_, F> {
+    type Output = bool;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<bool> {
+        OWES_SINCE.set(self.owes_since);
+        let ended = Pin::new(&mut *self.task).poll(context);
+        self.owes_since = OWES_SINCE.get();
+        if ended.is_pending() && self.owes_since != Moment::NEVER {
+            let due = self.owes_since + self.limit;
             if due <= Moment::now() {
                 return Poll::Ready(true);
             }
             wake_by(due);
         }
         ended.map(|()| false)
-    })
-    .await
+    }
 }
 
 impl Body {
@@ -127,6 +143,7 @@ impl Body {
     fn sent(&mut self, bytes: usize) {
         if let Some(line) = &mut self.line {
             line.add_sent(bytes as u64);
+            line.peer.earned.sent(bytes);
         }
     }
 

@@ -19,9 +19,11 @@ mod paint;
 mod petclinic;
 mod run;
 mod said;
+mod systemd;
 mod target_words;
 mod tier;
 mod tiers;
+mod watch;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;

@@ -6,13 +6,16 @@
 //! Read `request` first: one request from head to tail. Then, in the order a request walks: `viewer` (accepts, reads
 //! heads), `origin` (connections, attempts, the loop that obeys the failover rule), `respond` (every outcome -> an answer),
 //! `body` (where a request ends), `access_log`.
-//! `worker` says who owns what, `live` what is alive beside the config.
+//! `worker` says who owns what, `live` what is alive beside the config, `listeners` which sockets are open, `takeover` how
+//! another process gets them.
 
 mod access_log;
 mod body;
 mod clock;
+mod control;
 mod error;
 mod limit;
+mod listeners;
 mod live;
 mod message;
 mod metrics;
@@ -21,32 +24,48 @@ mod request;
 mod request_id;
 mod respond;
 mod status;
+mod takeover;
 mod tcp;
 mod tunnel;
 mod viewer;
 mod worker;
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tideover_config::{Edge, LogTo};
+use tideover_config::{Edge, Lifecycle, LogTo};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::mpsc;
 
+pub use listeners::{ListenerChanges, ListenerKind};
 pub use metrics::Summary;
+pub use takeover::Given;
 pub use viewer::CertificateError;
+pub use viewer::Protocol;
 
 use access_log::LogWriter;
+use control::Control;
+use listeners::{Change, Listeners};
 use live::Live;
 use metrics::EdgeCounters;
-use viewer::Kind;
+use takeover::Doorway;
 use worker::{Command, Shared};
 
-/// Why an edge did not start.
+/// What a reload came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reloaded {
+    /// Opened and closed.
+    pub listeners: ListenerChanges,
+    /// Fields of the new config that say something else than what the edge was started with, and wait for a restart.
+    pub stays: Vec<&'static str>,
+}
+
+/// Why an edge did not start, or a reload was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// Somebody else listens there.
@@ -80,6 +99,17 @@ pub enum StartError {
     /// An origin's certificate authority cannot be used.
     #[error("cannot prepare the origins")]
     Origins(#[source] io::Error),
+    /// A successor cannot be let in.
+    #[error("cannot listen for a successor at {}", path.display())]
+    Takeover {
+        /// As configured.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Whoever gave the listening sockets was gone before it could be told that they are accepted from.
+    #[error("cannot take over: the other edge has ended or is stuck")]
+    Predecessor(#[source] io::Error),
     /// A certificate cannot be shown to viewers.
     #[error("cannot speak TLS")]
     Certificate(#[from] CertificateError),
@@ -92,50 +122,33 @@ pub enum StartError {
 #[derive(Debug)]
 pub struct RunningEdge {
     shared: Arc<Shared>,
-    http: Vec<SocketAddr>,
-    https: Vec<SocketAddr>,
-    status: Option<SocketAddr>,
-    admin: Option<SocketAddr>,
+    /// Reloads queue here, so that each takes over from its true predecessor.
+    listeners: Arc<Mutex<Listeners>>,
     commands: Vec<mpsc::UnboundedSender<Command>>,
     workers: Vec<JoinHandle<()>>,
-    /// Dropped to end the status listeners.
-    status_end: Option<mpsc::Sender<()>>,
-    /// Reloads queue here, so that each takes over from its true predecessor.
-    reloading: Mutex<()>,
+    control: Control,
+    /// Where a successor may ask for the sockets.
+    _doorway: Option<Doorway>,
 }
 
 /// Binds the listeners, opens the log and starts the workers. Returns when all of them accept viewers.
-pub fn start(mut edge: Edge) -> Result<RunningEdge, StartError> {
+pub fn start(edge: Edge) -> Result<RunningEdge, StartError> {
+    start_with(edge, Given::default())
+}
+
+/// Like [`start`], with sockets that were `given` in place of ones that would be bound: those whose listener the config has.
+pub fn start_with(mut edge: Edge, mut given: Given) -> Result<RunningEdge, StartError> {
     let workers = edge.listen.workers.unwrap_or_else(cores).max(1);
-    let mut listeners: Vec<(Kind, Vec<TcpListener>)> = Vec::new();
-    let mut bind_all = |kind, what, addresses: &[SocketAddr]| {
-        let mut chosen = Vec::new();
-        for &address in addresses {
-            let bound = bind(what, address, workers)?;
-            chosen.extend(bound.first().and_then(|one| one.local_addr().ok()));
-            listeners.push((kind, bound));
-        }
-        Ok::<_, StartError>(chosen)
-    };
-    let http = bind_all(Kind::Http, "http", &edge.listen.http)?;
-    let https = bind_all(Kind::Https, "https", &edge.listen.https)?;
-    // Who is told of a listener has to be told the port that was chosen.
-    edge.listen.https.clone_from(&https);
-    let one = |what, address: Option<SocketAddr>| {
-        address
-            .map(|address| bind(what, address, 1).map(|mut bound| bound.remove(0)))
-            .transpose()
-    };
-    let (admin, status) = (
-        one("admin", edge.listen.admin)?,
-        one("status", edge.listen.status)?,
-    );
-    let local = |listener: &Option<TcpListener>| {
-        listener
-            .as_ref()
-            .and_then(|listener| listener.local_addr().ok())
-    };
-    let (admin_address, status_address) = (local(&admin), local(&status));
+    let mut listeners = Listeners::default();
+    let change = listeners.prepare(&edge.listen, workers, &mut given)?;
+    tell_ports(&mut edge, &listeners, &change);
+    let doorway = edge.listen.lifecycle.takeover.as_deref().map(|path| {
+        takeover::open(path, given.has_predecessor()).map_err(|source| StartError::Takeover {
+            path: path.to_owned(),
+            source,
+        })
+    });
+    let doorway = doorway.transpose()?;
 
     let counters = EdgeCounters::new(workers);
     let log = LogWriter::start(&edge.access_log, counters.unwritten_lines()).map_err(|source| {
@@ -149,35 +162,41 @@ pub fn start(mut edge: Edge) -> Result<RunningEdge, StartError> {
     })?;
     let live = Live::new(edge, None, workers)?;
     let shared = Arc::new(Shared::new(live, counters, log));
-
-    let mut edge = RunningEdge {
-        shared: Arc::clone(&shared),
-        http,
-        https,
-        status: status_address,
-        admin: admin_address,
-        commands: Vec::new(),
-        workers: Vec::new(),
-        status_end: None,
-        reloading: Mutex::new(()),
-    };
+    let control = Control::start().map_err(StartError::Worker)?;
+    let mut commands = Vec::new();
+    let mut threads = Vec::new();
     for index in 0..workers {
         let (sender, receiver) = mpsc::unbounded_channel();
-        for (kind, listeners) in &mut listeners {
-            if let Some(listener) = listeners.pop() {
-                let _ = sender.send(Command::Listen(listener, *kind));
-            }
-        }
-        edge.commands.push(sender);
-        edge.workers
+        commands.push(sender);
+        threads
             .push(spawn_worker(index, Arc::clone(&shared), receiver).map_err(StartError::Worker)?);
     }
-    let status_listeners: Vec<TcpListener> = [admin, status].into_iter().flatten().collect();
-    if !status_listeners.is_empty() {
-        edge.status_end =
-            Some(status::start(&shared, status_listeners).map_err(StartError::Worker)?);
+    listeners.make(change, &commands, &control, &shared);
+    for address in given.left_over() {
+        tracing::warn!(%address, "a socket that was handed over is for no listener of this config");
     }
-    Ok(edge)
+    let taken_over = given.accepted().map_err(StartError::Predecessor)?;
+    if let Some(until_it_is_gone) = taken_over {
+        control.run(until_it_is_gone);
+    }
+    let listeners = Arc::new(Mutex::new(listeners));
+    let doorway = doorway.map(|(socket, doorway)| {
+        control.run(takeover::serve(socket, Arc::clone(&listeners)));
+        doorway
+    });
+    Ok(RunningEdge {
+        shared,
+        listeners,
+        commands,
+        workers: threads,
+        control,
+        _doorway: doorway,
+    })
+}
+
+/// Who is sent to a listener has to be told the port that was chosen.
+fn tell_ports(edge: &mut Edge, listeners: &Listeners, change: &Change) {
+    edge.listen.https = listeners.addresses(change, ListenerKind::Viewers(Protocol::Https));
 }
 
 /// So long before the deadline of a drain tunnels end: time to say so to both sides, and to write their log lines.
@@ -185,24 +204,6 @@ const TUNNELS_END_BEFORE: Duration = Duration::from_millis(500);
 
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
-}
-
-fn bind(
-    what: &'static str,
-    address: SocketAddr,
-    workers: usize,
-) -> Result<Vec<TcpListener>, StartError> {
-    viewer::bind(address, workers).map_err(|source| {
-        if source.kind() == io::ErrorKind::AddrInUse {
-            StartError::PortTaken { what, address }
-        } else {
-            StartError::Listen {
-                what,
-                address,
-                source,
-            }
-        }
-    })
 }
 
 fn spawn_worker(
@@ -241,41 +242,106 @@ fn spawn_worker(
 }
 
 impl RunningEdge {
+    /// Where it listens, and for whom, in the order of the config: viewers first. Ports that were 0 are the ones that were
+    /// chosen.
+    pub fn listeners(&self) -> Vec<(ListenerKind, SocketAddr)> {
+        let listeners = self.lock_listeners();
+        listeners
+            .iter()
+            .map(|listener| (listener.kind, listener.address))
+            .collect()
+    }
+
     /// Where plain HTTP is served, in the order of the config; ports that were 0 are the ones that were chosen.
-    pub fn http(&self) -> &[SocketAddr] {
-        &self.http
+    pub fn http(&self) -> Vec<SocketAddr> {
+        self.all(ListenerKind::Viewers(Protocol::Http)).collect()
     }
 
     /// The same for HTTP over TLS.
-    pub fn https(&self) -> &[SocketAddr] {
-        &self.https
+    pub fn https(&self) -> Vec<SocketAddr> {
+        self.all(ListenerKind::Viewers(Protocol::Https)).collect()
     }
 
     /// Where `/healthz`, `/readyz` and `/metrics` are answered.
     pub fn status(&self) -> Option<SocketAddr> {
-        self.status
+        self.all(ListenerKind::Status).next()
     }
 
     /// Where the same is answered for the operator.
     pub fn admin(&self) -> Option<SocketAddr> {
-        self.admin
+        self.all(ListenerKind::Admin).next()
     }
 
-    /// Serves by `edge` from the next request on; requests that run keep the config that they began with. Listeners,
-    /// the number of workers and the access log's file stay as they were started.
-    pub fn reload(&self, mut edge: Edge) -> Result<(), StartError> {
-        edge.listen.https.clone_from(&self.https);
-        let _one_at_a_time = self
-            .reloading
+    fn all(&self, wanted: ListenerKind) -> impl Iterator<Item = SocketAddr> + use<> {
+        let listeners = self.listeners().into_iter();
+        listeners.filter_map(move |(kind, address)| (kind == wanted).then_some(address))
+    }
+
+    fn lock_listeners(&self) -> MutexGuard<'_, Listeners> {
+        self.listeners
             .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Serves by `edge` from the next request on; requests that run keep the config that they began with. Listeners that
+    /// both configs name stay as they are, new ones are opened, others closed once their queue is taken; connections go
+    /// on. An address that cannot be had, or anything else that is an error, leaves everything as it was. What
+    /// [`Reloaded::stays`] names is as it was started.
+    pub fn reload(&self, mut edge: Edge) -> Result<Reloaded, StartError> {
+        // Held to the end: reloads queue here.
+        let mut listeners = self.lock_listeners();
         let before = self.shared.live();
-        let live = Live::new(edge, Some(&before), self.workers.len())?;
+        let workers = self.workers.len();
+        let change = listeners.prepare(&edge.listen, workers, &mut Given::default())?;
+        tell_ports(&mut edge, &listeners, &change);
+        let live = Live::new(edge, Some(&before), workers)?;
+        let stays = self.shared.log.stays(&live.edge.access_log);
+        let takes_over = &before.edge.listen.lifecycle.takeover;
+        let stays = [
+            (
+                "workers",
+                live.edge.listen.workers.unwrap_or_else(cores) != workers,
+            ),
+            ("access_log", stays),
+            (
+                "takeover",
+                *takes_over != live.edge.listen.lifecycle.takeover,
+            ),
+        ];
         self.shared.replace(live);
+        let changes = listeners.make(change, &self.commands, &self.control, &self.shared);
         for commands in &self.commands {
             let _ = commands.send(Command::Refresh);
         }
-        Ok(())
+        Ok(Reloaded {
+            listeners: changes,
+            stays: stays
+                .into_iter()
+                .filter_map(|(field, stays)| stays.then_some(field))
+                .collect(),
+        })
+    }
+
+    /// How often each worker has looked after itself so far, which it does several times a second: one whose number stands
+    /// still hangs.
+    pub fn pulses(&self) -> Vec<u64> {
+        self.shared.counters.pulses()
+    }
+
+    /// How the present config wants this to change and to end, with its spans as they really are (`--time-scale`).
+    pub fn lifecycle(&self) -> Lifecycle {
+        let live = self.shared.live();
+        let said = &live.edge.listen.lifecycle;
+        Lifecycle {
+            drain_timeout: live.clock.real(said.drain_timeout),
+            drain_delay: live.clock.real(said.drain_delay),
+            ..said.clone()
+        }
+    }
+
+    /// Is not ready from now on, and serves as before: load balancers are to look elsewhere.
+    pub fn look_away(&self) {
+        self.shared.looks_away.store(true, Relaxed);
     }
 
     /// The access log's file was moved away: a new one is begun.
@@ -288,7 +354,8 @@ impl RunningEdge {
         self.shared.counters.summary()
     }
 
-    /// Takes no new request, finishes those that run, and returns when they are done or `within` is over.
+    /// Accepts who is in the queues and nobody else, finishes the requests that run, says so on their connections, closes
+    /// those that are idle, and returns when all is done or `within` is over.
     ///
     /// A WebSocket may go on until shortly before that; then both its sides are told that the edge goes away.
     pub fn shut_down(mut self, within: Duration) -> Summary {
@@ -296,6 +363,8 @@ impl RunningEdge {
         let deadline = now + within;
         let for_tunnels = within.saturating_sub(TUNNELS_END_BEFORE.min(within / 2));
         let _ = self.shared.tunnels_until.set(now + for_tunnels);
+        self.look_away();
+        self.lock_listeners().close();
         self.shared.draining.send_replace(true);
         for worker in self.workers.drain(..) {
             while !worker.is_finished() && Instant::now() < deadline {
@@ -315,6 +384,7 @@ impl RunningEdge {
 
 impl Drop for RunningEdge {
     fn drop(&mut self) {
+        self.lock_listeners().close();
         let _ = self.shared.tunnels_until.set(Instant::now());
         self.shared.draining.send_replace(true);
     }

@@ -31,6 +31,8 @@ pub(crate) struct Counters {
     refused_heads: Count,
     panics: Count,
     handshakes_failed: Count,
+    /// By [`Fault`], in order of declaration.
+    http2_faults: [Count; Fault::ALL.len()],
     connections: Count,
     connections_ended: Count,
     attempts_answered: Count,
@@ -44,6 +46,7 @@ pub(crate) struct Counters {
     tunnels_ended: Count,
     log_lines_lost: Count,
     added: Histogram,
+    pulse: Count,
 }
 
 /// A number that one thread adds to.
@@ -72,9 +75,54 @@ pub(crate) enum ConnectionEnd {
     Broken,
     /// The time of this limit is over.
     OutOfTime(Limit),
+    /// Over HTTP/2 the viewer did this.
+    Faulty(Fault),
+}
+
+/// Why the edge ended an HTTP/2 connection: the codes of RFC 9113, section 7, that a viewer can earn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    ProtocolError,
+    FlowControlError,
+    StreamClosed,
+    FrameSizeError,
+    CompressionError,
+    /// A flood, of whatever.
+    EnhanceYourCalm,
+    /// Any other code.
+    Other,
+}
+
+impl Fault {
+    const ALL: [Self; 7] = [
+        Self::ProtocolError,
+        Self::FlowControlError,
+        Self::StreamClosed,
+        Self::FrameSizeError,
+        Self::CompressionError,
+        Self::EnhanceYourCalm,
+        Self::Other,
+    ];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::ProtocolError => "protocol_error",
+            Self::FlowControlError => "flow_control_error",
+            Self::StreamClosed => "stream_closed",
+            Self::FrameSizeError => "frame_size_error",
+            Self::CompressionError => "compression_error",
+            Self::EnhanceYourCalm => "enhance_your_calm",
+            Self::Other => "other",
+        }
+    }
 }
 
 impl Counters {
+    /// The worker has turned its loop.
+    pub(crate) fn pulse(&self) {
+        self.pulse.add(1);
+    }
+
     pub(crate) fn viewer_came(&self) {
         self.connections.add(1);
     }
@@ -106,6 +154,7 @@ impl Counters {
 
     pub(crate) fn connection_end(&self, end: ConnectionEnd) {
         match end {
+            ConnectionEnd::Faulty(fault) => self.http2_faults[fault as usize].add(1),
             ConnectionEnd::RefusedHead(status) => {
                 self.refused_heads.add(1);
                 if let Some(limit) = Limit::of_refused_head(status) {
@@ -173,6 +222,14 @@ impl EdgeCounters {
             workers: (0..workers).map(|_| Arc::default()).collect(),
             unwritten_lines: Arc::default(),
         }
+    }
+
+    /// How often each worker has looked after itself.
+    pub(crate) fn pulses(&self) -> Vec<u64> {
+        self.workers
+            .iter()
+            .map(|worker| worker.pulse.get())
+            .collect()
     }
 
     /// Where the log's writer counts lines that it could not write.
@@ -253,6 +310,14 @@ impl EdgeCounters {
         for failure in Failure::ALL {
             let count = self.sum(|c| &c.attempts_failed[failure as usize]);
             let _ = writeln!(text, "{name}{{outcome=\"{failure}\"}} {count}");
+        }
+
+        let name = "tideover_http2_faults_total";
+        let help = "HTTP/2 connections ended for what the viewer did, by reason.";
+        family(&mut text, name, "counter", help);
+        for fault in Fault::ALL {
+            let count = self.sum(|c| &c.http2_faults[fault as usize]);
+            let _ = writeln!(text, "{name}{{reason=\"{}\"}} {count}", fault.as_str());
         }
 
         let name = "tideover_limits_reached_total";

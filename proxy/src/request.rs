@@ -126,7 +126,8 @@ fn destination<'r>(
         return Err(Box::new((None, respond::malformed(nobodys, *malformed))));
     }
     if edge.listen.health_path.as_deref() == Some(request.uri.path()) {
-        return Err(Box::new((None, respond::healthy(nobodys))));
+        let reply = respond::health(nobodys, line.worker().shared.is_ready());
+        return Err(Box::new((None, reply)));
     }
     let fields = line.fields();
     let host = admit(&request.method, &request.uri, request.version, fields)
@@ -244,6 +245,11 @@ fn finish(mut line: Box<Line>, mut reply: Reply) -> Response<Body> {
     if switches {
         return switch(line, Response::from_parts(head, body), reply.facts);
     }
+    // What is asked while the edge drains is answered, and nothing more is to be asked on this connection. HTTP/2 has another
+    // word for it.
+    if line.worker().drain.has_begun() && line.request.version < Version::HTTP_2 {
+        respond::close(&mut head.headers);
+    }
     let length = http_body::Body::size_hint(&body).exact();
     line.answer(&head, length, reply.facts);
     if line.request.method == Method::HEAD {
@@ -258,6 +264,7 @@ fn finish(mut line: Box<Line>, mut reply: Reply) -> Response<Body> {
             std::mem::replace(&mut body, Body::empty()).set_aside();
         }
     }
+    line.peer.earned.sent(0);
     body.carry(line);
     viewers_turn();
     Response::from_parts(head, body)

@@ -50,8 +50,12 @@ impl RequestIds {
             self.room = BytesMut::with_capacity(LENGTH * AT_ONCE);
         }
         self.room.extend_from_slice(&id);
-        HeaderValue::from_maybe_shared(self.room.split().freeze())
-            .expect("base64 is a header value")
+        let mut id = HeaderValue::from_maybe_shared(self.room.split().freeze())
+            .expect("base64 is a header value");
+        // It never comes again: HTTP/2 shall not keep it in the table of what was said, where each one would put out a field
+        // that does come again, and would be compared with all that are there. Source: RFC 7541, section 6.2.3.
+        id.set_sensitive(true);
+        id
     }
 }
 

@@ -201,8 +201,14 @@ impl ToldBefore {
 }
 
 /// For load balancers that ask the traffic port.
-pub(crate) fn healthy(speaker: Speaker<'_>) -> Reply {
-    let mut response = Response::new(Body::full(Bytes::from_static(b"ok\n")));
+pub(crate) fn health(speaker: Speaker<'_>, is_ready: bool) -> Reply {
+    let (status, text): (_, &[u8]) = if is_ready {
+        (StatusCode::OK, b"ok\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, b"draining\n")
+    };
+    let mut response = Response::new(Body::full(Bytes::from_static(text)));
+    *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -1,8 +1,8 @@
-//! Health and metrics, on a listener and a thread of their own.
+//! Health and metrics, on listeners of their own.
 
 use std::convert::Infallible;
-use std::io;
 use std::net::TcpListener;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,9 +13,8 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::sync::mpsc;
 
-use crate::viewer::REST;
+use crate::viewer::{Closing, ListeningSocket, REST};
 use crate::worker::Shared;
 
 /// Most connections at once.
@@ -23,40 +22,29 @@ const MOST: usize = 64;
 /// For a request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Answers on `listeners` until the returned sender is dropped.
-pub(crate) fn start(
-    shared: &Arc<Shared>,
-    listeners: Vec<TcpListener>,
-) -> io::Result<mpsc::Sender<()>> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let (sender, mut end) = mpsc::channel::<()>(1);
-    let shared = Arc::clone(shared);
-    std::thread::Builder::new()
-        .name("status".to_owned())
-        .spawn(move || {
-            runtime.block_on(async move {
-                for listener in listeners {
-                    tokio::spawn(accept(Arc::clone(&shared), listener));
-                }
-                end.recv().await;
-            });
-        })?;
-    Ok(sender)
-}
-
-async fn accept(shared: Arc<Shared>, listener: TcpListener) {
+/// Answers on `listener`, which is a descriptor of `_socket`, until it closes.
+pub(crate) async fn accept(
+    shared: Arc<Shared>,
+    _socket: Arc<ListeningSocket>,
+    listener: TcpListener,
+    closing: Closing,
+) {
     let listener = match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, "the status listener cannot be used"),
     };
     let permits = Arc::new(tokio::sync::Semaphore::new(MOST));
+    let mut closes = pin!(closing.closes());
     loop {
         let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
             return;
         };
-        let Ok((stream, _)) = listener.accept().await else {
+        let accepted = tokio::select! {
+            biased;
+            () = &mut closes => return,
+            accepted = listener.accept() => accepted,
+        };
+        let Ok((stream, _)) = accepted else {
             tokio::time::sleep(REST).await;
             continue;
         };
@@ -86,7 +74,7 @@ fn answer(shared: &Shared, request: &Request<Incoming>) -> Response<Full<Bytes>>
     }
     match request.uri().path() {
         "/healthz" => text(StatusCode::OK, "ok\n".into()),
-        "/readyz" if *shared.draining.borrow() => {
+        "/readyz" if !shared.is_ready() => {
             text(StatusCode::SERVICE_UNAVAILABLE, "draining\n".into())
         }
         "/readyz" => text(StatusCode::OK, "ready\n".into()),

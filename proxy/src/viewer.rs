@@ -4,10 +4,13 @@ mod connection;
 mod cork;
 mod crowd;
 mod door;
+mod farewell;
+mod frames;
 mod http2;
 mod listen;
 mod proxy_protocol;
 mod screen;
+mod socket;
 mod tls;
 mod transport;
 
@@ -23,7 +26,8 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 pub(crate) use crowd::{Crowd, most_connections};
-pub(crate) use listen::{REST, Shortage, accept, bind};
+pub(crate) use listen::{Accepting, REST, Shortage, accept};
+pub(crate) use socket::{Close, Closing, ListeningSocket, bind, welcome_new};
 pub use tls::CertificateError;
 pub(crate) use tls::{Handshake, Tls};
 
@@ -34,6 +38,7 @@ use crate::tcp::Tcp;
 use crate::tunnel::Tunnel;
 use crate::worker::{View, Worker};
 use crowd::Place;
+use frames::Earned;
 use transport::Transport;
 
 /// What is known about a viewer's connection. Made once, not per request.
@@ -56,6 +61,8 @@ pub(crate) struct Peer {
     pub(crate) is_last: Cell<bool>,
     /// An answer was cut that is to end with the connection: only a reset tells it from a whole one.
     pub(crate) must_be_reset: Cell<bool>,
+    /// What answers on it earned; counts over HTTP/2 only.
+    pub(crate) earned: Earned,
     /// The last answer switched protocols: what follows it goes through here.
     pub(crate) tunnel: RefCell<Option<Box<Tunnel>>>,
     /// As long as anything of the connection lives.
@@ -84,6 +91,7 @@ impl Peer {
             head_began: Cell::new(true),
             is_last: Cell::new(false),
             must_be_reset: Cell::new(false),
+            earned: Earned::default(),
             tunnel: RefCell::new(None),
             _place: place,
         }
@@ -119,21 +127,31 @@ impl Peer {
     }
 }
 
-/// What a listener's viewers speak below HTTP.
+/// What viewers speak at a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// Nothing.
+pub enum Protocol {
+    /// Plain HTTP.
     Http,
-    /// TLS.
+    /// HTTP over TLS.
     Https,
+}
+
+impl Protocol {
+    /// As in `listening http 127.0.0.1:8000`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
 }
 
 /// A connection that was accepted.
 #[derive(Debug)]
 pub(crate) struct Arrival {
-    pub(crate) kind: Kind,
     pub(crate) stream: TcpStream,
     pub(crate) address: SocketAddr,
+    pub(crate) protocol: Protocol,
 }
 
 /// What serves a connection to its end.
@@ -180,8 +198,8 @@ fn receive(worker: &Rc<Worker>, view: &View, arrival: Arrival, place: Place) -> 
     );
     let tcp = Tcp::new(arrival.stream);
     let worker = Rc::clone(worker);
-    Some(match arrival.kind {
-        Kind::Http => {
+    Some(match arrival.protocol {
+        Protocol::Http => {
             let peer = Peer::new(arrival.address, listen.viewer_scheme, None, place);
             let transport = Transport::Plain(tcp);
             if listen.h2c {
@@ -190,7 +208,7 @@ fn receive(worker: &Rc<Worker>, view: &View, arrival: Arrival, place: Place) -> 
                 Box::pin(connection::serve(worker, Rc::new(peer), transport))
             }
         }
-        Kind::Https => Box::pin(shake_hands(worker, arrival.address, tcp, place)),
+        Protocol::Https => Box::pin(shake_hands(worker, arrival.address, tcp, place)),
     })
 }
 

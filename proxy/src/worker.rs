@@ -1,11 +1,10 @@
 //! Who owns what: [`Shared`] is seen by all threads, a [`Worker`] and all it holds by one thread only.
 
 use std::cell::{Cell, RefCell};
-use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::atomic::{
-    AtomicU64,
-    Ordering::{Acquire, Release},
+    AtomicBool, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
 };
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -22,7 +21,7 @@ use crate::metrics::{Counters, EdgeCounters};
 use crate::origin::Origins;
 use crate::request_id::RequestIds;
 use crate::respond::ToldBefore;
-use crate::viewer::{Crowd, Kind, Shortage};
+use crate::viewer::{Accepting, Crowd, Shortage};
 
 /// How often idle connections are looked over and log lines are handed on.
 const TICK: Duration = Duration::from_millis(100);
@@ -37,6 +36,8 @@ pub(crate) struct Shared {
     pub(crate) counters: EdgeCounters,
     pub(crate) log: LogWriter,
     pub(crate) shortage: Shortage,
+    /// Load balancers are to look elsewhere.
+    pub(crate) looks_away: AtomicBool,
     pub(crate) crowd: Arc<Crowd>,
     /// Turns true when no new request is wanted.
     pub(crate) draining: watch::Sender<bool>,
@@ -52,6 +53,7 @@ impl Shared {
             counters,
             log,
             shortage: Shortage::default(),
+            looks_away: AtomicBool::new(false),
             crowd: Arc::default(),
             draining: watch::channel(false).0,
             tunnels_until: OnceLock::new(),
@@ -60,6 +62,11 @@ impl Shared {
 
     pub(crate) fn live(&self) -> Arc<Live> {
         self.live.load_full()
+    }
+
+    /// `/readyz` says so.
+    pub(crate) fn is_ready(&self) -> bool {
+        !self.looks_away.load(Relaxed)
     }
 
     /// From the return on every worker's next request sees it.
@@ -73,7 +80,7 @@ impl Shared {
 #[derive(Debug)]
 pub(crate) enum Command {
     /// Accept viewers here.
-    Listen(TcpListener, Kind),
+    Listen(Accepting),
     /// The config changed: let go of what it no longer names.
     Refresh,
 }
@@ -174,6 +181,7 @@ impl Worker {
     fn tick(&self) {
         // A loop that never rests would not begin a turn.
         clock::begin_turn();
+        self.counters.pulse();
         clock::look_at_the_wall();
         self.view().origins.sweep();
         self.log.borrow_mut().flush(&self.counters);
@@ -197,10 +205,11 @@ pub(crate) async fn run(
         tokio::select! {
             Some(arrival) = arrived.recv() => crate::viewer::welcome(&worker, &mut viewers, arrival),
             Some(ended) = viewers.join_next(), if !viewers.is_empty() => worker.counters.viewer_ended(&ended),
+            Some(_) = listeners.join_next(), if !listeners.is_empty() => {}
             command = commands.recv() => match command {
-                Some(Command::Listen(listener, kind)) => {
+                Some(Command::Listen(accepting)) => {
                     let shared = Arc::clone(&worker.shared);
-                    listeners.spawn_local(crate::viewer::accept(listener, kind, arrivals.clone(), shared));
+                    listeners.spawn_local(crate::viewer::accept(accepting, arrivals.clone(), shared));
                 }
                 Some(Command::Refresh) => drop(worker.view()),
                 None => break,
@@ -210,17 +219,19 @@ pub(crate) async fn run(
         }
     }
     worker.drain.begin();
-    // What was accepted already is served; what is in the listen queue is another worker's or lost with the socket.
-    listeners.shutdown().await;
-    while let Ok(arrival) = arrived.try_recv() {
-        crate::viewer::welcome(&worker, &mut viewers, arrival);
+    // A listener that it was given and has not begun with has a queue, too.
+    while let Ok(command) = commands.try_recv() {
+        if let Command::Listen(accepting) = command {
+            let shared = Arc::clone(&worker.shared);
+            listeners.spawn_local(crate::viewer::accept(accepting, arrivals.clone(), shared));
+        }
     }
-    loop {
+    // Each listener ends by itself, when it has taken its queue.
+    while !(listeners.is_empty() && arrived.is_empty() && viewers.is_empty()) {
         tokio::select! {
-            ended = viewers.join_next() => match ended {
-                Some(ended) => worker.counters.viewer_ended(&ended),
-                None => break,
-            },
+            Some(arrival) = arrived.recv() => crate::viewer::welcome(&worker, &mut viewers, arrival),
+            Some(ended) = viewers.join_next(), if !viewers.is_empty() => worker.counters.viewer_ended(&ended),
+            Some(_) = listeners.join_next(), if !listeners.is_empty() => {}
             _ = tick.tick() => worker.tick(),
         }
     }

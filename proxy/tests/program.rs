@@ -13,6 +13,8 @@ mod before_nginx;
 mod config_files;
 #[path = "program/environment.rs"]
 mod environment;
+#[path = "program/lifecycle.rs"]
+mod lifecycle;
 #[path = "program/log_on_stdout.rs"]
 mod log_on_stdout;
 #[path = "program/open_files.rs"]

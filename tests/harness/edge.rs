@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tideover::{RunningEdge, Summary};
+use tideover::{Given, Reloaded, RunningEdge, StartError, Summary};
 use tideover_config::{Mode, Overrides, load_text};
 
 use crate::certificates::{Certificate, authority_pem};
@@ -117,6 +117,8 @@ pub struct EdgeBuilder {
     overrides: Overrides,
     log: Option<&'static str>,
     folder: Folder,
+    /// Where the edge is whose sockets it takes over.
+    predecessor: Option<PathBuf>,
 }
 
 impl EdgeBuilder {
@@ -136,6 +138,7 @@ impl EdgeBuilder {
             },
             log: None,
             folder: Folder::new(),
+            predecessor: None,
         }
     }
 
@@ -188,6 +191,22 @@ impl EdgeBuilder {
     /// Any other flag of the command line.
     pub fn flags(mut self, set: impl FnOnce(&mut Overrides)) -> Self {
         set(&mut self.overrides);
+        self
+    }
+
+    /// `--listen`, once for each of these.
+    pub fn listens<const N: usize>(mut self, addresses: [&str; N]) -> Self {
+        self.overrides.listen = addresses.map(str::to_owned).to_vec();
+        self
+    }
+
+    /// `--takeover` from this edge, which has to have a `takeover` of its own.
+    ///
+    /// # Panics
+    /// When it has none.
+    pub fn takes_over_from(mut self, edge: &Edge) -> Self {
+        let lifecycle = edge.running().lifecycle();
+        self.predecessor = Some(lifecycle.takeover.expect("it lets a successor in"));
         self
     }
 
@@ -254,8 +273,14 @@ impl EdgeBuilder {
             self.overrides.access_log = Some(file.display().to_string());
             self.overrides.log_format = Some(format.to_owned());
         }
-        let running = tideover::start(self.compiles(&self.whole_text(&self.text), &self.overrides))
-            .expect("the edge starts");
+        let compiled = self.compiles(&self.whole_text(&self.text), &self.overrides);
+        let given = self.predecessor.as_deref().map(|path| {
+            Given::by_a_predecessor(path)
+                .expect("the predecessor hands over")
+                .expect("the predecessor is there")
+        });
+        let running =
+            tideover::start_with(compiled, given.unwrap_or_default()).expect("the edge starts");
         Edge {
             running: Some(running),
             built: self,
@@ -282,6 +307,11 @@ impl Edge {
     /// Never: every edge of the scenarios listens.
     pub fn address(&self) -> SocketAddr {
         self.running().http()[0]
+    }
+
+    /// Where it serves viewers, all of it, in the order of its config.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.running().http()
     }
 
     /// Where it serves viewers over TLS.
@@ -372,7 +402,7 @@ impl Edge {
         let loaded =
             load_text(&path, &text, &self.built.overrides).map_err(|all| format!("{all:?}"))?;
         let reloaded = self.running().reload(loaded.edge);
-        reloaded.map_err(|error| format!("{error:?}"))
+        reloaded.map(drop).map_err(|error| format!("{error:?}"))
     }
 
     /// Takes over this config, as after SIGHUP; origins and flags stay.
@@ -383,6 +413,37 @@ impl Edge {
         let text = self.built.whole_text(text);
         let edge = self.built.compiles(&text, &self.built.overrides);
         self.running().reload(edge).expect("the edge reloads");
+    }
+
+    /// The same with other flags, and perhaps in vain.
+    ///
+    /// # Panics
+    /// When the config has errors.
+    pub fn reloads_otherwise(
+        &self,
+        text: &str,
+        set: impl FnOnce(&mut Overrides),
+    ) -> Result<Reloaded, StartError> {
+        let mut flags = self.built.overrides.clone();
+        set(&mut flags);
+        let edge = self.built.compiles(&self.built.whole_text(text), &flags);
+        self.running().reload(edge)
+    }
+
+    /// It listens there from now on.
+    ///
+    /// # Panics
+    /// When it cannot.
+    pub fn listens_from_now_on<const N: usize>(&self, addresses: [&str; N]) -> Reloaded {
+        self.reloads_otherwise(&self.built.text, |flags| {
+            flags.listen = addresses.map(str::to_owned).to_vec();
+        })
+        .expect("the edge reloads")
+    }
+
+    /// It is about to end, and says so to whoever asks for its health.
+    pub fn looks_away(&self) {
+        self.running().look_away();
     }
 
     /// The same, with origins where the config says that they are.

@@ -5,6 +5,8 @@
 //! - [`edge()`] takes a config as its operator would write it and runs the edge in this process; [`tiers`], [`pair`] and
 //!   [`in_front_of`] are the configs that most scenarios need.
 //! - [`viewer()`] and [`viewer_of`] are a client that can send any bytes and sees what really came back.
+//! - [`load()`] is many viewers who ask without a pause and count what was lost.
+//! - [`frames`] is a viewer that says HTTP/2 frame by frame, good and bad.
 //! - [`gate()`] makes order without sleeping; [`patiently`] bounds every wait; [`settles`] is for what ends
 //!   without an event.
 //! - [`certificates`] holds an authority of our own.
@@ -14,7 +16,9 @@
 pub mod certificates;
 mod edge;
 mod folder;
+pub mod frames;
 mod gate;
+mod load;
 mod nginx;
 mod origin;
 mod response;
@@ -27,6 +31,7 @@ pub use edge::{
 };
 pub use folder::Folder;
 pub use gate::{Gate, PATIENCE, gate, ms, patiently, settles};
+pub use load::{Load, load};
 pub use nginx::{AT_ONCE, Nginx, NginxBuilder, nginx};
 pub use origin::{Answer, Origin, OriginBuilder, Script, Seen, Step, answer, origin};
 pub use response::Response;

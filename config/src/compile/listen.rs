@@ -93,6 +93,7 @@ pub(super) fn listen(
         limits: limits(written, origin_interim, problems),
         proxy_protocol_from: proxy_protocol_from(&said.proxy_protocol_from, problems),
         workers: workers(written, overrides, problems),
+        lifecycle: super::lifecycle::lifecycle(written, overrides, problems),
     }
 }
 

@@ -22,6 +22,7 @@ const QUEUE: usize = 64;
 /// Hands buffers to the writing thread.
 #[derive(Debug)]
 pub(crate) struct LogWriter {
+    to: LogTo,
     sender: Option<SyncSender<Message>>,
     /// Beside the queue, which may be full when it is asked for.
     reopen: Arc<AtomicBool>,
@@ -44,6 +45,7 @@ impl LogWriter {
         let out = match &log.to {
             LogTo::Off => {
                 return Ok(Self {
+                    to: LogTo::Off,
                     sender: None,
                     reopen,
                     thread: Mutex::new(None),
@@ -70,10 +72,16 @@ impl LogWriter {
                 write_all(&receiver, &mut file, format);
             })?;
         Ok(Self {
+            to: log.to.clone(),
             sender: Some(sender),
             reopen,
             thread: Mutex::new(Some(thread)),
         })
+    }
+
+    /// True if lines go on to where they went, although `log` says otherwise.
+    pub(crate) fn stays(&self, log: &AccessLog) -> bool {
+        self.to != log.to
     }
 
     /// The file was moved away: what follows goes to a new one of the same name.

@@ -1,12 +1,14 @@
 //! `tideover run`: serve until told to stop.
 
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
 
+use anyhow::Context;
 use clap::{ArgMatches, Args};
-use tideover::RunningEdge;
+use tideover::{Given, ListenerKind, Reloaded, RunningEdge};
 use tideover_config::{
     Edge, Loaded, LogTo, Overrides, Problem, Problems, Severity, ViewerScheme, counted,
     from_origins, load,
@@ -19,10 +21,9 @@ use super::open_files;
 use super::overriding::{Reading, Serving, Statuses};
 use super::paint::Paint;
 use super::said;
+use super::systemd::{self, Watchdog};
 use super::target_words::{methods, target};
-
-/// How long running requests may take to end after SIGTERM.
-const DRAIN_WITHIN: Duration = Duration::from_secs(30);
+use super::watch::Watch;
 
 /// Flags of `run`.
 #[derive(Clone, Debug, Args)]
@@ -57,6 +58,19 @@ pub(super) struct Options {
     #[arg(long, env = "TIDEOVER_ALLOW_UNENFORCED", hide_env_values = true,
           value_parser = clap::builder::BoolishValueParser::new())]
     allow_unenforced: bool,
+    /// Take the listening sockets over from the edge that serves now, if there is one, and let the next one do the same: at
+    /// this Unix socket, or where the config's `takeover` says
+    #[arg(long, value_name = "PATH", env = "TIDEOVER_TAKEOVER", hide_env_values = true,
+          num_args = 0..=1, require_equals = true)]
+    #[expect(
+        clippy::option_option,
+        reason = "so clap tells a flag without its value from none"
+    )]
+    takeover: Option<Option<PathBuf>>,
+    /// Do not read the config again when its file changes, only on SIGHUP
+    #[arg(long, env = "TIDEOVER_NO_WATCH", hide_env_values = true,
+          value_parser = clap::builder::BoolishValueParser::new())]
+    no_watch: bool,
     #[command(flatten)]
     reading: Reading,
     #[command(flatten)]
@@ -68,6 +82,7 @@ impl Options {
         let reading = self.reading.overrides("run", given)?;
         Ok(Overrides {
             fail_over_on: self.fail_over_on.clone().map(|Statuses(statuses)| statuses),
+            takeover: self.takeover.clone().flatten(),
             ..self.serving.add_to(reading, given)
         })
     }
@@ -77,6 +92,43 @@ impl Options {
             Some(file) => load(file, overrides),
             None => from_origins(&self.origin, overrides),
         }
+    }
+
+    /// The files whose change means another config; none where that is not to be seen to.
+    fn watched(&self, edge: &Edge, overrides: &Overrides) -> BTreeSet<PathBuf> {
+        let Some(config) = self.config.as_ref().filter(|_| {
+            edge.listen.lifecycle.watch && !self.no_watch && !self.cannot_be_read_again()
+        }) else {
+            return BTreeSet::new();
+        };
+        edge.files()
+            .into_iter()
+            .map(Path::to_owned)
+            .chain(overrides.policies.iter().cloned())
+            .chain([config.clone()])
+            .collect()
+    }
+
+    /// What is listened on already: by the predecessor, or on behalf of the service manager.
+    fn given(&self, edge: &Edge) -> anyhow::Result<Given> {
+        let sockets = systemd::sockets().context("a socket of the service manager")?;
+        if self.takeover.is_none() {
+            return Ok(Given::by_a_service_manager(sockets)?);
+        }
+        let Some(path) = &edge.listen.lifecycle.takeover else {
+            return Err(super::wrong_usage(
+                "run",
+                "--takeover: where? say --takeover=PATH, or set `takeover` in the [listen] of the config",
+            ));
+        };
+        let given = Given::by_a_predecessor(path)
+            .with_context(|| format!("cannot take over at {}", path.display()))?;
+        if let Some(given) = given {
+            eprintln!("taking over at {}", path.display());
+            return Ok(given);
+        }
+        eprintln!("nobody to take over from at {}", path.display());
+        Ok(Given::by_a_service_manager(sockets)?)
     }
 
     /// A pipe is empty once it has been read, a terminal would keep the reader waiting, and so would a named pipe that has
@@ -113,6 +165,8 @@ pub(super) fn run(mut options: Options, given: &ArgMatches) -> anyhow::Result<Ex
         eprintln!("tideover: {refusal}");
         return Ok(ExitCode::FAILURE);
     }
+    // Before there is a second thread: it takes what it reads out of the environment.
+    let given = options.given(&loaded.edge)?;
     let files = open_files::raise();
     eprint!("{}", introduction(&loaded.edge));
     eprintln!("{files}");
@@ -122,20 +176,25 @@ pub(super) fn run(mut options: Options, given: &ArgMatches) -> anyhow::Result<Ex
         eprintln!("tideover: warning: {warning}");
     }
 
+    let watched = options.watched(&loaded.edge, &overrides);
+    let time_scale = loaded.edge.time_scale;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
+        // As they were read: whatever changes from now on is news.
+        let watch = Watch::of(watched, time_scale);
         // Before the first viewer can come: a signal must not find the default action.
         let signals = Signals::listen()?;
         let edge = {
             // The access log may go to standard output as well: until these lines are out, its writer waits.
             let _first = std::io::stdout().lock();
-            let edge = tideover::start(loaded.edge)?;
+            let edge = tideover::start_with(loaded.edge, given)?;
             tell_listeners(&edge);
             edge
         };
-        Ok(serve(edge, signals, &options, &overrides).await)
+        systemd::ready(&format!("serving {}", places(&edge.listeners())));
+        Ok(serve(edge, signals, watch, &options, &overrides).await)
     })
 }
 
@@ -168,68 +227,159 @@ impl Signals {
 async fn serve(
     edge: RunningEdge,
     mut signals: Signals,
+    mut watch: Watch,
     options: &Options,
     overrides: &Overrides,
 ) -> ExitCode {
+    let mut watchdog = Watchdog::from_environment();
     loop {
-        tokio::select! {
+        let reloaded = tokio::select! {
             _ = signals.term.recv() => break,
             _ = signals.int.recv() => break,
-            _ = signals.hup.recv() => reload(&edge, options, overrides),
-            _ = signals.usr1.recv() => edge.reopen_log(),
+            _ = signals.hup.recv() => {
+                watch.are_read();
+                reload(&edge, options, overrides)
+            }
+            () = watch.changes() => {
+                eprintln!("the config's files have changed");
+                reload(&edge, options, overrides)
+            }
+            _ = signals.usr1.recv() => {
+                edge.reopen_log();
+                None
+            }
+            () = watchdog.is_due() => {
+                watchdog.look(&edge);
+                None
+            }
+        };
+        if let Some(files) = reloaded {
+            watch.turn_to(files);
+        }
+    }
+    let lifecycle = edge.lifecycle();
+    let (delay, timeout) = (lifecycle.drain_delay, lifecycle.drain_timeout);
+    systemd::stopping("draining");
+    if !delay.is_zero() {
+        edge.look_away();
+        eprintln!("not ready any more, serving on for {delay:?}; a second signal ends at once");
+        tokio::select! {
+            () = tokio::time::sleep(delay) => {}
+            () = signals.stop() => std::process::exit(1),
         }
     }
     eprintln!(
-        "draining: no new request is taken, running ones have {DRAIN_WITHIN:?}; a second signal ends at once"
+        "draining: no new request is taken, running ones have {timeout:?}; a second signal ends at once"
     );
-    let drained = tokio::task::spawn_blocking(move || edge.shut_down(DRAIN_WITHIN));
-    tokio::select! {
-        summary = drained => match summary {
-            Ok(summary) => {
-                eprintln!("{summary}");
-                ExitCode::SUCCESS
-            }
-            Err(error) => {
-                eprintln!("tideover: the drain broke off: {error}");
-                ExitCode::FAILURE
-            }
-        },
-        // The blocking thread would be waited for: this is what "at once" means.
-        () = signals.stop() => std::process::exit(1),
+    let mut drained = tokio::task::spawn_blocking(move || edge.shut_down(timeout));
+    loop {
+        tokio::select! {
+            summary = &mut drained => return match summary {
+                Ok(summary) => {
+                    eprintln!("{summary}");
+                    ExitCode::SUCCESS
+                }
+                Err(error) => {
+                    eprintln!("tideover: the drain broke off: {error}");
+                    ExitCode::FAILURE
+                }
+            },
+            // The drain has a limit of its own, and workers that are done do not answer.
+            () = watchdog.is_due() => Watchdog::feed(),
+            // The blocking thread would be waited for: this is what "at once" means.
+            () = signals.stop() => std::process::exit(1),
+        }
     }
 }
 
-/// A config that does not load changes nothing.
-fn reload(edge: &RunningEdge, options: &Options, overrides: &Overrides) {
+/// A config that does not load changes nothing. Returns the files of one that does, which are those to watch.
+fn reload(
+    edge: &RunningEdge,
+    options: &Options,
+    overrides: &Overrides,
+) -> Option<BTreeSet<PathBuf>> {
+    systemd::reloading();
+    let files = try_to_reload(edge, options, overrides);
+    let places = places(&edge.listeners());
+    systemd::ready(&match files {
+        Some(_) => format!("serving {places}"),
+        None => format!("serving {places}; the last reload was refused"),
+    });
+    files
+}
+
+fn try_to_reload(
+    edge: &RunningEdge,
+    options: &Options,
+    overrides: &Overrides,
+) -> Option<BTreeSet<PathBuf>> {
     if options.cannot_be_read_again() {
         eprintln!(
             "reload: the config is standard input or a pipe and cannot be read again; nothing changed"
         );
-        return;
+        return None;
     }
-    match options.load(overrides) {
-        Ok(loaded) => {
-            tell_remarks(&loaded.remarks);
-            if let Some(refusal) = unenforced(&loaded, options.allow_unenforced) {
-                eprintln!("reload refused, the old config keeps serving: {refusal}");
-                return;
-            }
-            let introduction = introduction(&loaded.edge);
-            match edge.reload(loaded.edge) {
-                Ok(()) => eprint!(
-                    "reloaded (listeners, workers and the access log stay as they were started)\n{introduction}"
-                ),
-                Err(error) => {
-                    let error = anyhow::Error::from(error);
-                    eprintln!("reload refused, the old config keeps serving: {error:#}");
-                }
-            }
-        }
+    let loaded = match options.load(overrides) {
+        Ok(loaded) => loaded,
         Err(problems) => {
             eprintln!("reload refused, the old config keeps serving:");
             said::problems(&problems.0, Paint::for_stderr());
+            return None;
+        }
+    };
+    tell_remarks(&loaded.remarks);
+    if let Some(refusal) = unenforced(&loaded, options.allow_unenforced) {
+        eprintln!("reload refused, the old config keeps serving: {refusal}");
+        return None;
+    }
+    let introduction = introduction(&loaded.edge);
+    let watched = options.watched(&loaded.edge, overrides);
+    match edge.reload(loaded.edge) {
+        Ok(reloaded) => {
+            eprint!("{}{introduction}", told(&reloaded));
+            Some(watched)
+        }
+        Err(error) => {
+            let error = anyhow::Error::from(error);
+            eprintln!("reload refused, the old config keeps serving: {error:#}");
+            None
         }
     }
+}
+
+/// What a reload came to, on a line; what it could not change, on another.
+fn told(reloaded: &Reloaded) -> String {
+    let changes = [
+        ("opened", &reloaded.listeners.opened),
+        ("closed", &reloaded.listeners.closed),
+    ];
+    let changes: Vec<String> = changes
+        .into_iter()
+        .filter(|(_, listeners)| !listeners.is_empty())
+        .map(|(what, listeners)| format!("{what} {}", places(listeners)))
+        .collect();
+    let changes = if changes.is_empty() {
+        "the same listeners".to_owned()
+    } else {
+        changes.join("; ")
+    };
+    let mut text = format!("reloaded ({changes})\n");
+    if !reloaded.stays.is_empty() {
+        text += &format!(
+            "the new {} waits for a restart: until then it stays as it was started\n",
+            reloaded.stays.join(" and ")
+        );
+    }
+    text
+}
+
+/// `http 127.0.0.1:8000, status 127.0.0.1:9902`.
+fn places(listeners: &[(ListenerKind, SocketAddr)]) -> String {
+    let places: Vec<String> = listeners
+        .iter()
+        .map(|(kind, address)| format!("{} {address}", kind.as_str()))
+        .collect();
+    places.join(", ")
 }
 
 /// Everything that counts; notes are for `check`.
@@ -312,16 +462,8 @@ fn introduction(edge: &Edge) -> String {
 /// The contract with scripts: the addresses, one per line, then `ready`.
 fn tell_listeners(edge: &RunningEdge) {
     let mut text = String::new();
-    for address in edge.http() {
-        text += &format!("listening http {address}\n");
-    }
-    for address in edge.https() {
-        text += &format!("listening https {address}\n");
-    }
-    for (what, address) in [("admin", edge.admin()), ("status", edge.status())] {
-        if let Some(address) = address {
-            text += &format!("listening {what} {address}\n");
-        }
+    for (kind, address) in edge.listeners() {
+        text += &format!("listening {} {address}\n", kind.as_str());
     }
     text += "ready\n";
     if let Err(error) = said::print(&text) {

@@ -24,6 +24,7 @@ use tokio::net::TcpStream;
 use tower::Service;
 
 use super::Peer;
+use super::farewell::Farewell;
 use super::screen::{Screened, Verdict};
 use super::transport::Transport;
 use crate::access_log::{self, Refused};
@@ -130,19 +131,21 @@ async fn to_its_end(
 ) -> ConnectionEnd {
     let mut drain_begins = pin!(worker.drain.begins());
     let mut is_heard_of = false;
-    let mut is_last = false;
+    let mut farewell = Farewell::default();
     poll_fn(|context| {
         if !is_heard_of {
             // Polled once, it wakes this task.
             is_heard_of = true;
             let _ = drain_begins.as_mut().poll(context);
         }
-        if worker.drain.has_begun() && !is_last {
-            is_last = true;
-            Pin::new(&mut *connection).graceful_shutdown();
-        }
         if let Poll::Ready(ended) = Pin::new(&mut *connection).poll(context) {
             return Poll::Ready(how_it_ended(&ended));
+        }
+        if farewell.is_due(worker, peer, context) {
+            Pin::new(&mut *connection).graceful_shutdown();
+            if let Poll::Ready(ended) = Pin::new(&mut *connection).poll(context) {
+                return Poll::Ready(how_it_ended(&ended));
+            }
         }
         if verdict.is_blocked() && peer.waits_since.get() != Moment::NEVER {
             // The last answer is not taken yet, and there is another limit on that.
@@ -189,7 +192,10 @@ fn refused(ended: ConnectionEnd, within_head: bool) -> Option<Refused> {
     let (status, limit) = match ended {
         ConnectionEnd::RefusedHead(status) => (Some(status), Limit::of_refused_head(status)),
         ConnectionEnd::OutOfTime(limit @ Limit::HeadTimeout) if within_head => (None, Some(limit)),
-        ConnectionEnd::OutOfTime(_) | ConnectionEnd::Good | ConnectionEnd::Broken => return None,
+        ConnectionEnd::OutOfTime(_)
+        | ConnectionEnd::Faulty(_)
+        | ConnectionEnd::Good
+        | ConnectionEnd::Broken => return None,
     };
     Some(Refused {
         status,

@@ -9,10 +9,19 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::frames::{Frames, Offence};
+use crate::clock::Moment;
+
 /// Beyond this many bytes that wait to be written, the framing waits as well.
 const ENOUGH: usize = 64 * 1024;
 
-/// The connection as HTTP/2 sees it: writes are kept, a flush does nothing. [`Cork::poll_drain`] really writes.
+thread_local! {
+    /// A buffer that was given back, for the next connection that has something to say: growing one takes several copies.
+    static SPARE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The connection as HTTP/2 sees it: writes are kept, a flush does nothing. [`Cork::poll_drain`] really writes. What is read
+/// is looked at on its way.
 #[derive(Debug)]
 pub(super) struct Cork<T>(Rc<RefCell<Corked<T>>>);
 
@@ -24,15 +33,20 @@ struct Corked<T> {
     written: usize,
     /// The framing was told to wait.
     was_full: bool,
+    /// What the viewer sent.
+    came: Frames,
+    offence: Option<Offence>,
 }
 
 impl<T> Cork<T> {
-    pub(super) fn new(io: T) -> Self {
+    pub(super) fn new(io: T, came: Frames) -> Self {
         Self(Rc::new(RefCell::new(Corked {
             io,
             kept: Vec::new(),
             written: 0,
             was_full: false,
+            came,
+            offence: None,
         })))
     }
 
@@ -46,9 +60,44 @@ impl<T> Cork<T> {
     /// Nothing more is to be said for a while: gives the buffer back, if it is empty.
     pub(super) fn rest(&self) {
         let mut corked = self.0.borrow_mut();
-        if corked.kept.is_empty() {
-            corked.kept = Vec::new();
+        if !corked.kept.is_empty() {
+            return;
         }
+        let buffer = std::mem::take(&mut corked.kept);
+        SPARE.with_borrow_mut(|spare| {
+            // One that grew beyond what is kept as a rule is nobody's to keep.
+            if buffer.capacity() > spare.capacity() && buffer.capacity() <= 2 * ENOUGH {
+                *spare = buffer;
+            }
+        });
+    }
+
+    /// Since when the rest of a frame or header block is waited for; [`Moment::NEVER`]: it is not.
+    pub(super) fn waits_since(&self) -> Moment {
+        self.0.borrow().came.waits_since()
+    }
+
+    /// The viewer has answered a PING: it has heard whatever was said before that.
+    pub(super) fn answered_a_ping(&self) -> bool {
+        self.0.borrow().came.answered_a_ping()
+    }
+
+    /// Why the viewer was not read from any more.
+    pub(super) fn offence(&self) -> Option<Offence> {
+        self.0.borrow().offence
+    }
+
+    /// The last word on this connection. It comes between two frames: all of what is written at once is kept at once.
+    /// Source: RFC 9113, section 6.8.
+    pub(super) fn say_go_away(&self, reason: h2::Reason) {
+        const HEAD: [u8; 9] = [0, 0, 8, 7, 0, 0, 0, 0, 0];
+        let mut corked = self.0.borrow_mut();
+        let last_stream = corked.came.last_stream();
+        corked.kept.extend_from_slice(&HEAD);
+        corked.kept.extend_from_slice(&last_stream.to_be_bytes());
+        corked
+            .kept
+            .extend_from_slice(&u32::from(reason).to_be_bytes());
     }
 }
 
@@ -60,6 +109,14 @@ impl<T: AsyncWrite + Unpin> Cork<T> {
 }
 
 impl<T: AsyncWrite + Unpin> Corked<T> {
+    /// What is to be written is added to this.
+    fn buffer(&mut self) -> &mut Vec<u8> {
+        if self.kept.capacity() == 0 {
+            self.kept = SPARE.take();
+        }
+        &mut self.kept
+    }
+
     fn poll_drain(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.kept.is_empty() {
             return Poll::Ready(Ok(()));
@@ -99,7 +156,18 @@ impl<T: AsyncRead + Unpin> AsyncRead for Cork<T> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0.borrow_mut().io).poll_read(context, buffer)
+        let corked = &mut *self.0.borrow_mut();
+        if let Some(offence) = corked.offence {
+            return Poll::Ready(Err(io::Error::other(offence)));
+        }
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut corked.io).poll_read(context, buffer))?;
+        let came = buffer.filled().get(before..).unwrap_or_default();
+        if let Err(offence) = corked.came.came(came) {
+            corked.offence = Some(offence);
+            return Poll::Ready(Err(io::Error::other(offence)));
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -111,7 +179,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Cork<T> {
     ) -> Poll<io::Result<usize>> {
         let mut corked = self.0.borrow_mut();
         ready!(corked.poll_room(context))?;
-        corked.kept.extend_from_slice(bytes);
+        corked.buffer().extend_from_slice(bytes);
         Poll::Ready(Ok(bytes.len()))
     }
 
@@ -122,12 +190,12 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Cork<T> {
     ) -> Poll<io::Result<usize>> {
         let mut corked = self.0.borrow_mut();
         ready!(corked.poll_room(context))?;
-        let mut bytes = 0;
+        let kept = corked.buffer();
+        let before = kept.len();
         for slice in slices {
-            corked.kept.extend_from_slice(slice);
-            bytes += slice.len();
+            kept.extend_from_slice(slice);
         }
-        Poll::Ready(Ok(bytes))
+        Poll::Ready(Ok(kept.len() - before))
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -9,7 +9,7 @@ use tideover_rules::told::{self, ResultType};
 use tokio::time::timeout;
 
 use super::crowd::Place;
-use super::{Arrival, Kind, proxy_protocol};
+use super::{Arrival, Protocol, proxy_protocol};
 use crate::access_log::{self, Refused};
 use crate::limit::Limit;
 use crate::respond;
@@ -92,7 +92,7 @@ pub(super) async fn introduced(
 /// Says 503 and closes: one write, and nothing of what the viewer asks is read. Where TLS would come first, nothing is said.
 fn turn_away(worker: &Worker, view: &View, arrival: Arrival, limit: Limit) {
     worker.counters.limit_reached(limit);
-    let is_told = arrival.kind == Kind::Http;
+    let is_told = arrival.protocol == Protocol::Http;
     let refused = Refused {
         status: is_told.then_some(StatusCode::SERVICE_UNAVAILABLE),
         result: ResultType::LimitExceeded,

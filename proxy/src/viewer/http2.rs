@@ -19,12 +19,13 @@ use tower::Service;
 use super::Peer;
 use super::connection::Patience;
 use super::cork::Cork;
+use super::frames::{Frames, Offence};
 use super::transport::Transport;
-use crate::body::{Body, bound_untaken};
+use crate::body::{Body, BoundUntaken};
 use crate::clock::{Moment, wake_by, with_alarm};
 use crate::limit::Limit;
 use crate::message::ViewerBody;
-use crate::metrics::{ConnectionEnd, Counters};
+use crate::metrics::{ConnectionEnd, Counters, Fault};
 use crate::request::Story;
 use crate::worker::Worker;
 
@@ -42,13 +43,17 @@ const MOST_PENDING_RESETS: usize = 20;
 /// (CVE-2025-8671).
 const MOST_OWN_RESETS: usize = 256;
 
+/// How long a viewer that was told to go, and asks for nothing, is waited for: what it sent before it heard of it is still on
+/// its way for a round trip. It answers a PING then, if it lives.
+const PARTING: Duration = Duration::from_secs(3);
+
 /// Serves one connection to its end, or until the edge drains.
 pub(super) async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, transport: Transport) {
     let view = worker.view();
     let clock = view.live.clock;
     let limits = view.live.edge.listen.limits;
     drop(view);
-    let cork = Cork::new(transport);
+    let cork = Cork::new(transport, Frames::new(Rc::clone(&peer)));
     let drain = cork.handle();
     let seam = Seam {
         story: Story::new(Rc::clone(&worker), Rc::clone(&peer)),
@@ -100,7 +105,8 @@ async fn to_its_end(
 ) -> ConnectionEnd {
     let mut drain_begins = pin!(worker.drain.begins());
     let mut is_heard_of = false;
-    let mut is_last = false;
+    let mut told_to_go = Moment::NEVER;
+    let mut is_counted = false;
     let mut ended = None;
     poll_fn(|context| {
         if !is_heard_of {
@@ -111,9 +117,12 @@ async fn to_its_end(
         let (limit, idle_timeout) = patience.for_what_is_due(peer);
         let is_idle = peer.waits_since.get() != Moment::NEVER;
         let is_over = is_idle && peer.waits_since.get() + idle_timeout <= Moment::now();
-        if (worker.drain.has_begun() || is_over || peer.is_last.get()) && !is_last {
-            is_last = true;
+        if (worker.drain.has_begun() || is_over || peer.is_last.get())
+            && told_to_go == Moment::NEVER
+        {
+            told_to_go = Moment::now();
             if is_over {
+                is_counted = true;
                 worker.counters.limit_reached(limit);
             }
             Pin::new(&mut *connection).graceful_shutdown();
@@ -123,23 +132,54 @@ async fn to_its_end(
                 Poll::Ready(Ok(())) => Some(ConnectionEnd::Good),
                 Poll::Ready(Err(error)) => {
                     tracing::debug!(peer = %peer.address, error = &error as &dyn std::error::Error, "an HTTP/2 connection ended");
-                    Some(ConnectionEnd::Broken)
+                    let fault = match cork.offence() {
+                        Some(Offence::Flood) => {
+                            cork.say_go_away(h2::Reason::ENHANCE_YOUR_CALM);
+                            Some(Fault::EnhanceYourCalm)
+                        }
+                        Some(Offence::PseudoTrailer) => {
+                            cork.say_go_away(h2::Reason::PROTOCOL_ERROR);
+                            Some(Fault::ProtocolError)
+                        }
+                        None => fault(&error),
+                    };
+                    Some(fault.map_or(ConnectionEnd::Broken, ConnectionEnd::Faulty))
                 }
                 Poll::Pending => None,
             };
         }
+        let rest_is_due = cork.waits_since() + patience.head;
+        if rest_is_due <= Moment::now() && ended.is_none() {
+            // The viewer can say nothing else before that.
+            cork.say_go_away(h2::Reason::NO_ERROR);
+            let _ = cork.poll_drain(context);
+            return Poll::Ready(if is_counted {
+                ConnectionEnd::Broken
+            } else {
+                ConnectionEnd::OutOfTime(Limit::HeadTimeout)
+            });
+        }
+        wake_by(rest_is_due);
         let drained = cork.poll_drain(context);
         match (ended, &drained) {
             (Some(ended), Poll::Ready(_)) => return Poll::Ready(ended),
+            // Such a viewer is not waited for.
+            (Some(ended @ ConnectionEnd::Faulty(_)), _) => return Poll::Ready(ended),
             (None, Poll::Ready(Err(_))) => return Poll::Ready(ConnectionEnd::Broken),
             (Some(_) | None, _) => {}
         }
-        if is_over && is_last && drained.is_ready() && ended.is_none() {
-            // It was told to go, and may wait as long again for what is still on its way.
-            if peer.waits_since.get() + idle_timeout * 2 <= Moment::now() {
+        if is_idle && told_to_go != Moment::NEVER {
+            // Who has heard of it may still be taking what was answered.
+            let parting = if cork.answered_a_ping() || drained.is_pending() {
+                idle_timeout
+            } else {
+                PARTING.min(idle_timeout)
+            };
+            let due = told_to_go.max(peer.waits_since.get()) + parting;
+            if due <= Moment::now() && ended.is_none() {
                 return Poll::Ready(ConnectionEnd::Broken);
             }
-            wake_by(peer.waits_since.get() + idle_timeout * 2);
+            wake_by(due);
         } else if is_idle {
             cork.rest();
             wake_by(peer.waits_since.get() + idle_timeout);
@@ -152,6 +192,24 @@ async fn to_its_end(
     .await
 }
 
+/// What the viewer did, if this is why this side ended the connection.
+fn fault(error: &hyper::Error) -> Option<Fault> {
+    let error = std::error::Error::source(error)?.downcast_ref::<h2::Error>()?;
+    if error.is_io() || error.is_remote() {
+        return None;
+    }
+    Some(match error.reason()? {
+        h2::Reason::NO_ERROR => return None,
+        h2::Reason::PROTOCOL_ERROR => Fault::ProtocolError,
+        h2::Reason::FLOW_CONTROL_ERROR => Fault::FlowControlError,
+        h2::Reason::STREAM_CLOSED => Fault::StreamClosed,
+        h2::Reason::FRAME_SIZE_ERROR => Fault::FrameSizeError,
+        h2::Reason::COMPRESSION_ERROR => Fault::CompressionError,
+        h2::Reason::ENHANCE_YOUR_CALM => Fault::EnhanceYourCalm,
+        _ => Fault::Other,
+    })
+}
+
 /// Runs each request of a connection in a task of its own.
 #[derive(Clone)]
 struct Streams {
@@ -160,12 +218,12 @@ struct Streams {
     untaken_limit: Duration,
 }
 
-impl<F: Future<Output = ()> + 'static> Executor<F> for Streams {
-    fn execute(&self, stream: F) {
+impl<F: Future<Output = ()> + Unpin + 'static> Executor<F> for Streams {
+    fn execute(&self, mut stream: F) {
         let watch = PanicWatch(Arc::clone(&self.counters));
-        let stream = with_alarm(bound_untaken(stream, self.untaken_limit));
+        let limit = self.untaken_limit;
         tokio::task::spawn_local(async move {
-            if stream.await {
+            if with_alarm(BoundUntaken::new(&mut stream, limit)).await {
                 watch.0.limit_reached(Limit::BodyTimeout);
             }
         });

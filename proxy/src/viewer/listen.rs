@@ -1,53 +1,22 @@
 //! Sockets that viewers connect to.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Arrival, Kind};
+use super::socket::{Closing, ListeningSocket};
+use super::{Arrival, Protocol};
 use crate::worker::Shared;
 
 /// How long accepting rests when the process has run out of something (files, memory).
 pub(crate) const REST: Duration = Duration::from_millis(50);
 /// How long nothing may fail until a shortage is over: at the limit, each viewer that leaves makes room for one more.
 const CALM: Duration = Duration::from_secs(1);
-/// Connections that may wait to be accepted.
-const BACKLOG: i32 = 4_096;
-
-/// One listener per worker on the same address, among which the kernel spreads connections. With port 0 the first one
-/// chooses. Fails if anyone else listens there, although the workers share the port among themselves.
-pub(crate) fn bind(address: SocketAddr, workers: usize) -> io::Result<Vec<TcpListener>> {
-    if address.port() != 0 {
-        // Without SO_REUSEPORT this fails where another process listens, even one that shares its port.
-        socket(address, false)?;
-    }
-    let first: TcpListener = socket(address, true)?.into();
-    let address = first.local_addr()?;
-    let mut listeners = vec![first];
-    for _ in 1..workers {
-        listeners.push(socket(address, true)?.into());
-    }
-    Ok(listeners)
-}
-
-fn socket(address: SocketAddr, shared: bool) -> io::Result<Socket> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
-    socket.set_reuse_address(true)?;
-    socket.set_reuse_port(shared)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket)
-}
 
 /// Accepting that does not work, by all listeners of an edge: said once when it begins, and once when it is over.
 #[derive(Debug, Default)]
@@ -86,52 +55,68 @@ impl Shortage {
     }
 }
 
-/// Accepts until it is aborted. Running out of descriptors makes it rest, not spin and not end.
+/// Where a worker is to accept viewers.
+#[derive(Debug)]
+pub(crate) struct Accepting {
+    pub(crate) protocol: Protocol,
+    pub(crate) socket: Arc<ListeningSocket>,
+    /// A descriptor of it.
+    pub(crate) listener: TcpListener,
+    pub(crate) closing: Closing,
+}
+
+/// Accepts until it is told to close, and then takes what is in the queue. Running out of descriptors makes it rest, not spin
+/// and not end.
 pub(crate) async fn accept(
-    listener: TcpListener,
-    kind: Kind,
+    accepting: Accepting,
     arrivals: mpsc::Sender<Arrival>,
     shared: Arc<Shared>,
 ) {
+    let Accepting {
+        protocol,
+        socket,
+        listener,
+        closing,
+    } = accepting;
     let listener = match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, "a listener cannot be used"),
     };
+    let arrives = |stream, address| Arrival {
+        stream,
+        address,
+        protocol,
+    };
+    let mut closes = pin!(closing.closes());
     let shortage = &shared.shortage;
     // When this listener's part in the shortage will be over, if it has one.
     let mut until: Option<Instant> = None;
     loop {
-        let accepted = match until {
-            None => listener.accept().await,
-            Some(until) if Instant::now() < until => {
-                match timeout_at(until, listener.accept()).await {
-                    Ok(accepted) => accepted,
-                    Err(_) => continue,
-                }
-            }
-            Some(_) => {
-                until = None;
-                shortage.ends();
-                continue;
+        let accepts = async {
+            match until {
+                None => Some(listener.accept().await),
+                Some(until) => timeout_at(until, listener.accept()).await.ok(),
             }
         };
+        let accepted = tokio::select! {
+            biased;
+            () = &mut closes => break,
+            accepted = accepts => accepted,
+        };
         match accepted {
-            Ok((stream, address)) => {
-                if arrivals
-                    .send(Arrival {
-                        kind,
-                        stream,
-                        address,
-                    })
-                    .await
-                    .is_err()
-                {
-                    return;
+            // Nothing failed for so long.
+            None => {
+                until = None;
+                shortage.ends();
+            }
+            Some(Ok((stream, address))) => {
+                if arrivals.send(arrives(stream, address)).await.is_err() {
+                    break;
                 }
             }
             // The viewer gave up before it was accepted.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-            Err(error) => {
+            Some(Err(error)) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Some(Err(error)) => {
                 if until.is_none() {
                     shortage.begins(&error);
                 }
@@ -139,6 +124,16 @@ pub(crate) async fn accept(
                 until = Some(Instant::now() + CALM);
                 tokio::time::sleep(REST).await;
             }
+        }
+    }
+    if until.is_some() {
+        shortage.ends();
+    }
+    drop(listener);
+    let mut rest = socket.close();
+    while let Some((stream, address)) = rest.next().await {
+        if arrivals.send(arrives(stream, address)).await.is_err() {
+            return;
         }
     }
 }

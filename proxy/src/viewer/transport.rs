@@ -11,7 +11,7 @@ use tokio_rustls::server::TlsStream;
 use crate::tcp::Tcp;
 
 /// Source: RFC 9113, section 3.4.
-const HTTP_2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub(super) const HTTP_2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// A viewer's connection, below HTTP.
 #[derive(Debug)]

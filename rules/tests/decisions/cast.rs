@@ -10,10 +10,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 use tideover_config::{
     AcceptEncoding, AccessLog, AddressFamily, AttemptsShown, Behavior, ConnectionAttempts,
     Distribution, Edge, Endpoint, FailoverCriteria, FailureSet, GetBody, HeaderSelection,
-    HostHeader, Hosts, Limits, Listen, LogFormat, LogTo, LoopCheck, Member, MethodSet, Mode,
-    NameSelection, Origin, OriginId, OriginKind, OriginRequest, OriginScheme, OriginTls, Page,
-    Pages, PathPattern, Server, StatusSet, Target, TargetId, Timers, Trust, Via, ViewerProtocol,
-    ViewerResponse, ViewerScheme, Voice, WriteError,
+    HostHeader, Hosts, Lifecycle, Limits, Listen, LogFormat, LogTo, LoopCheck, Member, MethodSet,
+    Mode, NameSelection, Origin, OriginId, OriginKind, OriginRequest, OriginScheme, OriginTls,
+    Page, Pages, PathPattern, Server, StatusSet, Target, TargetId, Timers, Trust, Via,
+    ViewerProtocol, ViewerResponse, ViewerScheme, Voice, WriteError,
 };
 use tideover_rules::headers::Viewer;
 
@@ -304,6 +304,7 @@ pub(crate) fn edge(
             limits: Limits::default(),
             proxy_protocol_from: Vec::new(),
             workers: None,
+            lifecycle: Lifecycle::default(),
         },
         access_log: AccessLog {
             to: LogTo::Off,
