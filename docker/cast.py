@@ -109,7 +109,7 @@ class Edge:
         self.process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.errors, text=True, env=environment
         )
-        self.deadline = threading.Timer(PATIENCE, self.process.kill)
+        self.deadline = threading.Timer(PATIENCE, self.kills)
         self.deadline.start()
         self.listening: dict[str, tuple[str, int]] = {}
         lines = []
@@ -161,12 +161,16 @@ class Edge:
     def is_over(self) -> None:
         """Whatever became of it: it is not left behind."""
         if self.process.poll() is None:
-            try:
-                os.kill(self.pid(), signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+            self.kills()
             self.ends()
         self.errors.close()
+
+    def kills(self) -> None:
+        """The edge itself: who started it ends with it, and not the other way round."""
+        try:
+            os.kill(self.pid(), signal.SIGKILL)
+        except ProcessLookupError:
+            pass
 
 
 def nobody() -> str:

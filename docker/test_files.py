@@ -17,7 +17,7 @@ from cast import REPOSITORY
 
 DOCKER = REPOSITORY / "docker"
 PATHS = {"/healthz", "/readyz"}
-# As `DRAIN_WITHIN` of the program says.
+# What `drain_timeout` is by default.
 DRAIN_SECONDS = 30
 
 
