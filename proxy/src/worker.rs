@@ -258,6 +258,10 @@ pub(crate) async fn run(
     };
     let mut listeners: JoinSet<()> = JoinSet::new();
     let (arrivals, mut arrived) = mpsc::channel(64);
+    let listen = |listeners: &mut JoinSet<()>, accepting| {
+        let shared = Arc::clone(&worker.shared);
+        listeners.spawn_local(crate::viewer::accept(accepting, arrivals.clone(), shared));
+    };
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -266,10 +270,7 @@ pub(crate) async fn run(
             () = viewers.see_one_out() => {}
             Some(_) = listeners.join_next(), if !listeners.is_empty() => {}
             command = commands.recv() => match command {
-                Some(Command::Listen(accepting)) => {
-                    let shared = Arc::clone(&worker.shared);
-                    listeners.spawn_local(crate::viewer::accept(accepting, arrivals.clone(), shared));
-                }
+                Some(Command::Listen(accepting)) => listen(&mut listeners, accepting),
                 Some(Command::Serve(handed)) => viewers.was_handed(handed),
                 Some(Command::Refresh) => drop(worker.view()),
                 None => break,
@@ -284,10 +285,7 @@ pub(crate) async fn run(
     commands.close();
     while let Ok(command) = commands.try_recv() {
         match command {
-            Command::Listen(accepting) => {
-                let shared = Arc::clone(&worker.shared);
-                listeners.spawn_local(crate::viewer::accept(accepting, arrivals.clone(), shared));
-            }
+            Command::Listen(accepting) => listen(&mut listeners, accepting),
             Command::Serve(handed) => viewers.was_handed(handed),
             Command::Refresh => {}
         }

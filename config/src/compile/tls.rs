@@ -14,7 +14,7 @@ use crate::written::{At, Notation, Place, Written};
 
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// For `listeners`, which are the places where TLS is to be spoken; `None` where it is nowhere.
+/// What is spoken where TLS is; `listener` is the first place that wants it, and without one the answer is `None`.
 pub(super) fn viewer_tls(
     written: &Written,
     overrides: &Overrides,
