@@ -142,7 +142,7 @@ proptest! {
                             && ask.may_repeat
                             && target.members[before.member].retries_response_timeout
                     }
-                    Outcome::Status(_) => false,
+                    Outcome::Status(_) | Outcome::Skipped(_) => false,
                 };
                 prop_assert!(again, "{before:?}");
             } else {
