@@ -2,12 +2,14 @@
 //! records stand for. One thread does it (`control`), and requests read what it found from [`Vitals`](crate::vitals::Vitals)
 //! and [`RecordState`](crate::vitals::RecordState) without a lock.
 
+mod checks;
 mod events;
 mod look;
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+pub(crate) use checks::{Checked, Probe, mark};
 pub(crate) use events::{Event, Events};
 
 use crate::worker::Shared;
@@ -25,6 +27,7 @@ pub(crate) async fn look_after(shared: Weak<Shared>) {
             return;
         };
         let clock = present.live().clock;
+        checks::begin(&present);
         looks.look(&present);
         drop(present);
         tokio::time::sleep(clock.real(EVERY).max(SHORTEST)).await;

@@ -18,6 +18,17 @@ pub(crate) enum Event {
     BreakerOpened { origin: Arc<str> },
     /// It answers again, and gets its requests back.
     BreakerClosed { origin: Arc<str> },
+    /// An origin's health check failed often enough.
+    OriginUnhealthy {
+        origin: Arc<str>,
+        /// Of the latest probe, in few words.
+        reason: String,
+        /// So many failed of the probes that decided.
+        failed: u8,
+        of: u8,
+    },
+    /// Its check passes again.
+    OriginHealthy { origin: Arc<str> },
     /// A record stands for another origin now.
     RecordMoved {
         record: Arc<str>,
@@ -40,6 +51,18 @@ impl fmt::Display for Event {
             ),
             Self::BreakerClosed { origin } => {
                 write!(f, "{origin} answers again and gets its requests back")
+            }
+            Self::OriginUnhealthy {
+                origin,
+                reason,
+                failed,
+                of,
+            } => write!(
+                f,
+                "{origin} is unhealthy: {failed} of {of} probes failed, {reason}"
+            ),
+            Self::OriginHealthy { origin } => {
+                write!(f, "{origin} is healthy again: its probes pass")
             }
             Self::RecordMoved {
                 record,
