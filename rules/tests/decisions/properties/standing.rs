@@ -47,7 +47,7 @@ proptest! {
                         Outcome::Failed(failure) => {
                             !failure.is_connect() && target.members[member].criteria.failures.contains(*failure)
                         }
-                        _ => false,
+                        Outcome::Status(_) | Outcome::Skipped(_) => false,
                     });
                     let Some(outcome) = leads_on else { return Ok(()) };
                     (member, outcome)
