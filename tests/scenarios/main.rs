@@ -9,6 +9,7 @@ mod bad_input;
 mod breaker;
 mod cast;
 mod change;
+mod checks;
 mod conformance;
 mod failover;
 mod headers;
