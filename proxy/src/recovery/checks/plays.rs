@@ -64,7 +64,7 @@ async fn a_probe_asks_as_a_client_of_its_own() {
 
     let seen = said(&well, r#"path = "/health?deep=1""#).await;
 
-    let words = "Success: HTTP Status Code 200, OK".to_owned();
+    let words = "Success: HTTP Status Code 200, Scripted".to_owned();
     assert_eq!(seen, (None, words));
     well.saw(["GET /health?deep=1"]);
     let request = well.request();
@@ -104,7 +104,7 @@ async fn statuses_pass_or_not_and_no_redirect_is_followed() {
     let (stage, _) = said(&tier, "expected_statuses = [404]").await;
     assert_eq!(stage, None);
     let (stage, words) = said(&tier, r#"expected_statuses = ["200-299"]"#).await;
-    let expected = "Failure: HTTP Status Code 404, Not Found.";
+    let expected = "Failure: HTTP Status Code 404, Scripted.";
     assert_eq!((stage, &*words), (Some(Stage::Status), expected));
 }
 
@@ -289,7 +289,7 @@ async fn a_name_that_resolves_is_told_and_one_that_does_not_fails() {
 
     let (fell, words, _) = probe(&way("localhost")).await;
     assert_eq!(fell, None);
-    let expected = "Success: HTTP Status Code 200, OK. Resolved IP: 127.0.0.1";
+    let expected = "Success: HTTP Status Code 200, Scripted. Resolved IP: 127.0.0.1";
     assert_eq!(words, expected);
 
     let (fell, words, _) = probe(&way("nobody.invalid")).await;
