@@ -133,13 +133,10 @@ async fn to_its_end(
                 Poll::Ready(Err(error)) => {
                     tracing::debug!(peer = %peer.address, error = &error as &dyn std::error::Error, "an HTTP/2 connection ended");
                     let fault = match cork.offence() {
-                        Some(Offence::Flood) => {
-                            cork.say_go_away(h2::Reason::ENHANCE_YOUR_CALM);
-                            Some(Fault::EnhanceYourCalm)
-                        }
-                        Some(Offence::PseudoTrailer) => {
-                            cork.say_go_away(h2::Reason::PROTOCOL_ERROR);
-                            Some(Fault::ProtocolError)
+                        Some(offence) => {
+                            let reason = reason(offence);
+                            cork.say_go_away(reason);
+                            Some(fault_of(reason))
                         }
                         None => fault(&error),
                     };
@@ -198,8 +195,23 @@ fn fault(error: &hyper::Error) -> Option<Fault> {
     if error.is_io() || error.is_remote() {
         return None;
     }
-    Some(match error.reason()? {
-        h2::Reason::NO_ERROR => return None,
+    match error.reason()? {
+        h2::Reason::NO_ERROR => None,
+        reason => Some(fault_of(reason)),
+    }
+}
+
+fn reason(offence: Offence) -> h2::Reason {
+    match offence {
+        Offence::Flood => h2::Reason::ENHANCE_YOUR_CALM,
+        Offence::PseudoTrailer | Offence::StreamSkipped => h2::Reason::PROTOCOL_ERROR,
+        Offence::StreamClosed => h2::Reason::STREAM_CLOSED,
+        Offence::FrameSize => h2::Reason::FRAME_SIZE_ERROR,
+    }
+}
+
+fn fault_of(reason: h2::Reason) -> Fault {
+    match reason {
         h2::Reason::PROTOCOL_ERROR => Fault::ProtocolError,
         h2::Reason::FLOW_CONTROL_ERROR => Fault::FlowControlError,
         h2::Reason::STREAM_CLOSED => Fault::StreamClosed,
@@ -207,7 +219,7 @@ fn fault(error: &hyper::Error) -> Option<Fault> {
         h2::Reason::COMPRESSION_ERROR => Fault::CompressionError,
         h2::Reason::ENHANCE_YOUR_CALM => Fault::EnhanceYourCalm,
         _ => Fault::Other,
-    })
+    }
 }
 
 /// Runs each request of a connection in a task of its own.
