@@ -9,7 +9,7 @@ use tideover_rules::told::{self, ResultType};
 use tokio::time::timeout;
 
 use super::crowd::Place;
-use super::{Arrival, Protocol, proxy_protocol};
+use super::{Arrival, Protocol, farewell, proxy_protocol};
 use crate::access_log::{self, Refused};
 use crate::limit::Limit;
 use crate::respond;
@@ -61,12 +61,9 @@ pub(super) async fn introduced(
         .live
         .clock
         .real(view.live.edge.listen.limits.head_timeout);
-    let drain_begins = worker.drain.begins();
-    if worker.drain.has_begun() {
-        return None;
-    }
     let header = proxy_protocol::take(&mut arrival.stream, arrival.address);
     let (limit, error) = tokio::select! {
+        biased;
         header = timeout(limit, header) => match header {
             Ok(Ok(viewer)) => {
                 arrival.address = viewer;
@@ -75,7 +72,7 @@ pub(super) async fn introduced(
             Ok(Err(error)) => (Limit::ProxyProtocol, error),
             Err(late) => (Limit::HeadTimeout, late.into()),
         },
-        () = drain_begins => return None,
+        () = farewell::is_past_waiting(worker) => return None,
     };
     tracing::debug!(peer = %arrival.address, %error, "no PROXY protocol header came");
     worker.counters.limit_reached(limit);
