@@ -292,7 +292,14 @@ async fn sniff(worker: Rc<Worker>, peer: Rc<Peer>, transport: Transport) {
         .clock
         .real(view.live.edge.listen.limits.head_timeout);
     drop(view);
-    match tokio::time::timeout(limit, transport.begins_with_http2()).await {
+    let sniffed = tokio::select! {
+        biased;
+        sniffed = tokio::time::timeout(limit, transport.begins_with_http2()) => sniffed,
+        () = farewell::is_past_waiting(&worker) => {
+            return worker.counters.connection_end(ConnectionEnd::Good);
+        }
+    };
+    match sniffed {
         Ok(Ok(true)) => http2::serve(worker, peer, transport).await,
         Ok(Ok(false)) => connection::serve(worker, peer, transport).await,
         Ok(Err(_)) => worker.counters.connection_end(ConnectionEnd::Broken),
