@@ -343,3 +343,47 @@ async fn https_only_and_redirects_mean_tls() {
         }
     }
 }
+
+/// However much it has sent beside that: with bytes unread a close would be a reset.
+#[tokio::test]
+async fn a_viewer_whose_handshake_fails_is_told_why() {
+    const UNEXPECTED_MESSAGE: u8 = 10;
+    const DECODE_ERROR: u8 = 50;
+    let app = app().await;
+    let edge = in_front_of(&app).tls().start().await;
+    let record = |kind: u8, payload: &[u8]| {
+        let length = u16::try_from(payload.len()).expect("short").to_be_bytes();
+        [&[kind, 3, 1], &length[..], payload].concat()
+    };
+    let large = [&[1, 0, 0xff, 0xff][..], &[0; 0xffff]].concat();
+    for (what, sent, alert) in [
+        ("no TLS", vec![b'x'; 100_000], DECODE_ERROR),
+        (
+            "data first",
+            record(23, &[0; 16_000]).repeat(9),
+            UNEXPECTED_MESSAGE,
+        ),
+        (
+            "a message of 16 MiB",
+            record(22, &[1, 0xff, 0xff, 0xff]).repeat(999),
+            DECODE_ERROR,
+        ),
+        (
+            "a hello of 64 KiB",
+            large
+                .chunks(16_000)
+                .flat_map(|piece| record(22, piece))
+                .collect(),
+            DECODE_ERROR,
+        ),
+    ] {
+        let mut line = TcpStream::connect(edge.tls_address())
+            .await
+            .expect("it listens");
+        patiently(what, line.write_all(&sent)).await.expect(what);
+        let mut came = Vec::new();
+        let ended = patiently(what, line.read_to_end(&mut came)).await;
+        assert!(ended.is_ok(), "{what}: {ended:?}");
+        assert_eq!(came, [21, 3, 3, 0, 2, 2, alert], "{what}");
+    }
+}
