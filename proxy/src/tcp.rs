@@ -54,6 +54,12 @@ impl Tcp {
         }
     }
 
+    /// The peer has sent something, or has ended; nothing is read.
+    pub(crate) async fn begins(&self) -> io::Result<()> {
+        // That it is said to be readable may be a guess.
+        self.0.peek(&mut [0]).await.map(drop)
+    }
+
     pub(crate) fn into_inner(self) -> TcpStream {
         self.0
     }

@@ -2,7 +2,7 @@
 
 use harness::certificates::Certificate;
 use harness::{
-    Edge, EdgeBuilder, Origin, Protocol, client_config, in_front_of, origin, patiently,
+    Edge, EdgeBuilder, Origin, Protocol, client_config, in_front_of, ms, origin, patiently,
     shakes_hands, viewer, viewer_by,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -386,4 +386,21 @@ async fn a_viewer_whose_handshake_fails_is_told_why() {
         assert!(ended.is_ok(), "{what}: {ended:?}");
         assert_eq!(came, [21, 3, 3, 0, 2, 2, alert], "{what}");
     }
+}
+
+#[tokio::test]
+async fn who_has_said_nothing_does_not_hold_up_a_drain() {
+    let app = app().await;
+    let edge = in_front_of(&app).tls().start().await;
+    let mut silent = TcpStream::connect(edge.tls_address())
+        .await
+        .expect("it listens");
+    edge.until_metric("tideover_viewer_connections", 1.0).await;
+
+    let began = std::time::Instant::now();
+    edge.shuts_down(ms(20_000)).await;
+
+    assert!(began.elapsed() < ms(4_000), "{:?}", began.elapsed());
+    let ended = patiently("it is closed", silent.read(&mut [0])).await;
+    assert_eq!(ended.expect("in order"), 0);
 }
