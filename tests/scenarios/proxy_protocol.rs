@@ -3,17 +3,13 @@
 use std::sync::Arc;
 
 use harness::{
-    Edge, Line, Origin, Protocol, client_config, in_front_of, ms, origin, patiently, viewer,
-    viewer_of,
+    Edge, Line, Origin, Protocol, client_config, in_front_of, ms, origin, patiently, reached,
+    viewer, viewer_of,
 };
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-
-fn reached(limit: &str) -> String {
-    format!("tideover_limits_reached_total{{limit=\"{limit}\"}}")
-}
 
 /// An edge behind something that speaks for others at these addresses.
 async fn behind(networks: &str, more: &str) -> (Edge, Origin) {

@@ -2,7 +2,7 @@
 
 use harness::certificates::Certificate;
 use harness::{
-    Edge, EdgeBuilder, Origin, Protocol, client_config, in_front_of, ms, origin, patiently,
+    EdgeBuilder, Origin, Protocol, client_config, in_front_of, is_trusted, ms, origin, patiently,
     shakes_hands, viewer, viewer_by,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -10,17 +10,6 @@ use tokio::net::TcpStream;
 
 async fn app() -> Origin {
     origin("app").start().await
-}
-
-/// The names that the certificate shown for `server_name` is good for are told by whether the viewer trusts it.
-async fn is_trusted(edge: &Edge, server_name: &str) -> bool {
-    shakes_hands(
-        edge.tls_address(),
-        server_name,
-        client_config(Protocol::Tls),
-    )
-    .await
-    .is_ok()
 }
 
 fn two_certificates(edge: EdgeBuilder) -> EdgeBuilder {
