@@ -57,6 +57,7 @@ pub(crate) fn compile(
         access_log,
         origins,
         targets,
+        records: Vec::new(),
         distributions,
         hosts,
         mode,

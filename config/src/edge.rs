@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::distribution::Distribution;
 use crate::listener::{AccessLog, Listen};
 use crate::origin::{Origin, OriginId, OriginKind, Target, TargetId, Trust};
+use crate::record::FailoverRecord;
 use crate::viewer_tls::Certificate;
 
 /// A config that was checked: every index is good, every list that must not be empty is not.
@@ -19,6 +20,8 @@ pub struct Edge {
     pub origins: Vec<Origin>,
     /// By [`TargetId`]: every group, and one target for each origin that a behavior names directly.
     pub targets: Vec<Target>,
+    /// By [`RecordId`](crate::RecordId).
+    pub records: Vec<FailoverRecord>,
     /// In the order of the file; [`Hosts`] picks one.
     pub distributions: Vec<Distribution>,
     /// `Host` to distribution.

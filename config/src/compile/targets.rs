@@ -334,6 +334,7 @@ impl GroupCriteria {
             criteria,
             timers,
             retries_response_timeout: defaults.retries_response_timeout && !is_page,
+            record: None,
         }
     }
 }

@@ -4,18 +4,23 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use http::StatusCode;
-use tideover_config::{OriginId, OriginKind, OriginScheme, Page, Server, Target, ViewerScheme};
-use tideover_rules::failover::{self, Ask, Attempt, Outcome, Sent, Step};
+use tideover_config::{
+    Breaker, OriginId, OriginKind, OriginScheme, Page, Server, Target, ViewerScheme,
+};
+use tideover_rules::failover::{self, Ask, Attempt, Limits, Outcome, Sent, Step};
 use tideover_rules::headers::{self, Request, Viewer};
 use tideover_rules::route::Route;
 use tideover_rules::server_name::server_name;
+use tideover_rules::standing::{Standing, Why};
 
 use super::Reach;
 use super::answer::OriginAnswer;
 use super::attempt::{Errand, attempt};
 use crate::clock::Moment;
 use crate::error::{Fault, OriginError};
+use crate::live::Routed;
 use crate::message::{BodyWatch, Once};
+use crate::vitals::{Mark, Vitals};
 use crate::worker::View;
 
 /// What became of asking the origins. The attempts are told on success and on failure.
@@ -72,6 +77,8 @@ pub(crate) fn page_of(view: &View, id: OriginId) -> Option<&Page> {
 #[derive(Clone, Copy)]
 pub(crate) struct Wanted<'a> {
     pub(crate) route: &'a Route<'a, 'a>,
+    /// What `route`'s target is by name, and how its records stood.
+    pub(crate) routed: Routed,
     pub(crate) request: Request<'a>,
     pub(crate) viewer: &'a Viewer<'a>,
     /// `None` for a request without a body.
@@ -85,50 +92,67 @@ pub(crate) async fn fetch(view: &View, wanted: &Wanted<'_>, body: &mut Once) -> 
     let ask = Ask::of(route.behavior, method, route.path, !body.is_empty());
     let clock = view.live.clock;
     let started = Moment::now();
+    let mut standings = standings(view, target);
     let mut attempts: Vec<Attempt> = Vec::with_capacity(1);
+    // What the latest attempt brought, which is this one of `attempts`.
+    let mut latest: Option<(usize, Result<Answer, OriginError>)> = None;
     // The soft answer that is held, its body unread. Boxed: rare, and large.
     let mut held: Option<(usize, Box<Answer>)> = None;
-    let mut step = failover::next_step(target, ask, &attempts, Duration::ZERO);
+    let mut elapsed = Duration::ZERO;
     loop {
-        let Step::Try { member, ref within } = step else {
-            unreachable!("the rule delivers only what an attempt brought");
-        };
+        let (member, within) =
+            match failover::next_step(target, ask, &standings, &attempts, elapsed) {
+                Step::Try { member, within } => (member, within),
+                Step::Skip { member, why } => {
+                    if why == Why::Breaker && may_try(view, target, member) {
+                        standings[member] = Standing::Alive;
+                        continue;
+                    }
+                    let outcome = Outcome::Skipped(why);
+                    note(view, target, member, outcome, started);
+                    attempts.push(Attempt {
+                        member,
+                        outcome,
+                        sent: Sent::Nothing,
+                        took: Duration::ZERO,
+                    });
+                    continue;
+                }
+                Step::Deliver(delivered) => {
+                    let answer = delivers(delivered, latest, held, &attempts);
+                    let member = attempts.get(delivered).map(|attempt| attempt.member);
+                    if let Some(vitals) = member.and_then(|member| vitals(view, target, member)) {
+                        vitals.delivered(view.worker);
+                    }
+                    return Fetched {
+                        answer,
+                        attempts,
+                        delivered,
+                    };
+                }
+            };
+        // The answer makes room for the next attempt: it is kept if it is the first soft one.
+        match latest.take() {
+            Some((index, Ok(answer)))
+                if held.is_none() && failover::is_soft(target, &attempts[index]) =>
+            {
+                held = Some((index, Box::new(answer)));
+            }
+            Some((_, unwanted)) => set_aside(unwanted),
+            None => {}
+        }
         // Not by the turn: what the edge did in it before is no time of the origin's.
         let began = Moment::read();
-        let origin = target.members[member].origin;
-        let outcome = match &view.live.edge.origin(origin).kind {
-            OriginKind::Page(_) => Ok(Answer::Page(origin)),
-            OriginKind::Server(server) => {
-                let reach = reach(view, origin, server, wanted.viewer.scheme);
-                let mut errand = Errand {
-                    method: wanted.request.method,
-                    to_websocket: wanted.request.to_websocket,
-                    head: &|| {
-                        let frame = view.live.frame(wanted.route);
-                        let (request, viewer) = (wanted.request, wanted.viewer);
-                        headers::for_origin(wanted.route, frame, server, request, viewer)
-                    },
-                    body,
-                    watch: wanted.watch,
-                    server_name: reach.way.tls.as_ref().map(|_| {
-                        let plan = &wanted.route.behavior.origin_request;
-                        server_name(plan, server, wanted.viewer.host)
-                    }),
-                    turn: attempts
-                        .iter()
-                        .filter(|attempt| attempt.member == member)
-                        .count(),
-                    gap: target.members[member].timers.response_timeout,
-                };
-                attempt(&reach.way, &reach.pool, clock, within, &mut errand)
-                    .await
-                    .map(Answer::Origin)
-            }
-        };
+        let turn = attempts
+            .iter()
+            .filter(|attempt| attempt.member == member)
+            .count();
+        let outcome = ask_one(view, wanted, member, &within, turn, body).await;
         let (told, sent) = match &outcome {
             Ok(answer) => (Outcome::Status(answer.status(view)), Sent::Something),
             Err(error) => match error.fault() {
                 Fault::Origin(failure, sent) => (Outcome::Failed(failure), sent),
+                Fault::LeftOut(why) => (Outcome::Skipped(why), Sent::Nothing),
                 Fault::Viewer(_) => {
                     return Fetched {
                         answer: outcome,
@@ -141,42 +165,146 @@ pub(crate) async fn fetch(view: &View, wanted: &Wanted<'_>, body: &mut Once) -> 
         if let Err(error) = &outcome {
             tell_failure(view, target, member, error);
         }
+        note(view, target, member, told, began);
+        latest = Some((attempts.len(), outcome));
         attempts.push(Attempt {
             member,
             outcome: told,
             sent,
             took: clock.since(began),
         });
-        step = failover::next_step(target, ask, &attempts, clock.since(started));
-        if let Step::Deliver(delivered) = step {
-            let answer = match held {
-                Some((index, answer)) if index == delivered => {
-                    set_aside(outcome);
-                    Ok(*answer)
-                }
-                unwanted => {
-                    if let Some((_, answer)) = unwanted {
-                        answer.set_aside();
-                    }
-                    outcome
-                }
-            };
-            return Fetched {
-                answer,
-                attempts,
-                delivered,
-            };
-        }
-        // The answer makes room for the next attempt: it is kept if it is the first soft one.
-        let is_soft = attempts
-            .last()
-            .is_some_and(|attempt| failover::is_soft(target, attempt));
-        match outcome {
-            Ok(answer) if is_soft && held.is_none() => {
-                held = Some((attempts.len() - 1, Box::new(answer)));
+        elapsed = clock.since(started);
+    }
+}
+
+/// One attempt at `member`, the `turn`th from 0.
+async fn ask_one(
+    view: &View,
+    wanted: &Wanted<'_>,
+    member: usize,
+    within: &Limits,
+    turn: usize,
+    body: &mut Once,
+) -> Result<Answer, OriginError> {
+    let member = &wanted.route.target.members[member];
+    let server = match &view.live.edge.origin(member.origin).kind {
+        OriginKind::Page(_) => return Ok(Answer::Page(member.origin)),
+        OriginKind::Server(server) => server,
+    };
+    let reach = reach(view, member.origin, server, wanted.viewer.scheme);
+    let mut errand = Errand {
+        method: wanted.request.method,
+        to_websocket: wanted.request.to_websocket,
+        head: &|| {
+            let frame = view.live.frame(wanted.route);
+            let (request, viewer) = (wanted.request, wanted.viewer);
+            headers::for_origin(wanted.route, frame, server, request, viewer)
+        },
+        body,
+        watch: wanted.watch,
+        server_name: reach.way.tls.as_ref().map(|_| {
+            let plan = &wanted.route.behavior.origin_request;
+            server_name(plan, server, wanted.viewer.host)
+        }),
+        turn,
+        gap: member.timers.response_timeout,
+    };
+    attempt(
+        &reach.way,
+        &reach.pool,
+        view.live.clock,
+        within,
+        &mut errand,
+    )
+    .await
+    .map(Answer::Origin)
+}
+
+/// The outcome of `attempts[delivered]`: the latest one, a held one, or that nobody was asked.
+fn delivers(
+    delivered: usize,
+    latest: Option<(usize, Result<Answer, OriginError>)>,
+    held: Option<(usize, Box<Answer>)>,
+    attempts: &[Attempt],
+) -> Result<Answer, OriginError> {
+    match held {
+        Some((index, answer)) if index == delivered => {
+            if let Some((_, outcome)) = latest {
+                set_aside(outcome);
             }
-            unwanted => set_aside(unwanted),
+            return Ok(*answer);
         }
+        Some((_, answer)) => answer.set_aside(),
+        None => {}
+    }
+    match (
+        latest,
+        attempts.get(delivered).map(|attempt| attempt.outcome),
+    ) {
+        (Some((_, outcome)), _) => outcome,
+        (None, Some(Outcome::Skipped(why))) => Err(OriginError::LeftOut(why)),
+        (None, _) => unreachable!("the rule delivers only what an attempt brought"),
+    }
+}
+
+/// How each member of `target` stands; nothing at all in the usual case, that all of them stand well.
+fn standings(view: &View, target: &Target) -> Vec<Standing> {
+    let all = || (0..target.members.len()).map(|member| vitals(view, target, member));
+    if all().flatten().all(Vitals::is_plain) {
+        return Vec::new();
+    }
+    let now = view.live.clock.elapsed();
+    let nth = view.looked_closer.get();
+    view.looked_closer.set(nth.wrapping_add(1));
+    let another_is_only = all().flatten().any(|vitals| vitals.has(Mark::Only));
+    all()
+        .enumerate()
+        .map(|(member, vitals)| {
+            let breaker = breaker(view, target, member);
+            vitals.map_or(Standing::Alive, |vitals| {
+                vitals.standing(breaker, another_is_only, nth, now)
+            })
+        })
+        .collect()
+}
+
+/// What is known of a member; nothing of a page.
+fn vitals<'v>(view: &'v View, target: &Target, member: usize) -> Option<&'v Vitals> {
+    let member = &target.members[member];
+    let alive = &view.live.origins[usize::from(member.origin.0)];
+    (!member.is_page).then_some(&*alive.vitals)
+}
+
+fn breaker<'v>(view: &'v View, target: &Target, member: usize) -> Option<&'v Breaker> {
+    match &view.live.edge.origin(target.members[member].origin).kind {
+        OriginKind::Server(server) => server.breaker.as_ref(),
+        OriginKind::Page(_) => None,
+    }
+}
+
+/// Whether this request is the one that sees whether a member with an open breaker is back.
+fn may_try(view: &View, target: &Target, member: usize) -> bool {
+    let timers = target.members[member].timers;
+    let patience = timers
+        .connection_timeout
+        .saturating_add(timers.response_timeout);
+    let both = vitals(view, target, member).zip(breaker(view, target, member));
+    both.is_some_and(|(vitals, breaker)| {
+        vitals.may_try(breaker, view.live.clock.elapsed(), patience)
+    })
+}
+
+fn note(view: &View, target: &Target, member: usize, outcome: Outcome, began: Moment) {
+    if let Some(vitals) = vitals(view, target, member) {
+        let clock = view.live.clock;
+        let breaker = breaker(view, target, member);
+        vitals.note(
+            view.worker,
+            outcome,
+            breaker,
+            clock.nominal_at(began),
+            || clock.elapsed(),
+        );
     }
 }
 

@@ -110,8 +110,22 @@ pub(crate) fn play(edge: &Edge, method: &str, path: &str, script: &str) -> Playe
     let mut told = Vec::new();
     let mut repeated: Option<(usize, &str)> = None;
     let delivered = loop {
-        let (member, within) = match next_step(target, ask, &past, elapsed) {
+        let (member, within) = match next_step(target, ask, &[], &past, elapsed) {
             Step::Try { member, within } => (member, within),
+            Step::Skip { member, why } => {
+                let outcome = Outcome::Skipped(why);
+                told.push(&*String::leak(format!(
+                    "({})",
+                    name_of(edge, target, member)
+                )));
+                past.push(Attempt {
+                    member,
+                    outcome,
+                    sent: Sent::Nothing,
+                    took: Duration::ZERO,
+                });
+                continue;
+            }
             Step::Deliver(index) => break index,
         };
         let name = name_of(edge, target, member);
@@ -165,6 +179,7 @@ pub(crate) fn word(outcome: Outcome) -> &'static str {
         // Few enough to be leaked.
         Outcome::Status(status) => String::leak(status.as_str().to_owned()),
         Outcome::Failed(failure) => failure.word(),
+        Outcome::Skipped(why) => why.word(),
     }
 }
 
@@ -184,6 +199,7 @@ fn attempt(member: usize, line: &str, within: Limits) -> Attempt {
     };
     let sent = match outcome {
         Outcome::Failed(failure) if failure.is_connect() => Sent::Nothing,
+        Outcome::Skipped(_) => Sent::Nothing,
         Outcome::Failed(_) | Outcome::Status(_) => Sent::Something,
     };
     let took = match (time, outcome) {
@@ -195,7 +211,7 @@ fn attempt(member: usize, line: &str, within: Limits) -> Attempt {
         (None, Outcome::Failed(Failure::CompletionTimeout)) => {
             within.head.expect("it is limited as a whole")
         }
-        (None, Outcome::Failed(_) | Outcome::Status(_)) => Duration::ZERO,
+        (None, Outcome::Failed(_) | Outcome::Status(_) | Outcome::Skipped(_)) => Duration::ZERO,
     };
     Attempt {
         member,

@@ -90,6 +90,8 @@ pub(super) fn server(
             .as_ref()
             .and_then(|said| size(said, 1..=65_535, problems))
             .unwrap_or(DEFAULT_CONNECTIONS),
+        health_check: None,
+        breaker: None,
     };
     if let Some(endpoint) = connect_to(origin, &server, problems) {
         server.http = endpoint.clone();
