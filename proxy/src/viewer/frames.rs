@@ -344,7 +344,7 @@ impl Frames {
             kind::PRIORITY => size == 5,
             kind::RST_STREAM | kind::WINDOW_UPDATE => size == 4,
             kind::SETTINGS if self.has(flag::ACK) => size == 0,
-            kind::SETTINGS => size % 6 == 0,
+            kind::SETTINGS => size.is_multiple_of(6),
             kind::PING => size == 8,
             kind::GOAWAY => size >= 8,
             _ => true,
