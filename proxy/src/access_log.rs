@@ -13,8 +13,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use http::request::Parts;
-use http::{HeaderValue, StatusCode, header};
-use tideover_config::{Distribution, LogTo, TargetId};
+use http::{HeaderValue, StatusCode, Version, header};
+use tideover_config::{Distribution, LogTo, TargetId, ViewerScheme};
 use tideover_rules::failover::Attempt;
 use tideover_rules::fields::{Fields, Survey, bytes_of};
 use tideover_rules::told::ResultType;
@@ -22,7 +22,8 @@ use tideover_rules::told::ResultType;
 use crate::clock::Moment;
 use crate::limit::Limit;
 use crate::message::BodyWatch;
-use crate::viewer::Peer;
+use crate::metrics::Fault;
+use crate::viewer::{Handshake, Peer};
 use crate::worker::{View, Worker};
 
 pub(crate) use writer::{LogBuffer, LogWriter};
@@ -268,10 +269,34 @@ pub(crate) struct Refused {
     /// `x-edge-detailed-result-type`.
     pub(crate) detail: &'static str,
     pub(crate) limit: Option<Limit>,
+    /// What was wrong with how HTTP/2 was spoken.
+    pub(crate) fault: Option<Fault>,
 }
 
-/// A line for what was refused before it became a request: nothing of it is known but who sent it.
-pub(crate) fn refused(worker: &Worker, address: SocketAddr, refused: Refused) {
+/// Who it came from, and how: all that is known of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sender<'p> {
+    pub(crate) address: SocketAddr,
+    pub(crate) scheme: ViewerScheme,
+    /// `None`: a plain connection, or no hands were shaken yet.
+    pub(crate) tls: Option<&'p Handshake>,
+    /// `None`: it is not known yet what is spoken.
+    pub(crate) version: Option<Version>,
+}
+
+impl<'p> Sender<'p> {
+    pub(crate) fn of(peer: &'p Peer, version: Version) -> Self {
+        Self {
+            address: SocketAddr::new(peer.address, peer.port),
+            scheme: peer.scheme,
+            tls: peer.tls.as_ref(),
+            version: Some(version),
+        }
+    }
+}
+
+/// A line for what was refused before it became a request.
+pub(crate) fn refused(worker: &Worker, sender: Sender<'_>, refused: Refused) {
     let view = worker.view();
     let log = &view.live.edge.access_log;
     if log.to != LogTo::Off {
@@ -279,7 +304,7 @@ pub(crate) fn refused(worker: &Worker, address: SocketAddr, refused: Refused) {
             .log
             .borrow_mut()
             .write(&worker.counters, |buffer, second| {
-                format::refused(buffer, second, log.format, address, refused);
+                format::refused(buffer, second, log.format, sender, refused);
             });
     }
 }

@@ -23,6 +23,7 @@ mod nginx;
 mod policies;
 mod protocols;
 mod proxy_protocol;
+mod refused;
 mod reload;
 mod routing;
 mod slow_viewers;

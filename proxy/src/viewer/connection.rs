@@ -4,14 +4,13 @@ use std::cell::Cell;
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use http::{Request, Response, StatusCode};
+use http::{Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::upgrade::OnUpgrade;
@@ -27,7 +26,7 @@ use super::Peer;
 use super::farewell::Farewell;
 use super::screen::{Screened, Verdict};
 use super::transport::Transport;
-use crate::access_log::{self, Refused};
+use crate::access_log::{self, Refused, Sender};
 use crate::body::Body;
 use crate::clock::{Moment, wake_by, with_alarm};
 use crate::limit::Limit;
@@ -95,8 +94,7 @@ pub(super) async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, transport: Transpo
     worker.counters.connection_end(ended);
     if let Some(refused) = refused(ended, verdict.is_within_head()) {
         tracing::debug!(peer = %peer.address, fault = ?verdict.faulty(), "a head was refused");
-        let address = SocketAddr::new(peer.address, peer.port);
-        access_log::refused(&worker, address, refused);
+        access_log::refused(&worker, Sender::of(&peer, Version::HTTP_11), refused);
     }
 }
 
@@ -202,6 +200,7 @@ fn refused(ended: ConnectionEnd, within_head: bool) -> Option<Refused> {
         result: ResultType::Error,
         detail: "InvalidRequestHeader",
         limit,
+        fault: None,
     })
 }
 
