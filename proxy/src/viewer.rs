@@ -30,7 +30,7 @@ use tokio::task::JoinSet;
 pub(crate) use balance::Staff;
 pub(crate) use crowd::{Crowd, most_connections};
 pub(crate) use listen::{Accepting, REST, Shortage, accept};
-pub(crate) use socket::{Close, Closing, ListeningSocket, bind, welcome_new};
+pub(crate) use socket::{Close, Closing, Families, ListeningSocket, bind, welcome_new};
 pub use tls::CertificateError;
 pub(crate) use tls::{Handshake, Tls};
 

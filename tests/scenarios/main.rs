@@ -14,6 +14,7 @@ mod headers;
 mod http2;
 mod http2_floods;
 mod http2_letter;
+mod ipv6;
 mod last_page;
 mod letting_go;
 mod limits;

@@ -450,6 +450,14 @@ fn introduction(edge: &Edge) -> String {
         }
     };
     let _ = writeln!(text, "{plain}");
+    for (address, takes_ipv4) in crate::listeners::on_any_ipv6(&edge.listen) {
+        let whom = if takes_ipv4 {
+            "IPv6 and IPv4"
+        } else {
+            "IPv6 only: IPv4 is listened to on an address of its own"
+        };
+        let _ = writeln!(text, "{address} takes {whom}");
+    }
     let log = match &edge.access_log.to {
         LogTo::Off => "access log off".to_owned(),
         LogTo::Stdout => "access log to standard output".to_owned(),

@@ -198,37 +198,91 @@ impl Closing {
     }
 }
 
+/// Whom a socket is for. Said to the kernel each time, because what it does by itself depends on the machine
+/// (`net.ipv6.bindv6only`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Families {
+    /// Those of its own address; `[::]` means IPv6 only.
+    Own,
+    /// `[::]`, which takes IPv4 as well.
+    Both,
+}
+
+impl Families {
+    /// Of `address` among `all` that are listened on: `[::]` takes IPv4 too, unless that has an address of its own on the
+    /// same port.
+    pub(crate) fn of(address: SocketAddr, all: &[SocketAddr]) -> Self {
+        let is_any = address.is_ipv6() && address.ip().is_unspecified();
+        // Two that say 0 get different ports.
+        let is_beside_ipv4 = address.port() != 0
+            && all
+                .iter()
+                .any(|other| other.is_ipv4() && other.port() == address.port());
+        if is_any && !is_beside_ipv4 {
+            Self::Both
+        } else {
+            Self::Own
+        }
+    }
+}
+
 /// `count` sockets on the same address, among which the kernel spreads connections. With port 0 the first one chooses. Fails
 /// if anyone else listens there, although these share the port among themselves; `besides_ours` says that who listens there
 /// is this edge itself, with a listener that is about to be closed.
 pub(crate) fn bind(
     address: SocketAddr,
+    families: Families,
     count: usize,
     besides_ours: bool,
 ) -> io::Result<Vec<TcpListener>> {
     if address.port() != 0 && !besides_ours {
         // Without SO_REUSEPORT this fails where another process listens, even one that shares its port.
-        socket(address, false)?;
+        socket(address, families, false)?;
     }
-    let first: TcpListener = socket(address, true)?.into();
+    let first: TcpListener = socket(address, families, true)?.into();
     let address = first.local_addr()?;
     let mut listeners = vec![first];
     for _ in 1..count {
-        listeners.push(socket(address, true)?.into());
+        listeners.push(socket(address, families, true)?.into());
     }
     Ok(listeners)
 }
 
-fn socket(address: SocketAddr, shared: bool) -> io::Result<Socket> {
+fn socket(address: SocketAddr, families: Families, shared: bool) -> io::Result<Socket> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,
         Some(Protocol::TCP),
     )?;
+    if address.is_ipv6() {
+        socket.set_only_v6(families == Families::Own)?;
+    }
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(shared)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_ipv6_address_is_any_ipv4_address_too_unless_that_is_listened_on() {
+        for (address, beside, families) in [
+            ("[::]:80", "[::]:443", Families::Both),
+            ("[::]:80", "0.0.0.0:443", Families::Both),
+            ("[::]:80", "0.0.0.0:80", Families::Own),
+            ("[::]:80", "127.0.0.1:80", Families::Own),
+            ("[::]:0", "127.0.0.1:0", Families::Both),
+            ("[::1]:80", "[::]:443", Families::Own),
+            ("0.0.0.0:80", "[::]:80", Families::Own),
+        ] {
+            let [address, beside] = [address, beside].map(|text| text.parse().expect("an address"));
+            let seen = Families::of(address, &[beside, address]);
+            assert_eq!(seen, families, "{address} beside {beside}");
+        }
+    }
 }
