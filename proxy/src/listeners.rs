@@ -47,33 +47,23 @@ struct Wanted {
 /// The listeners that `listen` asks for, in the order in which they are told.
 fn wanted(listen: &Listen) -> Vec<Wanted> {
     let viewers = |protocol| move |&address| (ListenerKind::Viewers(protocol), address);
-    let all: Vec<(ListenerKind, SocketAddr)> = listen
+    listen
         .http
         .iter()
         .map(viewers(Protocol::Http))
         .chain(listen.https.iter().map(viewers(Protocol::Https)))
         .chain(listen.admin.map(|address| (ListenerKind::Admin, address)))
         .chain(listen.status.map(|address| (ListenerKind::Status, address)))
-        .collect();
-    let addresses: Vec<SocketAddr> = all.iter().map(|(_, address)| *address).collect();
-    all.into_iter()
         .map(|(kind, configured)| Wanted {
             kind,
             configured,
-            families: Families::of(configured, &addresses),
+            families: if listen.takes_both_families(configured) {
+                Families::Both
+            } else {
+                Families::Own
+            },
         })
         .collect()
-}
-
-/// The listeners for any IPv6 address that `listen` asks for, and whether they take IPv4 as well.
-#[cfg(feature = "cli")]
-pub(crate) fn on_any_ipv6(listen: &Listen) -> impl Iterator<Item = (SocketAddr, bool)> {
-    let any = |wanted: &Wanted| {
-        let address = wanted.configured;
-        address.is_ipv6() && address.ip().is_unspecified()
-    };
-    let wanted = wanted(listen).into_iter().filter(any);
-    wanted.map(|wanted| (wanted.configured, wanted.families == Families::Both))
 }
 
 /// A listener that is open.

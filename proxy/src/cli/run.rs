@@ -450,8 +450,10 @@ fn introduction(edge: &Edge) -> String {
         }
     };
     let _ = writeln!(text, "{plain}");
-    for (address, takes_ipv4) in crate::listeners::on_any_ipv6(&edge.listen) {
-        let whom = if takes_ipv4 {
+    let listen = &edge.listen;
+    let any_ipv6 = |address: &SocketAddr| address.is_ipv6() && address.ip().is_unspecified();
+    for address in listen.addresses().filter(any_ipv6) {
+        let whom = if listen.takes_both_families(address) {
             "IPv6 and IPv4"
         } else {
             "IPv6 only: IPv4 is listened to on an address of its own"

@@ -208,24 +208,6 @@ pub(crate) enum Families {
     Both,
 }
 
-impl Families {
-    /// Of `address` among `all` that are listened on: `[::]` takes IPv4 too, unless that has an address of its own on the
-    /// same port.
-    pub(crate) fn of(address: SocketAddr, all: &[SocketAddr]) -> Self {
-        let is_any = address.is_ipv6() && address.ip().is_unspecified();
-        // Two that say 0 get different ports.
-        let is_beside_ipv4 = address.port() != 0
-            && all
-                .iter()
-                .any(|other| other.is_ipv4() && other.port() == address.port());
-        if is_any && !is_beside_ipv4 {
-            Self::Both
-        } else {
-            Self::Own
-        }
-    }
-}
-
 /// `count` sockets on the same address, among which the kernel spreads connections. With port 0 the first one chooses. Fails
 /// if anyone else listens there, although these share the port among themselves; `besides_ours` says that who listens there
 /// is this edge itself, with a listener that is about to be closed.
@@ -263,26 +245,4 @@ fn socket(address: SocketAddr, families: Families, shared: bool) -> io::Result<S
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn any_ipv6_address_is_any_ipv4_address_too_unless_that_is_listened_on() {
-        for (address, beside, families) in [
-            ("[::]:80", "[::]:443", Families::Both),
-            ("[::]:80", "0.0.0.0:443", Families::Both),
-            ("[::]:80", "0.0.0.0:80", Families::Own),
-            ("[::]:80", "127.0.0.1:80", Families::Own),
-            ("[::]:0", "127.0.0.1:0", Families::Both),
-            ("[::1]:80", "[::]:443", Families::Own),
-            ("0.0.0.0:80", "[::]:80", Families::Own),
-        ] {
-            let [address, beside] = [address, beside].map(|text| text.parse().expect("an address"));
-            let seen = Families::of(address, &[beside, address]);
-            assert_eq!(seen, families, "{address} beside {beside}");
-        }
-    }
 }
