@@ -14,6 +14,7 @@ mod lifecycle;
 mod listen;
 mod maps;
 mod origins;
+mod pem;
 mod targets;
 mod tls;
 mod url;
