@@ -139,9 +139,7 @@ impl Line {
 
     /// Whether it may be one more of the requests at once. It is one until its last byte.
     pub(crate) fn takes_a_place(&self) -> bool {
-        let Some(most) = self.view.live.edge.listen.limits.requests else {
-            return true;
-        };
+        let most = self.view.live.most_requests;
         let is_admitted = self.worker.shared.crowd.admits_request(most);
         self.has_place.set(is_admitted);
         is_admitted

@@ -14,7 +14,7 @@ use tideover_rules::route::Route;
 use crate::StartError;
 use crate::clock::Clock;
 use crate::origin::Addresses;
-use crate::viewer::{Tls, most_connections};
+use crate::viewer::{Tls, most_connections, most_requests};
 
 /// An edge and the living things that belong to its origins.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub(crate) struct Live {
     pub(crate) clock: Clock,
     /// Connections of viewers, over all workers.
     pub(crate) most_connections: usize,
+    /// Their requests at once, over all workers.
+    pub(crate) most_requests: usize,
     /// By `OriginId`.
     pub(crate) origins: Vec<LiveOrigin>,
     /// What viewers are shown; `None` where no listener speaks TLS.
@@ -84,9 +86,11 @@ impl Live {
                 .map(|behavior| Frame::of(distribution, behavior))
                 .collect()
         });
+        let most_connections = most_connections(&edge, workers, open_files());
         Ok(Self {
             clock: Clock::new(edge.time_scale),
-            most_connections: most_connections(&edge, workers, open_files()),
+            most_connections,
+            most_requests: most_requests(edge.listen.limits.requests, most_connections),
             frames: frames.collect(),
             edge,
             origins,

@@ -28,7 +28,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 pub(crate) use balance::Staff;
-pub(crate) use crowd::{Crowd, most_connections};
+pub(crate) use crowd::{Crowd, most_connections, most_requests};
 pub(crate) use listen::{Accepting, REST, Shortage, accept};
 pub(crate) use socket::{Close, Closing, Families, ListeningSocket, bind, welcome_new};
 pub use tls::CertificateError;
