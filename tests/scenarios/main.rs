@@ -8,6 +8,7 @@ mod architecture;
 mod bad_input;
 mod cast;
 mod change;
+mod clients;
 mod conformance;
 mod failover;
 mod headers;
