@@ -18,7 +18,7 @@ use crate::problem::Problem;
 use crate::written::{At, Origin, Place, Written};
 
 /// Connections per worker of an origin that does not say.
-const DEFAULT_CONNECTIONS: usize = 512;
+const DEFAULT_CONNECTIONS: usize = 1_024;
 
 /// Everything that only a server has, as far as it is written.
 pub(super) fn places(origin: &Origin) -> Vec<&Place> {
