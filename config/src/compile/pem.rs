@@ -58,7 +58,7 @@ pub(super) fn pem(
             return Some(Bytes::from(pem));
         }
         Ok(_) => wanted.is_missing().to_owned(),
-        Err(why) => why.in_short().to_string(),
+        Err(why) => why.in_short(),
     };
     problems.push(said.place.error(
         format!("is {}, which {why}", said.shown()),
