@@ -34,7 +34,7 @@ pub use edge::{
     viewer, viewer_by,
 };
 pub use folder::Folder;
-pub use gate::{Gate, PATIENCE, gate, ms, patiently, settles};
+pub use gate::{Gate, PATIENCE, gate, has_ipv6, ms, patiently, settles};
 pub use load::{Load, load};
 pub use nginx::{AT_ONCE, Nginx, NginxBuilder, nginx};
 pub use origin::{Answer, BlackHole, Origin, OriginBuilder, Script, Seen, Step, answer, origin};
