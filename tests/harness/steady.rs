@@ -332,8 +332,6 @@ fn is_refused(error: &hyper::Error) -> bool {
     source
         .and_then(|source| source.downcast_ref::<h2::Error>())
         .is_some_and(|error| {
-            error.is_go_away()
-                && error.is_remote()
-                && error.reason() == Some(h2::Reason::NO_ERROR)
+            error.is_go_away() && error.is_remote() && error.reason() == Some(h2::Reason::NO_ERROR)
         })
 }
