@@ -147,6 +147,8 @@ pub fn start_with(mut edge: Edge, mut given: Given) -> Result<RunningEdge, Start
     let workers = edge.listen.workers.unwrap_or_else(cores).max(1);
     let mut listeners = Listeners::default();
     let change = listeners.prepare(&edge.listen, workers, &mut given)?;
+    // At once: another edge that starts at the same time is to find the port taken.
+    change.listen()?;
     tell_ports(&mut edge, &listeners, &change);
     let doorway = edge.listen.lifecycle.takeover.as_deref().map(|path| {
         takeover::open(path, given.has_predecessor()).map_err(|source| StartError::Takeover {
@@ -168,7 +170,7 @@ pub fn start_with(mut edge: Edge, mut given: Given) -> Result<RunningEdge, Start
     })?;
     let live = Live::new(edge, None, workers)?;
     let keeper = acme::Keeper::default();
-    keeper.follow(&live)?;
+    keeper.follow(keeper.prepare(&live)?);
     let (commands, receivers): (Vec<_>, Vec<_>) =
         (0..workers).map(|_| mpsc::unbounded_channel()).unzip();
     let shared = Arc::new(Shared::new(live, counters, log, Staff::new(&commands)));
@@ -315,7 +317,10 @@ impl RunningEdge {
                 *takes_over != live.edge.listen.lifecycle.takeover,
             ),
         ];
-        self.keeper.follow(&live)?;
+        let following = self.keeper.prepare(&live)?;
+        change.listen()?;
+        // From here on nothing fails.
+        self.keeper.follow(following);
         self.shared.replace(live);
         let changes = listeners.make(change, &self.commands, &self.control, &self.shared);
         for commands in &self.commands {

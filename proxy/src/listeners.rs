@@ -80,16 +80,35 @@ pub(crate) struct Listeners(Vec<Listener>);
 #[derive(Debug)]
 struct Opened {
     listener: Listener,
+    /// They were given, so they listen.
+    listens: bool,
     /// Each with a descriptor to accept by: whoever is to accept must not find that there is none left.
     sockets: Vec<(Arc<ListeningSocket>, TcpListener)>,
     closing: Closing,
 }
 
-/// What a config makes of the listeners, with everything done that can fail. Dropped, it has changed nothing.
+/// What a config makes of the listeners, with everything done that can fail but [`Change::listen`]. Dropped before that, it
+/// has changed nothing, and nobody has come yet whom that would lose.
 #[derive(Debug)]
 pub(crate) struct Change {
     /// In the order of the new config; `Err` is the position of one that stays.
     next: Vec<Result<Opened, usize>>,
+}
+
+impl Change {
+    /// Lets viewers into the queues. To be done last of all that can fail: where an address goes from one listener to
+    /// another, a part of those who come is the new one's from now on.
+    pub(crate) fn listen(&self) -> Result<(), StartError> {
+        let opened = self.next.iter().filter_map(|next| next.as_ref().ok());
+        for opened in opened.filter(|opened| !opened.listens) {
+            for socket in opened.listener.sockets() {
+                let failed =
+                    |source| refused(opened.listener.kind, opened.listener.configured, source);
+                socket.listen().map_err(failed)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What became of the listeners: kind and address.
@@ -137,6 +156,7 @@ impl Listeners {
                     return Ok(Err(*position));
                 }
                 let sockets = given.take(kind, configured);
+                let listens = !sockets.is_empty();
                 let sockets = if sockets.is_empty() {
                     let count = match kind {
                         ListenerKind::Viewers(_) => workers,
@@ -150,7 +170,7 @@ impl Listeners {
                 } else {
                     sockets
                 };
-                Opened::new(kind, configured, &sockets, workers).map(Ok)
+                Opened::new((kind, configured), &sockets, listens, workers).map(Ok)
             });
         Ok(Change {
             next: next.collect::<Result<_, _>>()?,
@@ -222,25 +242,27 @@ fn open(
     count: usize,
     besides_ours: bool,
 ) -> Result<Vec<TcpListener>, StartError> {
+    bind(address, count, besides_ours).map_err(|source| refused(kind, address, source))
+}
+
+fn refused(kind: ListenerKind, address: SocketAddr, source: io::Error) -> StartError {
     let what = kind.as_str();
-    bind(address, count, besides_ours).map_err(|source| {
-        if source.kind() == io::ErrorKind::AddrInUse {
-            StartError::PortTaken { what, address }
-        } else {
-            StartError::Listen {
-                what,
-                address,
-                source,
-            }
+    if source.kind() == io::ErrorKind::AddrInUse {
+        StartError::PortTaken { what, address }
+    } else {
+        StartError::Listen {
+            what,
+            address,
+            source,
         }
-    })
+    }
 }
 
 impl Opened {
     fn new(
-        kind: ListenerKind,
-        configured: SocketAddr,
+        (kind, configured): (ListenerKind, SocketAddr),
         sockets: &[Arc<ListeningSocket>],
+        listens: bool,
         workers: usize,
     ) -> Result<Self, StartError> {
         // Each worker needs a socket and each socket a worker: where there are more of the ones than of the others, they
@@ -273,6 +295,7 @@ impl Opened {
         };
         Ok(Self {
             listener,
+            listens,
             sockets: shared,
             closing,
         })
