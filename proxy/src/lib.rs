@@ -54,7 +54,7 @@ use control::Control;
 use listeners::{Change, Listeners};
 use live::Live;
 use metrics::EdgeCounters;
-use takeover::Doorway;
+use takeover::{Doorway, Successor};
 use viewer::Staff;
 use worker::{Command, Shared};
 
@@ -135,6 +135,7 @@ pub struct RunningEdge {
     control: Control,
     /// Where a successor may ask for the sockets.
     _doorway: Option<Doorway>,
+    successor: Successor,
 }
 
 /// Binds the listeners, opens the log and starts the workers. Returns when all of them accept viewers.
@@ -189,8 +190,10 @@ pub fn start_with(mut edge: Edge, mut given: Given) -> Result<RunningEdge, Start
         control.run(until_it_is_gone);
     }
     let listeners = Arc::new(Mutex::new(listeners));
+    let successor = Successor::default();
     let doorway = doorway.map(|(socket, doorway)| {
-        control.run(takeover::serve(socket, Arc::clone(&listeners)));
+        let told = successor.clone();
+        control.run(takeover::serve(socket, Arc::clone(&listeners), told));
         doorway
     });
     Ok(RunningEdge {
@@ -201,6 +204,7 @@ pub fn start_with(mut edge: Edge, mut given: Given) -> Result<RunningEdge, Start
         workers: threads,
         control,
         _doorway: doorway,
+        successor,
     })
 }
 
@@ -333,6 +337,16 @@ impl RunningEdge {
                 .filter_map(|(field, stays)| stays.then_some(field))
                 .collect(),
         })
+    }
+
+    /// The number of the process that accepts from the same sockets since it took over, as soon as that is another than the
+    /// one that is `known`; `None`: there is none, 0: the system does not tell it.
+    pub async fn successor(&self, known: Option<u32>) -> Option<u32> {
+        let mut successor = self.successor.subscribe();
+        match successor.wait_for(|present| *present != known).await {
+            Ok(present) => *present,
+            Err(_) => unreachable!("this value holds the other end"),
+        }
     }
 
     /// How often each worker has looked after itself so far, which it does several times a second: one whose number stands
