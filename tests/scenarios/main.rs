@@ -27,6 +27,7 @@ mod reload;
 mod routing;
 mod slow_viewers;
 mod streaming;
+mod takeover;
 mod tls;
 mod websocket;
 mod workers;
