@@ -145,7 +145,7 @@ fn failover(criterion: &mut Criterion) {
     for (question, past) in &cases {
         criterion.bench_function(question, |bencher| {
             let elapsed = Duration::from_millis(13);
-            bencher.iter(|| next_step(black_box(target), A_READ, black_box(past), elapsed));
+            bencher.iter(|| next_step(black_box(target), A_READ, &[], black_box(past), elapsed));
         });
     }
 }

@@ -17,6 +17,7 @@ pub mod distribution;
 mod edge;
 mod fields;
 mod files;
+pub mod health;
 mod json;
 pub mod lifecycle;
 pub mod listener;
@@ -25,6 +26,7 @@ pub mod origin;
 mod policies;
 mod print;
 mod problem;
+pub mod record;
 mod spelling;
 mod toml;
 pub mod viewer_tls;
@@ -41,16 +43,18 @@ pub use distribution::{
 };
 pub use edge::{Edge, Hosts, Loaded, Mode, Overrides};
 pub use fields::{Fate, Field, fields};
+pub use health::{Breaker, CheckKind, HealthCheck, HttpCheck};
 pub use lifecycle::Lifecycle;
 pub use listener::{AccessLog, InterimLimit, Limits, Listen, LogFormat, LogTo, ViewerScheme};
 pub use network::Network;
 pub use origin::{
     AddressFamily, ConnectionAttempts, Endpoint, FailoverCriteria, Failure, FailureSet, HostHeader,
-    Member, Origin, OriginId, OriginKind, OriginScheme, OriginTls, Page, Server, StatusSet, Target,
-    TargetId, Timers, Trust, is_nearby,
+    Member, Origin, OriginId, OriginKind, OriginScheme, OriginTls, Page, RecordMember, Server,
+    StatusSet, Target, TargetId, Timers, Trust, is_nearby,
 };
 pub use print::to_toml;
 pub use problem::{Problem, Problems, Severity, counted};
+pub use record::{FailoverRecord, Moves, RecordId, Side};
 pub use viewer_tls::{Acme, Certificate, MinimumProtocol, ViewerTls};
 
 use std::path::Path;

@@ -9,6 +9,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 
+use crate::health::{Breaker, HealthCheck};
+use crate::record::{RecordId, Side};
+
 /// Index of an [`Origin`] in [`Edge::origins`](crate::Edge::origins).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct OriginId(pub u16);
@@ -63,6 +66,10 @@ pub struct Server {
     pub timers: Timers,
     /// Most connections open at once, per worker; further requests wait in line within their connect limit.
     pub max_connections: usize,
+    /// How it is asked whether it is well; `None`: it counts as healthy.
+    pub health_check: Option<HealthCheck>,
+    /// How failures of requests are remembered; `None`: not at all.
+    pub breaker: Option<Breaker>,
 }
 
 /// A host (name or address) and a port to connect to.
@@ -230,9 +237,49 @@ pub struct Member {
     /// GET and HEAD are sent again to the same origin after a response timeout, up to `connection_attempts` in all
     /// (CloudFront; Developer Guide, "Origin response timeout").
     pub retries_response_timeout: bool,
+    /// Where the member is a record: this is its primary, and who stands in for it.
+    pub record: Option<RecordMember>,
+}
+
+/// What a member has more where it is a record.
+#[derive(Clone, Debug)]
+pub struct RecordMember {
+    /// Which record.
+    pub id: RecordId,
+    /// The member that stands in its place while the record is on its secondary.
+    pub secondary: Box<Member>,
 }
 
 impl Target {
+    /// The records among its members, in order.
+    pub fn records(&self) -> impl Iterator<Item = RecordId> {
+        self.members
+            .iter()
+            .filter_map(|member| member.record.as_ref().map(|record| record.id))
+    }
+
+    /// The same target with its records on these sides: what a request is answered by. Who would be asked twice then is
+    /// asked once, the first time.
+    #[must_use]
+    pub fn routed(&self, side: impl Fn(RecordId) -> Side) -> Self {
+        let mut members: Vec<Member> = Vec::with_capacity(self.members.len());
+        for member in &self.members {
+            let member = match &member.record {
+                Some(record) if side(record.id) == Side::Secondary => &record.secondary,
+                Some(_) | None => member,
+            };
+            if members.iter().all(|before| before.origin != member.origin) {
+                members.push(member.clone());
+            }
+        }
+        Self {
+            name: Arc::clone(&self.name),
+            is_group: self.is_group,
+            members,
+            deadline: self.deadline,
+        }
+    }
+
     /// What [`Member::worst_case`] adds up to: the longest time to an answer, whatever the kind of request.
     pub fn worst_case(&self) -> Duration {
         self.members
@@ -243,7 +290,7 @@ impl Target {
 }
 
 impl Member {
-    /// The longest time to this member's outcome, by its timers alone: every try connects as slowly as it may, and waits as
+    /// The longest time to this member's outcome, on either side of a record, by its timers alone: every try connects as slowly as it may, and waits as
     /// long as it may for an answer where that is tried again. No time at all for a page. What the failover rule makes of
     /// it for one request may be less, never more: a property in `rules` holds the two together.
     pub fn worst_case(&self) -> Duration {
@@ -261,9 +308,13 @@ impl Member {
             .connection_timeout
             .saturating_mul(tries)
             .saturating_add(timers.response_timeout.saturating_mul(waits));
-        timers
+        let longest = timers
             .response_completion_timeout
-            .map_or(longest, |limit| longest.min(limit))
+            .map_or(longest, |limit| longest.min(limit));
+        match &self.record {
+            Some(record) => longest.max(record.secondary.worst_case()),
+            None => longest,
+        }
     }
 }
 

@@ -14,13 +14,14 @@ use std::time::Duration;
 
 use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
-use tideover_config::{Distribution, LogTo, TargetId};
+use tideover_config::{Distribution, LogTo};
 use tideover_rules::failover::Attempt;
 use tideover_rules::fields::{Fields, Survey, bytes_of};
 use tideover_rules::told::ResultType;
 
 use crate::clock::Moment;
 use crate::limit::Limit;
+use crate::live::Routed;
 use crate::message::BodyWatch;
 use crate::viewer::Peer;
 use crate::worker::{View, Worker};
@@ -66,7 +67,7 @@ pub(crate) struct Facts {
     pub(crate) distribution: Option<usize>,
     /// Position of the behavior in the distribution's list.
     pub(crate) behavior: Option<usize>,
-    pub(crate) target: Option<TargetId>,
+    pub(crate) target: Option<Routed>,
     pub(crate) attempts: Vec<Attempt>,
     /// Which attempt's outcome the viewer got.
     pub(crate) delivered: usize,

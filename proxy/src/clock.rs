@@ -42,6 +42,16 @@ impl Clock {
         }
     }
 
+    /// Nominal time since the process first asked for it.
+    pub(crate) fn elapsed(self) -> Duration {
+        self.nominal_at(Moment::now())
+    }
+
+    /// `moment` as nominal time since then.
+    pub(crate) fn nominal_at(self, moment: Moment) -> Duration {
+        self.nominal(moment.since(Moment(0)))
+    }
+
     /// Nominal time since `start`.
     pub(crate) fn since(self, start: Moment) -> Duration {
         self.nominal(Moment::now().since(start))

@@ -4,6 +4,7 @@ use std::io;
 
 use tideover_config::Failure;
 use tideover_rules::failover::Sent;
+use tideover_rules::standing::Why;
 
 use crate::message::ViewerBodyError;
 
@@ -61,6 +62,9 @@ pub(crate) enum OriginError {
     /// The head of the answer is larger than the limit.
     #[error("the head of the answer is too large")]
     HeaderTooBig,
+    /// Nobody may be asked: this is why the last one may not.
+    #[error("no origin may be asked: {0}")]
+    LeftOut(Why),
     /// Not the origin's fault: the viewer's request body turned bad while it was sent.
     #[error("the viewer's request body turned bad")]
     ViewerBody(#[source] ViewerBodyError),
@@ -73,6 +77,8 @@ pub(crate) enum Fault {
     Origin(Failure, Sent),
     /// The viewer's own: there is nothing to decide.
     Viewer(ViewerBodyError),
+    /// Nobody's: an operator wants it so.
+    LeftOut(Why),
 }
 
 impl OriginError {
@@ -90,6 +96,7 @@ impl OriginError {
             Self::Malformed { .. } => (Failure::Malformed, Sent::Something),
             Self::HeaderTooBig => (Failure::HeaderTooBig, Sent::Something),
             Self::ViewerBody(error) => return Fault::Viewer(*error),
+            Self::LeftOut(why) => return Fault::LeftOut(*why),
         };
         Fault::Origin(failure, sent)
     }

@@ -6,6 +6,7 @@
 //! Read `request` first: one request from head to tail. Then, in the order a request walks: `viewer` (accepts, reads
 //! heads), `origin` (connections, attempts, the loop that obeys the failover rule), `respond` (every outcome -> an answer),
 //! `body` (where a request ends), `access_log`.
+//! `recovery` looks after the origins beside all that, `vitals` is what requests read of it.
 //! `worker` says who owns what, `live` what is alive beside the config, `listeners` which sockets are open, `takeover` how
 //! another process gets them.
 
@@ -21,6 +22,7 @@ mod live;
 mod message;
 mod metrics;
 mod origin;
+mod recovery;
 mod request;
 mod request_id;
 mod respond;
@@ -29,6 +31,7 @@ mod takeover;
 mod tcp;
 mod tunnel;
 mod viewer;
+mod vitals;
 mod worker;
 
 use std::io;
@@ -181,6 +184,7 @@ pub fn start_with(mut edge: Edge, mut given: Given) -> Result<RunningEdge, Start
         threads
             .push(spawn_worker(index, Arc::clone(&shared), receiver).map_err(StartError::Worker)?);
     }
+    recovery::begin(&control, &shared);
     listeners.make(change, &commands, &control, &shared);
     for address in given.left_over() {
         tracing::warn!(%address, "a socket that was handed over is for no listener of this config");

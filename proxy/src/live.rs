@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use rustls::ClientConfig;
 use tideover_config::{
-    AddressFamily, Edge, Endpoint, Origin, OriginKind, OriginScheme, OriginTls, Server, Trust,
+    AddressFamily, Edge, Endpoint, Origin, OriginKind, OriginScheme, OriginTls, RecordId, Server,
+    Side, Target, TargetId, Trust,
 };
 
 use tideover_rules::headers::Frame;
@@ -15,6 +16,7 @@ use crate::StartError;
 use crate::clock::Clock;
 use crate::origin::Addresses;
 use crate::viewer::{Tls, most_connections};
+use crate::vitals::{RecordState, Vitals, inherited};
 
 /// An edge and the living things that belong to its origins.
 #[derive(Debug)]
@@ -25,15 +27,35 @@ pub(crate) struct Live {
     pub(crate) most_connections: usize,
     /// By `OriginId`.
     pub(crate) origins: Vec<LiveOrigin>,
+    /// By `RecordId`.
+    pub(crate) records: Vec<Arc<RecordState>>,
     /// What viewers are shown; `None` where no listener speaks TLS.
     pub(crate) tls: Option<Tls>,
     /// By the positions of distribution and behavior.
     frames: Vec<Vec<Frame>>,
+    /// By `TargetId`, for those with records among their members.
+    routings: Vec<Option<Routing>>,
+}
+
+/// A target with records among its members, once for each way that they can stand.
+#[derive(Debug)]
+struct Routing {
+    records: Vec<RecordId>,
+    /// By a number whose bits say, from the lowest on, which of `records` are on their secondary.
+    ways: Vec<Target>,
+}
+
+/// A target, as its records stood when a request came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Routed {
+    pub(crate) target: TargetId,
+    way: u8,
 }
 
 /// What is alive beside one origin. Empty for a page.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct LiveOrigin {
+    pub(crate) vitals: Arc<Vitals>,
     pub(crate) http: Option<LiveEndpoint>,
     pub(crate) https: Option<LiveEndpoint>,
 }
@@ -74,7 +96,7 @@ impl Live {
         let origins = edge
             .origins
             .iter()
-            .map(|origin| LiveOrigin::new(origin, before))
+            .map(|origin| LiveOrigin::new(origin, before, workers))
             .collect::<io::Result<_>>()
             .map_err(StartError::Origins)?;
         let tls = Tls::new(&edge, before.and_then(|before| before.tls.as_ref()))?;
@@ -84,7 +106,14 @@ impl Live {
                 .map(|behavior| Frame::of(distribution, behavior))
                 .collect()
         });
+        let records = edge.records.iter().map(|record| {
+            before
+                .and_then(|before| before.record_named(&record.id))
+                .map_or_else(Arc::default, Arc::clone)
+        });
         Ok(Self {
+            records: records.collect(),
+            routings: edge.targets.iter().map(Routing::of).collect(),
             clock: Clock::new(edge.time_scale),
             most_connections: most_connections(&edge, workers, open_files()),
             frames: frames.collect(),
@@ -99,10 +128,63 @@ impl Live {
         &self.frames[route.distribution.position][route.behavior_index]
     }
 
+    /// `target` as its records stand now.
+    pub(crate) fn routed(&self, target: TargetId) -> Routed {
+        let way = match &self.routings[usize::from(target.0)] {
+            None => 0,
+            Some(routing) => routing.way(|record| self.side(record)),
+        };
+        Routed { target, way }
+    }
+
+    /// Who answers a request that was routed like this.
+    pub(crate) fn target(&self, routed: Routed) -> &Target {
+        let Routed { target, way } = routed;
+        match &self.routings[usize::from(target.0)] {
+            None => self.edge.target(target),
+            Some(routing) => &routing.ways[usize::from(way)],
+        }
+    }
+
+    /// Whom `record` stands for now.
+    pub(crate) fn side(&self, record: RecordId) -> Side {
+        self.records[usize::from(record.0)].side()
+    }
+
+    fn record_named(&self, id: &str) -> Option<&Arc<RecordState>> {
+        let position = self
+            .edge
+            .records
+            .iter()
+            .position(|record| *record.id == *id)?;
+        self.records.get(position)
+    }
+
+    /// The origin of this name, and what is alive beside it.
+    pub(crate) fn origin_named(&self, id: &str) -> Option<(&Origin, &LiveOrigin)> {
+        let both = self.edge.origins.iter().zip(&self.origins);
+        both.into_iter().find(|(origin, _)| *origin.id == *id)
+    }
+
     fn endpoints(&self) -> impl Iterator<Item = &LiveEndpoint> {
         self.origins
             .iter()
             .flat_map(|origin| origin.http.iter().chain(&origin.https))
+    }
+}
+
+/// Whether what is known of one is true of the other.
+fn is_same(one: &Origin, other: &Origin) -> bool {
+    match (&one.kind, &other.kind) {
+        (OriginKind::Server(one), OriginKind::Server(other)) => {
+            one.http == other.http
+                && one.https == other.https
+                && one.scheme == other.scheme
+                && one.health_check == other.health_check
+        }
+        (OriginKind::Page(_), OriginKind::Page(_)) => true,
+        (OriginKind::Server(_), OriginKind::Page(_))
+        | (OriginKind::Page(_), OriginKind::Server(_)) => false,
     }
 }
 
@@ -111,16 +193,59 @@ fn open_files() -> Option<u64> {
     rustix::process::getrlimit(rustix::process::Resource::Nofile).current
 }
 
+impl Routing {
+    /// More records than this in one group are refused with the config.
+    const MOST_RECORDS: usize = 4;
+
+    fn of(target: &Target) -> Option<Self> {
+        let records: Vec<RecordId> = target.records().take(Self::MOST_RECORDS).collect();
+        if records.is_empty() {
+            return None;
+        }
+        let ways = (0..1_u8 << records.len()).map(|way| {
+            target.routed(|record| {
+                let position = records.iter().position(|known| *known == record);
+                match position {
+                    Some(bit) if way & (1 << bit) != 0 => Side::Secondary,
+                    Some(_) | None => Side::Primary,
+                }
+            })
+        });
+        Some(Self {
+            ways: ways.collect(),
+            records,
+        })
+    }
+
+    fn way(&self, side: impl Fn(RecordId) -> Side) -> u8 {
+        let bits = self.records.iter().enumerate();
+        bits.fold(0, |way, (bit, record)| match side(*record) {
+            Side::Primary => way,
+            Side::Secondary => way | (1 << bit),
+        })
+    }
+}
+
 impl LiveOrigin {
-    fn new(origin: &Origin, before: Option<&Live>) -> io::Result<Self> {
+    fn new(origin: &Origin, before: Option<&Live>, workers: usize) -> io::Result<Self> {
+        let namesake = before.and_then(|before| before.origin_named(&origin.id));
+        let vitals = inherited(
+            namesake.map(|(before, alive)| (&alive.vitals, is_same(before, origin))),
+            workers,
+        );
         let OriginKind::Server(server) = &origin.kind else {
-            return Ok(Self::default());
+            return Ok(Self {
+                vitals,
+                http: None,
+                https: None,
+            });
         };
         let http = (server.scheme != OriginScheme::Https)
             .then(|| LiveEndpoint::new(server, false, before));
         let https =
             (server.scheme != OriginScheme::Http).then(|| LiveEndpoint::new(server, true, before));
         Ok(Self {
+            vitals,
             http: http.transpose()?,
             https: https.transpose()?,
         })

@@ -51,15 +51,15 @@ pub(crate) struct Counters {
 
 /// A number that one thread adds to.
 #[derive(Debug, Default)]
-struct Count(AtomicU64);
+pub(crate) struct Count(AtomicU64);
 
 impl Count {
-    fn add(&self, more: u64) {
+    pub(crate) fn add(&self, more: u64) {
         self.0
             .store(self.0.load(Relaxed).wrapping_add(more), Relaxed);
     }
 
-    fn get(&self) -> u64 {
+    pub(crate) fn get(&self) -> u64 {
         self.0.load(Relaxed)
     }
 }
@@ -201,6 +201,8 @@ impl Counters {
             match attempt.outcome {
                 Outcome::Status(_) => self.attempts_answered.add(1),
                 Outcome::Failed(failure) => self.attempts_failed[failure as usize].add(1),
+                // Nobody was asked; each origin counts these for itself.
+                Outcome::Skipped(_) => {}
             }
         }
         if attempts

@@ -76,7 +76,9 @@ async fn serve(
             let speaker = Speaker::of(&view, &line, Some(route.distribution));
             (None, respond::overloaded(speaker, &route))
         }
-        Ok(route) => {
+        Ok(mut route) => {
+            let routed = view.live.routed(route.behavior.target);
+            route.target = view.live.target(routed);
             if !route.behavior.origin_request.trailers {
                 body.drop_trailers();
             }
@@ -93,6 +95,7 @@ async fn serve(
             };
             let wanted = Wanted {
                 route: &route,
+                routed,
                 request: asked,
                 viewer: &viewer,
                 watch: line.watch.as_ref(),
@@ -201,7 +204,9 @@ async fn with_error_page(
     // Nobody gets it any more, and while it is unread it keeps a connection that the page may have to wait for.
     std::mem::replace(reply.response.body_mut(), Body::empty()).set_aside();
     let viewer = viewer(line);
-    let route = within(&view.live.edge, distribution, &method, target.path());
+    let mut route = within(&view.live.edge, distribution, &method, target.path());
+    let routed = view.live.routed(route.behavior.target);
+    route.target = view.live.target(routed);
     let asked = headers::Request {
         method: &method,
         target: &target,
@@ -211,6 +216,7 @@ async fn with_error_page(
     };
     let wanted = Wanted {
         route: &route,
+        routed,
         request: asked,
         viewer: &viewer,
         watch: None,

@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
-use tideover_config::{
-    AttemptsShown, Distribution, MethodSet, OriginId, TargetId, Voice, WriteError,
-};
+use tideover_config::{AttemptsShown, Distribution, MethodSet, OriginId, Voice, WriteError};
 use tideover_rules::admit::{Host, Malformed};
 use tideover_rules::error_page::status_of;
 use tideover_rules::failover::{Attempt, Sent};
@@ -22,6 +20,7 @@ use crate::access_log::{Facts, Line};
 use crate::body::Body;
 use crate::error::{Fault, OriginError};
 use crate::limit::Limit;
+use crate::live::Routed;
 use crate::message::ViewerBodyError;
 use crate::origin::{Answer, Fetched, OriginAnswer, Wanted, page_of};
 use crate::worker::View;
@@ -176,7 +175,7 @@ struct Told {
 }
 
 /// What an answer to a request with one attempt is told by: distribution, target, the attempt, who made it.
-type OneAttempt = (usize, TargetId, Attempt, AnsweredBy);
+type OneAttempt = (usize, Routed, Attempt, AnsweredBy);
 
 /// What was told lately. Most answers are told what one of the last few was: the same member, the same status, as many
 /// milliseconds.
@@ -191,7 +190,7 @@ impl ToldBefore {
         // The rest of the time is not told.
         let took = Duration::from_millis(u64::try_from(ms).unwrap_or(u64::MAX));
         let facts = (distribution, target, Attempt { took, ..attempt }, by);
-        let place = usize::try_from(ms).unwrap_or(0) ^ usize::from(target.0);
+        let place = usize::try_from(ms).unwrap_or(0) ^ usize::from(target.target.0);
         let mut place = self.0[place % self.0.len()].borrow_mut();
         match &*place {
             Some((same, told)) if *same == facts => told.clone(),
@@ -377,7 +376,7 @@ pub(crate) fn fetched(speaker: Speaker<'_>, wanted: Wanted<'_>, fetched: Fetched
     } = fetched;
     let mut facts = speaker.facts(ResultType::Miss, "Miss");
     facts.behavior = Some(wanted.route.behavior_index);
-    facts.target = Some(wanted.route.behavior.target);
+    facts.target = Some(wanted.routed);
     facts.attempts = attempts;
     facts.delivered = delivered;
     match answer {
@@ -466,6 +465,9 @@ fn from_page(
     }
 }
 
+/// When to ask again while everybody is switched off: an operator is at work.
+const SWITCHED_OFF_FOR: Duration = Duration::from_secs(30);
+
 /// No origin brought an answer.
 fn failed(
     speaker: Speaker<'_>,
@@ -475,10 +477,11 @@ fn failed(
 ) -> Reply {
     facts.result = ResultType::Error;
     let (failure, sent) = match error.fault() {
-        Fault::Origin(failure, sent) => (failure, sent),
+        Fault::Origin(failure, sent) => (Some(failure), sent),
         Fault::Viewer(fault) => return bad_body(speaker, wanted, fault, facts),
+        Fault::LeftOut(_) => (None, Sent::Nothing),
     };
-    facts.detail = told::detailed_result(failure);
+    facts.detail = failure.map_or(told::SWITCHED_OFF, told::detailed_result);
     let is_write = !MethodSet::READS_AND_OPTIONS.contains(wanted.request.method);
     let page = match &wanted.route.behavior.write_error {
         WriteError::Explained {
@@ -496,10 +499,17 @@ fn failed(
                 retry_after: Some(*retry_after),
             }
         }
-        WriteError::Explained { .. } | WriteError::Plain => Page {
-            status: status_of(failure),
-            cause: Cause::OriginFailed(failure),
-            retry_after: None,
+        WriteError::Explained { .. } | WriteError::Plain => match failure {
+            Some(failure) => Page {
+                status: status_of(failure),
+                cause: Cause::OriginFailed(failure),
+                retry_after: None,
+            },
+            None => Page {
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                cause: Cause::SwitchedOff,
+                retry_after: Some(SWITCHED_OFF_FOR),
+            },
         },
     };
     let mut response = speaker.page(&page, ResultType::Error);

@@ -22,6 +22,7 @@ use crate::clock::{self, Moment};
 use crate::live::Live;
 use crate::metrics::{Counters, EdgeCounters};
 use crate::origin::Origins;
+use crate::recovery::Events;
 use crate::request_id::RequestIds;
 use crate::respond::ToldBefore;
 use crate::viewer::{Accepting, Arrival, Crowd, HandedOn, Shortage, Staff};
@@ -38,6 +39,7 @@ pub(crate) struct Shared {
     /// One block per worker, written by that worker only.
     pub(crate) counters: EdgeCounters,
     pub(crate) log: LogWriter,
+    pub(crate) events: Events,
     pub(crate) shortage: Shortage,
     staff: Staff,
     /// Load balancers are to look elsewhere.
@@ -56,6 +58,7 @@ impl Shared {
             replaced: AtomicU64::new(0),
             counters,
             log,
+            events: Events::default(),
             shortage: Shortage::default(),
             staff,
             looks_away: AtomicBool::new(false),
@@ -152,14 +155,20 @@ pub(crate) struct View {
     pub(crate) live: Arc<Live>,
     pub(crate) origins: Origins,
     pub(crate) told_before: ToldBefore,
+    /// Whose.
+    pub(crate) worker: usize,
+    /// Requests so far that came to an origin of which something is known.
+    pub(crate) looked_closer: Cell<u64>,
 }
 
 impl View {
-    fn new(live: Arc<Live>, origins: Origins) -> Self {
+    fn new(live: Arc<Live>, origins: Origins, worker: usize) -> Self {
         Self {
             live,
             origins,
             told_before: ToldBefore::default(),
+            worker,
+            looked_closer: Cell::new(0),
         }
     }
 }
@@ -179,7 +188,7 @@ impl Worker {
             ids: RefCell::new(RequestIds::new()),
             drain: Drain::default(),
             seen,
-            view: RefCell::new(Rc::new(View::new(live, origins))),
+            view: RefCell::new(Rc::new(View::new(live, origins, index))),
         }
     }
 
@@ -190,7 +199,8 @@ impl Worker {
             self.seen.set(replaced);
             let live = self.shared.live();
             let origins = Origins::new(&live, &self.view.borrow().origins);
-            self.view.replace(Rc::new(View::new(live, origins)));
+            self.view
+                .replace(Rc::new(View::new(live, origins, self.index)));
         }
         Rc::clone(&self.view.borrow())
     }

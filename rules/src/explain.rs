@@ -6,6 +6,7 @@ use http::StatusCode;
 use tideover_config::{Failure, Target};
 
 use crate::failover::{Ask, Attempt, Limits, Outcome, Sent, Step, is_soft, next_step};
+use crate::standing::Standing;
 
 /// What could come of asking a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,11 +66,18 @@ pub enum Then {
 }
 
 /// What could come of asking `target` for a request of this kind.
-pub fn prospects(target: &Target, ask: Ask) -> Prospects {
+///
+/// `standings` are those of its members now; none at all where nothing is known of them.
+pub fn prospects(target: &Target, ask: Ask, standings: &[Standing]) -> Prospects {
+    let case = Case {
+        target,
+        ask,
+        standings,
+    };
     let members = (0..target.members.len())
-        .map(|member| outlook(target, ask, member))
+        .map(|member| outlook(case, member))
         .collect();
-    let (worst_case, worst_case_attempts) = worst_case(target, ask);
+    let (worst_case, worst_case_attempts) = worst_case(case);
     Prospects {
         members,
         worst_case,
@@ -77,42 +85,67 @@ pub fn prospects(target: &Target, ask: Ask) -> Prospects {
     }
 }
 
-fn outlook(target: &Target, ask: Ask, member: usize) -> Outlook {
+/// What [`next_step`] is asked about.
+#[derive(Clone, Copy)]
+struct Case<'c> {
+    target: &'c Target,
+    ask: Ask,
+    standings: &'c [Standing],
+}
+
+impl Case<'_> {
+    /// The next step that asks or delivers; who is left out on the way makes no difference to it.
+    fn next(self, past: &[Attempt], elapsed: Duration) -> Onward {
+        let mut past = past.to_vec();
+        loop {
+            match next_step(self.target, self.ask, self.standings, &past, elapsed) {
+                Step::Try { member, within } => return Onward::Try { member, within },
+                Step::Deliver(index) => return Onward::Deliver(index),
+                Step::Skip { member, why } => {
+                    past.push(attempt(member, Outcome::Skipped(why), Duration::ZERO));
+                }
+            }
+        }
+    }
+}
+
+/// A [`Step`] that asks or delivers.
+enum Onward {
+    Try { member: usize, within: Limits },
+    Deliver(usize),
+}
+
+fn outlook(case: Case<'_>, member: usize) -> Outlook {
     let held_by = |past: &[Attempt]| {
         past.iter()
-            .find(|attempt| is_soft(target, attempt))
+            .find(|attempt| is_soft(case.target, attempt))
             .map(|attempt| attempt.member)
     };
-    let plain = way_to(target, ask, member, Way::WithoutSoftAnswers)
+    let plain = way_to(case, member, Way::WithoutSoftAnswers)
         .filter(|passage| held_by(&passage.past).is_none());
-    let holding = way_to(target, ask, member, Way::WithSoftAnswers).and_then(|passage| {
+    let holding = way_to(case, member, Way::WithSoftAnswers).and_then(|passage| {
         Some(Holding {
             member: held_by(&passage.past)?,
-            leads_to: leads_to(target, ask, &passage, member),
+            leads_to: leads_to(case, &passage, member),
         })
     });
     Outlook {
         member,
         within: plain.as_ref().and_then(|passage| {
-            match next_step(target, ask, &passage.past, passage.elapsed) {
-                Step::Try { within, .. } => Some(within),
-                Step::Deliver(_) => None,
+            match case.next(&passage.past, passage.elapsed) {
+                Onward::Try { within, .. } => Some(within),
+                Onward::Deliver(_) => None,
             }
         }),
-        leads_to: plain.map_or_else(Vec::new, |passage| leads_to(target, ask, &passage, member)),
+        leads_to: plain.map_or_else(Vec::new, |passage| leads_to(case, &passage, member)),
         holding,
     }
 }
 
-fn leads_to(target: &Target, ask: Ask, way: &Passage, member: usize) -> Vec<(Outcome, Next)> {
-    outcomes(target, member)
+fn leads_to(case: Case<'_>, way: &Passage, member: usize) -> Vec<(Outcome, Next)> {
+    outcomes(case.target, member)
         .into_iter()
-        .map(|outcome| {
-            (
-                outcome,
-                follow(target, ask, way.past.clone(), member, outcome),
-            )
-        })
+        .map(|outcome| (outcome, follow(case, way.past.clone(), member, outcome)))
         .collect()
 }
 
@@ -133,30 +166,30 @@ enum Way {
 /// Attempts that lead to `member`, if any do: in no time, or else, for a page, with the deadline used up before others
 /// could be asked. Which outcome leads on from a member makes no difference to those after it, except that a soft answer
 /// is held.
-fn way_to(target: &Target, ask: Ask, member: usize, way: Way) -> Option<Passage> {
+fn way_to(case: Case<'_>, member: usize, way: Way) -> Option<Passage> {
     let mut past = Vec::new();
     let mut late = None;
     loop {
-        let Step::Try { member: asked, .. } = next_step(target, ask, &past, Duration::ZERO) else {
+        let Onward::Try { member: asked, .. } = case.next(&past, Duration::ZERO) else {
             return late;
         };
         if asked == member {
             let elapsed = Duration::ZERO;
             return Some(Passage { past, elapsed });
         }
-        let (soft, plain): (Vec<Outcome>, Vec<Outcome>) = outcomes(target, asked)
+        let (soft, plain): (Vec<Outcome>, Vec<Outcome>) = outcomes(case.target, asked)
             .into_iter()
-            .partition(|outcome| is_soft(target, &attempt(asked, *outcome, Duration::ZERO)));
+            .partition(|outcome| is_soft(case.target, &attempt(asked, *outcome, Duration::ZERO)));
         let preferred = match way {
             Way::WithoutSoftAnswers => [plain, soft],
             Way::WithSoftAnswers => [soft, plain],
         };
         let leads_on = preferred.into_iter().flatten().find_map(|outcome| {
             let mut longer = past.clone();
-            repeat(target, ask, &mut longer, asked, outcome);
-            match next_step(target, ask, &longer, Duration::ZERO) {
-                Step::Try { .. } => Some(longer),
-                Step::Deliver(_) => None,
+            repeat(case, &mut longer, asked, outcome);
+            match case.next(&longer, Duration::ZERO) {
+                Onward::Try { .. } => Some(longer),
+                Onward::Deliver(_) => None,
             }
         });
         let Some(longer) = leads_on else {
@@ -164,8 +197,8 @@ fn way_to(target: &Target, ask: Ask, member: usize, way: Way) -> Option<Passage>
         };
         past = longer;
         if late.is_none()
-            && let Some(elapsed) = target.deadline
-            && let Step::Try { member: asked, .. } = next_step(target, ask, &past, elapsed)
+            && let Some(elapsed) = case.target.deadline
+            && let Onward::Try { member: asked, .. } = case.next(&past, elapsed)
             && asked == member
         {
             let past = past.clone();
@@ -175,28 +208,22 @@ fn way_to(target: &Target, ask: Ask, member: usize, way: Way) -> Option<Passage>
 }
 
 /// Adds attempts at `member` with this outcome until the rule goes elsewhere.
-fn repeat(target: &Target, ask: Ask, past: &mut Vec<Attempt>, member: usize, outcome: Outcome) {
+fn repeat(case: Case<'_>, past: &mut Vec<Attempt>, member: usize, outcome: Outcome) {
     loop {
         past.push(attempt(member, outcome, Duration::ZERO));
-        match next_step(target, ask, past, Duration::ZERO) {
-            Step::Try { member: again, .. } if again == member => {}
-            Step::Try { .. } | Step::Deliver(_) => return,
+        match case.next(past, Duration::ZERO) {
+            Onward::Try { member: again, .. } if again == member => {}
+            Onward::Try { .. } | Onward::Deliver(_) => return,
         }
     }
 }
 
-fn follow(
-    target: &Target,
-    ask: Ask,
-    mut past: Vec<Attempt>,
-    member: usize,
-    outcome: Outcome,
-) -> Next {
+fn follow(case: Case<'_>, mut past: Vec<Attempt>, member: usize, outcome: Outcome) -> Next {
     let before = past.len();
-    repeat(target, ask, &mut past, member, outcome);
-    let then = match next_step(target, ask, &past, Duration::ZERO) {
-        Step::Try { member, .. } => Then::Ask(member),
-        Step::Deliver(index) => match past.get(index) {
+    repeat(case, &mut past, member, outcome);
+    let then = match case.next(&past, Duration::ZERO) {
+        Onward::Try { member, .. } => Then::Ask(member),
+        Onward::Deliver(index) => match past.get(index) {
             Some(held) if held.member != member => Then::DeliverHeld(held.member),
             Some(_) | None => Then::Deliver,
         },
@@ -210,6 +237,7 @@ fn follow(
 fn attempt(member: usize, outcome: Outcome, took: Duration) -> Attempt {
     let sent = match outcome {
         Outcome::Failed(failure) if failure.is_connect() => Sent::Nothing,
+        Outcome::Skipped(_) => Sent::Nothing,
         Outcome::Failed(_) | Outcome::Status(_) => Sent::Something,
     };
     Attempt {
@@ -257,26 +285,26 @@ enum Leads {
 
 /// Every attempt uses up what it may: a connection at the last moment and then silence, or an answer at the last moment,
 /// or no connection where only that is tried again.
-fn worst_case(target: &Target, ask: Ask) -> (Duration, usize) {
+fn worst_case(case: Case<'_>) -> (Duration, usize) {
     let mut past: Vec<Attempt> = Vec::new();
     let mut elapsed = Duration::ZERO;
     // What ends here and now may cost more than what goes on to a member that answers at once.
     let mut longest = (Duration::ZERO, 0);
-    while let Step::Try { member, within } = next_step(target, ask, &past, elapsed) {
+    while let Onward::Try { member, within } = case.next(&past, elapsed) {
         let mut choice: Option<(Leads, Attempt)> = None;
-        for outcome in outcomes(target, member) {
+        for outcome in outcomes(case.target, member) {
             let next = attempt(member, outcome, most(within, outcome));
             past.push(next);
-            let then = next_step(target, ask, &past, elapsed.saturating_add(next.took));
+            let then = case.next(&past, elapsed.saturating_add(next.took));
             longest = longest.max((elapsed.saturating_add(next.took), past.len()));
             past.pop();
             let leads = match then {
-                Step::Try { member: again, .. } if again == member => Leads::HereAgain,
-                Step::Try { .. } => Leads::ToOthers,
-                Step::Deliver(_) => Leads::ToAnEnd,
+                Onward::Try { member: again, .. } if again == member => Leads::HereAgain,
+                Onward::Try { .. } => Leads::ToOthers,
+                Onward::Deliver(_) => Leads::ToAnEnd,
             };
             let worth =
-                |(leads, next): &(Leads, Attempt)| (*leads, next.took, !is_soft(target, next));
+                |(leads, next): &(Leads, Attempt)| (*leads, next.took, !is_soft(case.target, next));
             if choice
                 .as_ref()
                 .is_none_or(|best| worth(best) < worth(&(leads, next)))
@@ -295,6 +323,7 @@ fn worst_case(target: &Target, ask: Ask) -> (Duration, usize) {
 fn most(within: Limits, outcome: Outcome) -> Duration {
     let longest = match outcome {
         Outcome::Failed(failure) if failure.is_connect() => within.connect,
+        Outcome::Skipped(_) => Duration::ZERO,
         Outcome::Failed(_) | Outcome::Status(_) => within.connect.saturating_add(within.response),
     };
     within.head.map_or(longest, |head| longest.min(head))

@@ -13,7 +13,8 @@
 //!    unless a later answer is below 400; and no page is asked while one is held.
 //! 6. A search for an authority's proof (`/.well-known/acme-challenge/*`) goes to one member, once: none can answer for
 //!    another.
-//! 7. When the deadline is used up, nobody is asked any more but a page. So that none uses it up alone, an origin behind
+//! 7. Who is known to be dead, or switched off, is left out where somebody else can answer (`standing.rs`).
+//! 8. When the deadline is used up, nobody is asked any more but a page. So that none uses it up alone, an origin behind
 //!    which others stand has to have sent its whole head when its timers for connecting and answering are both over.
 //!
 //! To change when a request falls through, change [`next_step`]; to change on what, change the criteria that `config`
@@ -25,6 +26,7 @@ use http::{Method, StatusCode};
 use tideover_config::{Behavior, Failure, Member, MethodSet, Target};
 
 use crate::challenge::is_challenge;
+use crate::standing::{Standing, Why, left_out};
 
 /// Time kept back from a deadline so that a page that follows can still be delivered within it.
 const PAGE_RESERVE: Duration = Duration::from_millis(100);
@@ -84,6 +86,8 @@ pub enum Outcome {
     Status(StatusCode),
     /// It brought no usable answer.
     Failed(Failure),
+    /// There was none: the member was left out, and this is why.
+    Skipped(Why),
 }
 
 /// Whether an origin can have seen anything of the request.
@@ -105,7 +109,15 @@ pub enum Step {
         /// Already cut to what the deadline leaves.
         within: Limits,
     },
-    /// Give the viewer the outcome of this attempt: an index into the attempts so far.
+    /// Note that this member is left out.
+    Skip {
+        /// Position in [`Target::members`].
+        member: usize,
+        /// What speaks against it.
+        why: Why,
+    },
+    /// Give the viewer the outcome of this attempt: an index into the attempts so far. If that was skipped, so were all, and
+    /// nobody was asked.
     Deliver(usize),
 }
 
@@ -136,17 +148,25 @@ pub struct Limits {
 /// - `Deliver(n)` is the last attempt, or the first soft answer when nothing later answered below 400.
 /// - A page is a last word: it is never asked while a soft answer is held, and nobody is asked after it.
 /// - When the deadline has passed, only a page is still asked.
+/// - Who does not stand well is left out, where [`standing`](crate::standing) says so: a step and an attempt of its own, so
+///   that it is told. `standings` has one for each member, or none at all where everybody is alive.
 ///
 /// Source: Developer Guide, "Optimize high availability with CloudFront origin failover" and "All distribution settings
 /// reference" (connection attempts, response timeout); groups of more than two, soft statuses and the deadline are ours.
 ///
 /// # Panics
 /// Never: `past` only names members of `target`.
-pub fn next_step(target: &Target, ask: Ask, past: &[Attempt], elapsed: Duration) -> Step {
+pub fn next_step(
+    target: &Target,
+    ask: Ask,
+    standings: &[Standing],
+    past: &[Attempt],
+    elapsed: Duration,
+) -> Step {
     let Some(last) = past.last() else {
-        return try_from(target, ask, 0, past, elapsed).unwrap_or(Step::Try {
+        return try_from(target, ask, standings, 0, past, elapsed).unwrap_or(Step::Try {
             member: 0,
-            within: limits(target, ask, 0, past, elapsed).unwrap_or(Limits::NONE_LEFT),
+            within: limits(target, ask, standings, 0, past, elapsed).unwrap_or(Limits::NONE_LEFT),
         });
     };
     let member = &target.members[last.member];
@@ -155,7 +175,7 @@ pub fn next_step(target: &Target, ask: Ask, past: &[Attempt], elapsed: Duration)
         return Step::Deliver(past.len() - 1);
     }
     if may_try_again(member, ask, last, past)
-        && let Some(within) = limits(target, ask, last.member, past, elapsed)
+        && let Some(within) = limits(target, ask, standings, last.member, past, elapsed)
     {
         return Step::Try {
             member: last.member,
@@ -164,17 +184,18 @@ pub fn next_step(target: &Target, ask: Ask, past: &[Attempt], elapsed: Duration)
     }
     if ask.may_fall_through
         && meets_criteria(member, last.outcome)
-        && let Some(step) = try_from(target, ask, last.member + 1, past, elapsed)
+        && let Some(step) = try_from(target, ask, standings, last.member + 1, past, elapsed)
     {
         return step;
     }
     Step::Deliver(best_of(target, past))
 }
 
-/// The next member to ask, from `first` on. While a soft answer is held no page is asked; when no time is left, only a page.
+/// The next member to ask or to leave out, from `first` on. While a soft answer is held no page is asked; when no time is left, only a page.
 fn try_from(
     target: &Target,
     ask: Ask,
+    standings: &[Standing],
     first: usize,
     past: &[Attempt],
     elapsed: Duration,
@@ -187,7 +208,18 @@ fn try_from(
                 within: Limits::NONE_LEFT,
             });
         }
-        limits(target, ask, member, past, elapsed).map(|within| Step::Try { member, within })
+        let may_fall_through = ask.may_fall_through;
+        if let Some(why) = left_out(
+            target,
+            standings,
+            member,
+            may_fall_through,
+            holds_soft_answer,
+        ) {
+            return Some(Step::Skip { member, why });
+        }
+        limits(target, ask, standings, member, past, elapsed)
+            .map(|within| Step::Try { member, within })
     })
 }
 
@@ -209,7 +241,7 @@ fn may_try_again(member: &Member, ask: Ask, last: &Attempt, past: &[Attempt]) ->
         Outcome::Failed(Failure::ResponseTimeout) => {
             member.retries_response_timeout && ask.may_repeat
         }
-        Outcome::Failed(_) | Outcome::Status(_) => false,
+        Outcome::Failed(_) | Outcome::Status(_) | Outcome::Skipped(_) => false,
     }
 }
 
@@ -217,6 +249,7 @@ fn meets_criteria(member: &Member, outcome: Outcome) -> bool {
     match outcome {
         Outcome::Status(status) => member.criteria.statuses.contains(status),
         Outcome::Failed(failure) => member.criteria.failures.contains(failure),
+        Outcome::Skipped(_) => true,
     }
 }
 
@@ -227,13 +260,15 @@ pub fn is_soft(target: &Target, attempt: &Attempt) -> bool {
             .criteria
             .soft
             .contains(status),
-        Outcome::Failed(_) => false,
+        Outcome::Failed(_) | Outcome::Skipped(_) => false,
     }
 }
 
-/// Index of the outcome to deliver: the last one if it is good, else the first soft one, else the last one.
+/// Index of the outcome to deliver: the last one if it is good, else the first soft one, else the last one. Who was left out
+/// brought none.
 fn best_of(target: &Target, past: &[Attempt]) -> usize {
-    let last = past.len() - 1;
+    let was_asked = |attempt: &Attempt| !matches!(attempt.outcome, Outcome::Skipped(_));
+    let last = past.iter().rposition(was_asked).unwrap_or(past.len() - 1);
     if matches!(past[last].outcome, Outcome::Status(status) if status.as_u16() < 400) {
         return last;
     }
@@ -246,6 +281,7 @@ fn best_of(target: &Target, past: &[Attempt]) -> usize {
 fn limits(
     target: &Target,
     ask: Ask,
+    standings: &[Standing],
     member: usize,
     past: &[Attempt],
     elapsed: Duration,
@@ -277,7 +313,8 @@ fn limits(
     }
     let cut = |limit: Duration| head.map_or(limit, |head| limit.min(head));
     // Without a deadline (CloudFront) only gaps count.
-    let must_be_prompt = target.deadline.is_some() && silence_leads_on(target, ask, member, past);
+    let must_be_prompt =
+        target.deadline.is_some() && silence_leads_on(target, ask, standings, member, past);
     let timers_together = timers
         .connection_timeout
         .saturating_add(timers.response_timeout);
@@ -291,14 +328,22 @@ fn limits(
 }
 
 /// Whether somebody else could be asked if `member` turned out to be silent.
-fn silence_leads_on(target: &Target, ask: Ask, member: usize, past: &[Attempt]) -> bool {
+fn silence_leads_on(
+    target: &Target,
+    ask: Ask,
+    standings: &[Standing],
+    member: usize,
+    past: &[Attempt],
+) -> bool {
     let silence = Outcome::Failed(Failure::ResponseTimeout);
     let holds_soft_answer = past.iter().any(|attempt| is_soft(target, attempt));
     ask.may_fall_through
         && meets_criteria(&target.members[member], silence)
-        && target.members[member + 1..]
-            .iter()
-            .any(|later| !(later.is_page && holds_soft_answer))
+        && (member + 1..target.members.len()).any(|later| {
+            let is_off = matches!(standings.get(later), Some(Standing::Off(_)));
+            let is_held_back = target.members[later].is_page && holds_soft_answer;
+            !is_off && !is_held_back
+        })
 }
 
 impl Limits {

@@ -7,6 +7,9 @@
 //! - [`admit`]: is this head fit to be forwarded at all, and which host does it ask?
 //! - [`route`]: host, path, method -> distribution, behavior, target, or a refusal.
 //! - [`failover`]: attempts so far -> try this member within these limits, or deliver that answer.
+//! - [`standing`], [`breaker`], [`health`]: is an origin asked when its turn comes? From what an operator said, from how
+//!   requests to it went, from how probes went.
+//! - [`record`]: health of two origins -> which of them a record stands for.
 //! - [`challenge`]: does somebody ask for the proof that a name is served here?
 //! - [`headers`]: the head that an origin is sent; what is left of an origin's head for the viewer.
 //! - [`server_name`]: the name that an origin is asked for when TLS begins.
@@ -17,6 +20,7 @@
 //! - [`websocket`]: does it ask to switch protocols?
 
 pub mod admit;
+pub mod breaker;
 pub mod certificate;
 pub mod challenge;
 pub mod error_page;
@@ -24,8 +28,11 @@ pub mod explain;
 pub mod failover;
 pub mod fields;
 pub mod headers;
+pub mod health;
+pub mod record;
 pub mod renewal;
 pub mod route;
 pub mod server_name;
+pub mod standing;
 pub mod told;
 pub mod websocket;

@@ -67,7 +67,7 @@ pub fn x_cache(voice_name: &str, result: ResultType) -> HeaderValue {
 }
 
 /// `Tideover-Attempts`: an RFC 9651 list, one item per attempt in order:
-/// `azure-vm;status=404;ms=12, azure-swa;error=refused;ms=1`. Ids that are no tokens are quoted; without attempts it is empty.
+/// `azure-vm;status=404;ms=12, azure-swa;error=refused;ms=1`; who was left out is `aws;skipped=breaker;ms=0`. Ids that are no tokens are quoted; without attempts it is empty.
 pub fn attempts(target: &Target, origins: &[Origin], past: &[Attempt]) -> HeaderValue {
     let mut list = List::with_room_for(past.len());
     for attempt in past {
@@ -76,6 +76,7 @@ pub fn attempts(target: &Target, origins: &[Origin], past: &[Attempt]) -> Header
         match attempt.outcome {
             Outcome::Status(status) => list.push(";status=").push(status.as_str()),
             Outcome::Failed(failure) => list.push(";error=").push(failure.word()),
+            Outcome::Skipped(why) => list.push(";skipped=").push(why.word()),
         };
         // A structured integer has at most fifteen digits (RFC 9651, section 3.3.1).
         let ms = attempt.took.as_millis().min(999_999_999_999_999);
@@ -133,6 +134,8 @@ fn push_attempt(list: &mut List, target: &Target, origins: &[Origin], attempt: &
     match attempt.outcome {
         Outcome::Status(status) => list.push(";received-status=").push(status.as_str()),
         Outcome::Failed(failure) => list.push(";error=").push(failure_error(failure)),
+        // Nobody was asked: this was the last one who could have been.
+        Outcome::Skipped(_) => list.push(";error=destination_unavailable"),
     };
 }
 
@@ -182,6 +185,9 @@ pub fn detailed_result(failure: Failure) -> &'static str {
         Failure::HeaderTooBig => "OriginHeaderTooBigError",
     }
 }
+
+/// The same where no origin may be asked, because an operator said so.
+pub const SWITCHED_OFF: &str = "OriginsSwitchedOff";
 
 /// The same for a limit on load, and for a body beyond the limit: a quota was exceeded.
 pub const LIMIT_EXCEEDED: &str = "LimitExceeded";

@@ -316,7 +316,7 @@ fn attempts(object: &mut Object<'_>, line: &Line) {
     });
     let Some(target) = facts.target else { return };
     let edge = &line.view.live.edge;
-    let target = edge.target(target);
+    let target = line.view.live.target(target);
     object.text("target", target.name.as_bytes());
     object.key("attempts");
     object.out.push(b'[');
@@ -345,6 +345,7 @@ fn attempts(object: &mut Object<'_>, line: &Line) {
                     },
                 );
             }
+            Outcome::Skipped(why) => object.text("skipped", why.word().as_bytes()),
         }
         object.millis("ms", attempt.took);
         if index == facts.delivered {

@@ -160,7 +160,7 @@ pub(super) fn explain(options: &Options, given: &ArgMatches) -> anyhow::Result<E
         edge,
         route: &route,
         ask,
-        prospects: prospects(route.target, ask),
+        prospects: prospects(route.target, ask, &[]),
     };
     if options.json {
         said::print(&format!("{:#}\n", told.json()))?;
@@ -444,6 +444,7 @@ fn word(outcome: Outcome) -> String {
     match outcome {
         Outcome::Status(status) => status.as_str().to_owned(),
         Outcome::Failed(failure) => failure.word().to_owned(),
+        Outcome::Skipped(why) => why.word().to_owned(),
     }
 }
 

@@ -104,6 +104,12 @@ impl Way {
     }
 }
 
+/// Whether a connection comes about within so long, really. It is closed again at once.
+pub(crate) async fn takes_connections(addresses: &Arc<Addresses>, within: Duration) -> bool {
+    let knock = async { race(&addresses.get().await?).await };
+    matches!(tokio::time::timeout(within, knock).await, Ok(Ok(_)))
+}
+
 /// The first connection that stands. The next address is tried when one fails or has not answered for a while.
 async fn race(addresses: &[SocketAddr]) -> io::Result<Tcp> {
     if let [only] = addresses {

@@ -4,18 +4,23 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use http::StatusCode;
-use tideover_config::{OriginId, OriginKind, OriginScheme, Page, Server, Target, ViewerScheme};
-use tideover_rules::failover::{self, Ask, Attempt, Outcome, Sent, Step};
+use tideover_config::{
+    Breaker, OriginId, OriginKind, OriginScheme, Page, Server, Target, ViewerScheme,
+};
+use tideover_rules::failover::{self, Ask, Attempt, Limits, Outcome, Sent, Step};
 use tideover_rules::headers::{self, Request, Viewer};
 use tideover_rules::route::Route;
 use tideover_rules::server_name::server_name;
+use tideover_rules::standing::{Standing, Why};
 
 use super::Reach;
 use super::answer::OriginAnswer;
 use super::attempt::{Errand, attempt};
 use crate::clock::Moment;
 use crate::error::{Fault, OriginError};
+use crate::live::Routed;
 use crate::message::{BodyWatch, Once};
+use crate::vitals::{Mark, Vitals};
 use crate::worker::View;
 
 /// What became of asking the origins. The attempts are told on success and on failure.
@@ -72,6 +77,8 @@ pub(crate) fn page_of(view: &View, id: OriginId) -> Option<&Page> {
 #[derive(Clone, Copy)]
 pub(crate) struct Wanted<'a> {
     pub(crate) route: &'a Route<'a, 'a>,
+    /// What `route`'s target is by name, and how its records stood.
+    pub(crate) routed: Routed,
     pub(crate) request: Request<'a>,
     pub(crate) viewer: &'a Viewer<'a>,
     /// `None` for a request without a body.
@@ -81,21 +88,33 @@ pub(crate) struct Wanted<'a> {
 /// Asks the members of the route's target until the rule says which outcome to deliver.
 pub(crate) async fn fetch(view: &View, wanted: &Wanted<'_>, body: &mut Once) -> Fetched {
     let (route, method) = (wanted.route, wanted.request.method);
-    let target = route.target;
-    let ask = Ask::of(route.behavior, method, route.path, !body.is_empty());
     let clock = view.live.clock;
     let started = Moment::now();
-    let mut attempts: Vec<Attempt> = Vec::with_capacity(1);
+    let mut course = Course {
+        view,
+        target: route.target,
+        ask: Ask::of(route.behavior, method, route.path, !body.is_empty()),
+        standings: standings(view, route.target),
+        attempts: Vec::with_capacity(1),
+    };
     // The soft answer that is held, its body unread. Boxed: rare, and large.
     let mut held: Option<(usize, Box<Answer>)> = None;
-    let mut step = failover::next_step(target, ask, &attempts, Duration::ZERO);
+    let mut onward = course.onward(Duration::ZERO);
     loop {
-        let Step::Try { member, ref within } = step else {
-            unreachable!("the rule delivers only what an attempt brought");
+        let (member, ref within) = match onward {
+            Onward::Try { member, within } => (member, within),
+            Onward::NobodyIsLeft(why) => {
+                return Fetched {
+                    answer: Err(OriginError::LeftOut(why)),
+                    delivered: course.attempts.len().saturating_sub(1),
+                    attempts: course.attempts,
+                };
+            }
+            Onward::Deliver(_) => unreachable!("the rule delivers only what an attempt brought"),
         };
         // Not by the turn: what the edge did in it before is no time of the origin's.
         let began = Moment::read();
-        let origin = target.members[member].origin;
+        let origin = course.target.members[member].origin;
         let outcome = match &view.live.edge.origin(origin).kind {
             OriginKind::Page(_) => Ok(Answer::Page(origin)),
             OriginKind::Server(server) => {
@@ -114,11 +133,8 @@ pub(crate) async fn fetch(view: &View, wanted: &Wanted<'_>, body: &mut Once) -> 
                         let plan = &wanted.route.behavior.origin_request;
                         server_name(plan, server, wanted.viewer.host)
                     }),
-                    turn: attempts
-                        .iter()
-                        .filter(|attempt| attempt.member == member)
-                        .count(),
-                    gap: target.members[member].timers.response_timeout,
+                    turn: course.tries_at(member),
+                    gap: course.target.members[member].timers.response_timeout,
                 };
                 attempt(&reach.way, &reach.pool, clock, within, &mut errand)
                     .await
@@ -129,26 +145,23 @@ pub(crate) async fn fetch(view: &View, wanted: &Wanted<'_>, body: &mut Once) -> 
             Ok(answer) => (Outcome::Status(answer.status(view)), Sent::Something),
             Err(error) => match error.fault() {
                 Fault::Origin(failure, sent) => (Outcome::Failed(failure), sent),
+                Fault::LeftOut(why) => (Outcome::Skipped(why), Sent::Nothing),
                 Fault::Viewer(_) => {
                     return Fetched {
                         answer: outcome,
-                        delivered: attempts.len(),
-                        attempts,
+                        delivered: course.attempts.len(),
+                        attempts: course.attempts,
                     };
                 }
             },
         };
         if let Err(error) = &outcome {
-            tell_failure(view, target, member, error);
+            tell_failure(view, course.target, member, error);
         }
-        attempts.push(Attempt {
-            member,
-            outcome: told,
-            sent,
-            took: clock.since(began),
-        });
-        step = failover::next_step(target, ask, &attempts, clock.since(started));
-        if let Step::Deliver(delivered) = step {
+        let this = course.attempts.len();
+        course.note(member, told, sent, began);
+        onward = course.onward(clock.since(started));
+        if let Onward::Deliver(delivered) = onward {
             let answer = match held {
                 Some((index, answer)) if index == delivered => {
                     set_aside(outcome);
@@ -163,21 +176,149 @@ pub(crate) async fn fetch(view: &View, wanted: &Wanted<'_>, body: &mut Once) -> 
             };
             return Fetched {
                 answer,
-                attempts,
+                attempts: course.attempts,
                 delivered,
             };
         }
         // The answer makes room for the next attempt: it is kept if it is the first soft one.
-        let is_soft = attempts
-            .last()
-            .is_some_and(|attempt| failover::is_soft(target, attempt));
+        let is_soft = failover::is_soft(course.target, &course.attempts[this]);
         match outcome {
-            Ok(answer) if is_soft && held.is_none() => {
-                held = Some((attempts.len() - 1, Box::new(answer)));
-            }
+            Ok(answer) if is_soft && held.is_none() => held = Some((this, Box::new(answer))),
             unwanted => set_aside(unwanted),
         }
     }
+}
+
+/// What the rule is asked about, and what came of it so far.
+struct Course<'c> {
+    view: &'c View,
+    target: &'c Target,
+    ask: Ask,
+    standings: Vec<Standing>,
+    attempts: Vec<Attempt>,
+}
+
+/// Where a request goes on to.
+enum Onward {
+    Try {
+        member: usize,
+        within: Limits,
+    },
+    /// The latest attempt's outcome, or a held one's.
+    Deliver(usize),
+    /// Nobody was asked, and nobody may be.
+    NobodyIsLeft(Why),
+}
+
+impl Course<'_> {
+    /// Who is asked next, or whose answer is delivered. Whoever is left out on the way is noted.
+    fn onward(&mut self, elapsed: Duration) -> Onward {
+        loop {
+            let step = failover::next_step(
+                self.target,
+                self.ask,
+                &self.standings,
+                &self.attempts,
+                elapsed,
+            );
+            match step {
+                Step::Try { member, within } => return Onward::Try { member, within },
+                Step::Skip { member, why } => {
+                    if why == Why::Breaker && may_try(self.view, self.target, member) {
+                        self.standings[member] = Standing::Alive;
+                    } else {
+                        let outcome = Outcome::Skipped(why);
+                        self.note(member, outcome, Sent::Nothing, Moment::now());
+                    }
+                }
+                Step::Deliver(delivered) => {
+                    let attempt = self.attempts[delivered];
+                    if let Some(vitals) = vitals(self.view, self.target, attempt.member) {
+                        vitals.delivered(self.view.worker);
+                    }
+                    return match attempt.outcome {
+                        Outcome::Skipped(why) => Onward::NobodyIsLeft(why),
+                        Outcome::Status(_) | Outcome::Failed(_) => Onward::Deliver(delivered),
+                    };
+                }
+            }
+        }
+    }
+
+    /// Attempts at `member` so far.
+    fn tries_at(&self, member: usize) -> usize {
+        let attempts = self.attempts.iter();
+        attempts.filter(|attempt| attempt.member == member).count()
+    }
+
+    /// One more attempt, which began at `began`.
+    fn note(&mut self, member: usize, outcome: Outcome, sent: Sent, began: Moment) {
+        let clock = self.view.live.clock;
+        if let Some(vitals) = vitals(self.view, self.target, member) {
+            let breaker = breaker(self.view, self.target, member);
+            let began = clock.nominal_at(began);
+            vitals.note(self.view.worker, outcome, breaker, began, || {
+                clock.elapsed()
+            });
+        }
+        let took = match outcome {
+            Outcome::Skipped(_) => Duration::ZERO,
+            Outcome::Status(_) | Outcome::Failed(_) => clock.since(began),
+        };
+        self.attempts.push(Attempt {
+            member,
+            outcome,
+            sent,
+            took,
+        });
+    }
+}
+
+/// How each member of `target` stands; nothing at all in the usual case, that all of them stand well.
+fn standings(view: &View, target: &Target) -> Vec<Standing> {
+    let all = || (0..target.members.len()).map(|member| vitals(view, target, member));
+    if all().flatten().all(Vitals::is_plain) {
+        return Vec::new();
+    }
+    let now = view.live.clock.elapsed();
+    let nth = view.looked_closer.get();
+    view.looked_closer.set(nth.wrapping_add(1));
+    let another_is_only = all().flatten().any(|vitals| vitals.has(Mark::Only));
+    all()
+        .enumerate()
+        .map(|(member, vitals)| {
+            let breaker = breaker(view, target, member);
+            vitals.map_or(Standing::Alive, |vitals| {
+                vitals.standing(breaker, another_is_only, nth, now)
+            })
+        })
+        .collect()
+}
+
+/// What is known of a member; nothing of a page.
+fn vitals<'v>(view: &'v View, target: &Target, member: usize) -> Option<&'v Vitals> {
+    let member = &target.members[member];
+    let alive = &view.live.origins[usize::from(member.origin.0)];
+    (!member.is_page).then_some(&*alive.vitals)
+}
+
+fn breaker<'v>(view: &'v View, target: &Target, member: usize) -> Option<&'v Breaker> {
+    match &view.live.edge.origin(target.members[member].origin).kind {
+        OriginKind::Server(server) => server.breaker.as_ref(),
+        OriginKind::Page(_) => None,
+    }
+}
+
+/// Whether this request is the one that sees whether a member with an open breaker is back.
+fn may_try(view: &View, target: &Target, member: usize) -> bool {
+    let timers = target.members[member].timers;
+    let patience = timers
+        .connection_timeout
+        .saturating_add(timers.response_timeout);
+    let both = vitals(view, target, member).zip(breaker(view, target, member));
+    both.is_some_and(|(vitals, breaker)| {
+        vitals.may_try(breaker, view.live.clock.elapsed(), patience)
+    })
 }
 
 fn set_aside(outcome: Result<Answer, OriginError>) {

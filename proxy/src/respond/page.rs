@@ -28,6 +28,8 @@ pub(super) enum Cause<'a> {
     BadBody(ViewerBodyError),
     Overloaded,
     NoErrorPage,
+    /// No origin may be asked.
+    SwitchedOff,
     /// The operator's HTML.
     LastPage(&'a Bytes),
 }
@@ -93,6 +95,9 @@ impl Page<'_> {
             Cause::Overloaded => {
                 "As many requests are being served as may be. Please try again in a moment."
                     .to_owned()
+            }
+            Cause::SwitchedOff => {
+                "The service is switched off at the moment. Nothing was sent.".to_owned()
             }
             Cause::NoErrorPage => "The page for this error could not be fetched.".to_owned(),
             Cause::LastPage(_) => {

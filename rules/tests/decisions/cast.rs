@@ -60,6 +60,8 @@ pub(crate) fn server(id: &str) -> Server {
         addresses: AddressFamily::V4,
         timers: cloudfront_timers(),
         max_connections: 100,
+        health_check: None,
+        breaker: None,
     }
 }
 
@@ -109,6 +111,7 @@ pub(crate) fn member(origin: u16, criteria: FailoverCriteria, timers: Timers) ->
         criteria,
         timers,
         retries_response_timeout: false,
+        record: None,
     }
 }
 
@@ -312,6 +315,7 @@ pub(crate) fn edge(
             cookies: false,
         },
         origins,
+        records: Vec::new(),
         targets,
         distributions,
         hosts,

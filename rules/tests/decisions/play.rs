@@ -7,6 +7,7 @@ use http::{Method, StatusCode};
 use tideover_config::{Edge, Failure, Mode, Overrides, Target, load_text};
 use tideover_rules::failover::{Ask, Attempt, Limits, Outcome, Sent, Step, next_step};
 use tideover_rules::route::within;
+use tideover_rules::standing::Standing;
 
 /// The origins of most plays.
 pub(crate) const ORIGINS: &str = r#"
@@ -102,6 +103,17 @@ pub(crate) struct Played {
 /// word, which takes as long as it may; `/3s` or `/300ms` behind it is another time, and a `+` repeats it for as long as
 /// the same member is asked. A page answers by itself.
 pub(crate) fn play(edge: &Edge, method: &str, path: &str, script: &str) -> Played {
+    play_standing(edge, &[], method, path, script)
+}
+
+/// The same with members that stand like this. Who is left out is told in parentheses: `(vm) swa -> 200 of swa`.
+pub(crate) fn play_standing(
+    edge: &Edge,
+    standings: &[Standing],
+    method: &str,
+    path: &str,
+    script: &str,
+) -> Played {
     let (target, ask) = asked(edge, method, path);
     let mut lines = script.split_whitespace().peekable();
     let mut past: Vec<Attempt> = Vec::new();
@@ -110,8 +122,22 @@ pub(crate) fn play(edge: &Edge, method: &str, path: &str, script: &str) -> Playe
     let mut told = Vec::new();
     let mut repeated: Option<(usize, &str)> = None;
     let delivered = loop {
-        let (member, within) = match next_step(target, ask, &past, elapsed) {
+        let (member, within) = match next_step(target, ask, standings, &past, elapsed) {
             Step::Try { member, within } => (member, within),
+            Step::Skip { member, why } => {
+                let outcome = Outcome::Skipped(why);
+                told.push(&*String::leak(format!(
+                    "({})",
+                    name_of(edge, target, member)
+                )));
+                past.push(Attempt {
+                    member,
+                    outcome,
+                    sent: Sent::Nothing,
+                    took: Duration::ZERO,
+                });
+                continue;
+            }
             Step::Deliver(index) => break index,
         };
         let name = name_of(edge, target, member);
@@ -165,6 +191,7 @@ pub(crate) fn word(outcome: Outcome) -> &'static str {
         // Few enough to be leaked.
         Outcome::Status(status) => String::leak(status.as_str().to_owned()),
         Outcome::Failed(failure) => failure.word(),
+        Outcome::Skipped(why) => why.word(),
     }
 }
 
@@ -184,6 +211,7 @@ fn attempt(member: usize, line: &str, within: Limits) -> Attempt {
     };
     let sent = match outcome {
         Outcome::Failed(failure) if failure.is_connect() => Sent::Nothing,
+        Outcome::Skipped(_) => Sent::Nothing,
         Outcome::Failed(_) | Outcome::Status(_) => Sent::Something,
     };
     let took = match (time, outcome) {
@@ -195,7 +223,7 @@ fn attempt(member: usize, line: &str, within: Limits) -> Attempt {
         (None, Outcome::Failed(Failure::CompletionTimeout)) => {
             within.head.expect("it is limited as a whole")
         }
-        (None, Outcome::Failed(_) | Outcome::Status(_)) => Duration::ZERO,
+        (None, Outcome::Failed(_) | Outcome::Status(_) | Outcome::Skipped(_)) => Duration::ZERO,
     };
     Attempt {
         member,

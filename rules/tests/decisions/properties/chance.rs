@@ -69,6 +69,7 @@ fn member() -> impl Strategy<Value = Member> {
         criteria,
         timers,
         retries_response_timeout: retries,
+        record: None,
     })
 }
 
@@ -128,6 +129,7 @@ impl Turn {
     fn most(self, within: Limits) -> Duration {
         let whole = match self.outcome {
             Outcome::Failed(failure) if failure.is_connect() => within.connect,
+            Outcome::Skipped(_) => Duration::ZERO,
             // A time that stands for one without end.
             _ if self.in_drops => within.dripping.unwrap_or(Duration::from_mins(10)),
             Outcome::Failed(_) | Outcome::Status(_) => {
@@ -153,6 +155,7 @@ fn turn() -> impl Strategy<Value = Turn> {
                 Outcome::Status(_) => Sent::Something,
                 Outcome::Failed(_) if nothing => Sent::Nothing,
                 Outcome::Failed(_) => Sent::Something,
+                Outcome::Skipped(_) => unreachable!("nobody is known to be dead"),
             };
             Turn {
                 outcome,
@@ -203,7 +206,7 @@ pub(crate) fn course(target: &Target, ask: Ask, turns: &[Turn]) -> Course {
     let mut steps = Vec::new();
     let mut elapsed = Duration::ZERO;
     loop {
-        let step = next_step(target, ask, &attempts, elapsed);
+        let step = next_step(target, ask, &[], &attempts, elapsed);
         steps.push(Decided {
             step,
             known: attempts.len(),
@@ -211,6 +214,7 @@ pub(crate) fn course(target: &Target, ask: Ask, turns: &[Turn]) -> Course {
         });
         let (member, within) = match step {
             Step::Try { member, within } => (member, within),
+            Step::Skip { .. } => unreachable!("nobody is known to be dead"),
             Step::Deliver(delivered) => {
                 return Course {
                     attempts,

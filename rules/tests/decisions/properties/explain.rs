@@ -14,7 +14,7 @@ proptest! {
     #[test]
     fn the_worst_case_is_the_worst(target in target(), ask in ask(), turns in prompt_turns()) {
         let course = course(&target, ask, &turns);
-        let told = prospects(&target, ask);
+        let told = prospects(&target, ask, &[]);
         prop_assert!(course.elapsed <= told.worst_case, "{:?}, not {:?}", course.elapsed, told.worst_case);
     }
 
@@ -27,7 +27,7 @@ proptest! {
         if course.steps.iter().any(may_drip) {
             return Ok(());
         }
-        let told = prospects(&target, ask);
+        let told = prospects(&target, ask, &[]);
         prop_assert!(course.elapsed <= told.worst_case, "{:?}, not {:?}", course.elapsed, told.worst_case);
     }
 
@@ -39,14 +39,14 @@ proptest! {
         for member in &mut target.members {
             member.criteria = FailoverCriteria { failures: FailureSet::all(), ..FailoverCriteria::default() };
         }
-        let told = prospects(&target, Ask { may_fall_through: true, may_repeat: true, may_reconnect: true });
+        let told = prospects(&target, Ask { may_fall_through: true, may_repeat: true, may_reconnect: true }, &[]);
         prop_assert_eq!(told.worst_case, target.worst_case());
     }
 
     /// And no request takes longer than that, whatever is listed, with a deadline or without.
     #[test]
     fn the_worst_case_is_within_what_the_timers_add_up_to(target in target(), ask in ask()) {
-        let (told, timers) = (prospects(&target, ask).worst_case, target.worst_case());
+        let (told, timers) = (prospects(&target, ask, &[]).worst_case, target.worst_case());
         prop_assert!(told <= timers, "{:?}, beyond {:?}", told, timers);
     }
 
@@ -55,8 +55,8 @@ proptest! {
     fn what_was_told_is_what_happens(
         target in target(), ask in ask(), picks in proptest::collection::vec(any::<prop::sample::Index>(), 6),
     ) {
-        let told = prospects(&target, ask);
-        let step = |past: &[Attempt]| next_step(&target, ask, past, Duration::ZERO);
+        let told = prospects(&target, ask, &[]);
+        let step = |past: &[Attempt]| next_step(&target, ask, &[], past, Duration::ZERO);
         let mut past: Vec<Attempt> = Vec::new();
         let mut picks = picks.into_iter();
         let mut held: Option<usize> = None;
@@ -74,6 +74,7 @@ proptest! {
             let (outcome, next) = *pick.get(leads_to);
             let sent = match outcome {
                 Outcome::Failed(failure) if failure.is_connect() => Sent::Nothing,
+                Outcome::Skipped(_) => Sent::Nothing,
                 Outcome::Failed(_) | Outcome::Status(_) => Sent::Something,
             };
             let before = past.len();
@@ -95,7 +96,7 @@ proptest! {
     /// Whoever is asked was told to be within reach, with and without an answer that is held.
     #[test]
     fn nobody_is_asked_by_surprise(target in target(), ask in ask(), turns in turns()) {
-        let told = prospects(&target, ask);
+        let told = prospects(&target, ask, &[]);
         let course = course(&target, ask, &turns);
         for (index, attempt) in course.attempts.iter().enumerate() {
             let outlook = &told.members[attempt.member];

@@ -16,6 +16,7 @@ fn meets_criteria(target: &Target, attempt: &Attempt) -> bool {
     match attempt.outcome {
         Outcome::Status(status) => criteria.statuses.contains(status),
         Outcome::Failed(failure) => criteria.failures.contains(failure),
+        Outcome::Skipped(_) => true,
     }
 }
 
@@ -26,7 +27,7 @@ fn is_good(attempt: &Attempt) -> bool {
 fn tried(decided: &Decided) -> Option<usize> {
     match decided.step {
         Step::Try { member, .. } => Some(member),
-        Step::Deliver(_) => None,
+        Step::Skip { .. } | Step::Deliver(_) => None,
     }
 }
 
@@ -79,7 +80,7 @@ proptest! {
         let attempt = |failure, sent| Attempt { member: 0, outcome: Outcome::Failed(failure), sent, took: Duration::ZERO };
         let mut past = vec![attempt(Failure::Refused, Sent::Nothing); before];
         past.push(attempt(failure, Sent::Something));
-        prop_assert_eq!(next_step(&target, ask, &past, Duration::ZERO), Step::Deliver(before));
+        prop_assert_eq!(next_step(&target, ask, &[], &past, Duration::ZERO), Step::Deliver(before));
     }
 
     /// Which requests that holds for: every write, and every request with a body, whatever the behavior.
@@ -141,7 +142,7 @@ proptest! {
                             && ask.may_repeat
                             && target.members[before.member].retries_response_timeout
                     }
-                    Outcome::Status(_) => false,
+                    Outcome::Status(_) | Outcome::Skipped(_) => false,
                 };
                 prop_assert!(again, "{before:?}");
             } else {
@@ -184,8 +185,9 @@ proptest! {
         let Some(deadline) = target.deadline else { return Ok(()) };
         let elapsed = deadline + Duration::from_millis(late);
         for known in 1..=course.attempts.len() {
-            match next_step(&target, ask, &course.attempts[..known], elapsed) {
+            match next_step(&target, ask, &[], &course.attempts[..known], elapsed) {
                 Step::Try { member, .. } => prop_assert!(target.members[member].is_page),
+                Step::Skip { .. } => prop_assert!(false, "nobody is known to be dead"),
                 Step::Deliver(index) => prop_assert!(index < known),
             }
         }
@@ -236,7 +238,7 @@ proptest! {
             };
             let past: Vec<Attempt> = course.attempts[..decided.known].iter().copied().chain([cut]).collect();
             if dripping < head {
-                let next = next_step(&target, ask, &past, decided.elapsed + dripping);
+                let next = next_step(&target, ask, &[], &past, decided.elapsed + dripping);
                 prop_assert!(matches!(next, Step::Try { .. }), "{next:?}");
             }
         }

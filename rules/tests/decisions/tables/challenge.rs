@@ -96,7 +96,7 @@ fn such_a_request_goes_to_one_origin_once() {
             sent,
             took: Duration::ZERO,
         }];
-        let step = next_step(&target, ask, &past, Duration::ZERO);
+        let step = next_step(&target, ask, &[], &past, Duration::ZERO);
         assert_eq!(
             step == Step::Deliver(0),
             is_over,

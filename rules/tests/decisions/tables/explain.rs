@@ -18,7 +18,7 @@ fn said(next: Next) -> String {
 /// A line for each member; `(0)` before an outcome: while an answer of member 0 is held.
 fn outlooks(edge: &Edge, method: &str) -> Vec<Vec<(String, String)>> {
     let (target, ask) = asked(edge, method, "/");
-    prospects(target, ask)
+    prospects(target, ask, &[])
         .members
         .into_iter()
         .map(|outlook| {
@@ -199,7 +199,7 @@ fn how_long_it_can_take() {
     let mut failures = Vec::new();
     for (index, (method, path, edge, longest, attempts)) in rows.into_iter().enumerate() {
         let (target, ask) = asked(&edge, method, path);
-        let told = prospects(target, ask);
+        let told = prospects(target, ask, &[]);
         if (told.worst_case, told.worst_case_attempts) != (span(longest), attempts) {
             failures.push(format!(
                 "row {index} {method} {path}: {:?} in {}, not {longest} in {attempts}",

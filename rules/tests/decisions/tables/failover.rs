@@ -569,7 +569,7 @@ fn nobody_is_asked_after_a_page() {
         sent: Sent::Something,
         took: Duration::ZERO,
     };
-    let step = next_step(&target, ask, &[answered], Duration::ZERO);
+    let step = next_step(&target, ask, &[], &[answered], Duration::ZERO);
     assert_eq!(step, Step::Deliver(0));
 }
 

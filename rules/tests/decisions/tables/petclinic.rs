@@ -30,7 +30,7 @@ fn told(edge: &Edge, method: &str, path: &str) -> (Vec<String>, Prospects) {
     let ids = route.target.members.iter();
     let ids = ids.map(|member| edge.origin(member.origin).id.to_string());
     let ask = Ask::of(route.behavior, &method, path, false);
-    (ids.collect(), prospects(route.target, ask))
+    (ids.collect(), prospects(route.target, ask, &[]))
 }
 
 #[test]

@@ -1,0 +1,37 @@
+//! What goes on beside the requests, so that they need not find everything out by themselves: who is dead, who is back, whom
+//! records stand for. One thread does it (`control`), and requests read what it found from [`Vitals`](crate::vitals::Vitals)
+//! and [`RecordState`](crate::vitals::RecordState) without a lock.
+
+mod events;
+mod look;
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+pub(crate) use events::{Event, Events};
+
+use crate::worker::Shared;
+use look::Looks;
+
+/// How often everything is looked at; nominal, and really no shorter than [`SHORTEST`].
+const EVERY: Duration = Duration::from_millis(50);
+const SHORTEST: Duration = Duration::from_millis(5);
+
+/// Looks after the origins of `shared`'s config, whichever it is, until there is no edge any more.
+pub(crate) async fn look_after(shared: Weak<Shared>) {
+    let mut looks = Looks::default();
+    loop {
+        let Some(present) = shared.upgrade() else {
+            return;
+        };
+        let clock = present.live().clock;
+        looks.look(&present);
+        drop(present);
+        tokio::time::sleep(clock.real(EVERY).max(SHORTEST)).await;
+    }
+}
+
+/// Begins to look after the origins, on the thread of `control`.
+pub(crate) fn begin(control: &crate::control::Control, shared: &Arc<Shared>) {
+    control.run(look_after(Arc::downgrade(shared)));
+}

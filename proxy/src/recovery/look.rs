@@ -1,0 +1,180 @@
+//! One look at everything: what changed since the last one, and what follows.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tideover_config::{Breaker, OriginId, OriginKind, Side};
+use tideover_rules::breaker::{State, is_too_much};
+use tideover_rules::health::Health;
+use tideover_rules::record::{Cause, Decision, Position, Sight, decide};
+
+use super::events::Event;
+use crate::live::{Live, LiveEndpoint};
+use crate::vitals::{Mark, Vitals};
+use crate::worker::Shared;
+
+/// What was seen at the last look, by name.
+#[derive(Debug, Default)]
+pub(super) struct Looks {
+    origins: HashMap<Arc<str>, Seen>,
+    /// Records that were told to wait.
+    waiting: HashMap<Arc<str>, bool>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    was_open: bool,
+    /// Outcomes that spoke for and against it, so far, and when.
+    counts: VecDeque<(Duration, u64, u64)>,
+    /// When somebody last knocked.
+    knocked: Option<Duration>,
+}
+
+impl Looks {
+    pub(super) fn look(&mut self, shared: &Arc<Shared>) {
+        let live = shared.live();
+        let now = live.clock.elapsed();
+        self.origins
+            .retain(|id, _| live.edge.origins.iter().any(|origin| origin.id == *id));
+        for (origin, alive) in live.edge.origins.iter().zip(&live.origins) {
+            let OriginKind::Server(server) = &origin.kind else {
+                continue;
+            };
+            let Some(breaker) = &server.breaker else {
+                continue;
+            };
+            let seen = self.origins.entry(Arc::clone(&origin.id)).or_default();
+            seen.look(
+                shared,
+                &live,
+                &origin.id,
+                &alive.vitals,
+                breaker,
+                now,
+                || {
+                    let endpoint = alive.http.as_ref().or(alive.https.as_ref())?;
+                    Some((endpoint, server.timers.connection_timeout))
+                },
+            );
+        }
+        for (record, state) in live.edge.records.iter().zip(&live.records) {
+            let health = |id: OriginId| health(&live.origins[usize::from(id.0)].vitals);
+            let sight = Sight {
+                primary: health(record.primary),
+                secondary: health(record.secondary),
+                ordered: None,
+                now,
+            };
+            let position = state.position();
+            let decision = decide(record, position, sight);
+            let waits = self.waiting.entry(Arc::clone(&record.id)).or_default();
+            let waited = std::mem::replace(waits, decision == Decision::WaitsForOrder);
+            let other = match position.side {
+                Side::Primary => Side::Secondary,
+                Side::Secondary => Side::Primary,
+            };
+            let name = |side| Arc::clone(&live.edge.origin(record.origin(side)).id);
+            match decision {
+                Decision::Moves(cause) => {
+                    state.take(Position {
+                        side: other,
+                        moved: match cause {
+                            Cause::Health => Some(now),
+                            Cause::Ordered => position.moved,
+                        },
+                    });
+                    shared.events.tell(Event::RecordMoved {
+                        record: Arc::clone(&record.id),
+                        to: other,
+                        from_origin: name(position.side),
+                        to_origin: name(other),
+                        was_ordered: cause == Cause::Ordered,
+                    });
+                }
+                Decision::WaitsForOrder if !waited => shared.events.tell(Event::RecordWaits {
+                    record: Arc::clone(&record.id),
+                    to: name(other),
+                }),
+                Decision::WaitsForOrder | Decision::HeldDown(_) | Decision::Stays => {}
+            }
+        }
+    }
+}
+
+/// What an origin counts as where records are decided: what its check found, and what an operator said.
+fn health(vitals: &Vitals) -> Health {
+    let speaks_against = [Mark::Unhealthy, Mark::Drained, Mark::Down];
+    if speaks_against.into_iter().any(|mark| vitals.has(mark)) {
+        Health::Unhealthy
+    } else {
+        Health::Healthy
+    }
+}
+
+impl Seen {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "all of what there is of one origin; it is called in one place"
+    )]
+    fn look<'l>(
+        &mut self,
+        shared: &Arc<Shared>,
+        live: &'l Live,
+        origin: &Arc<str>,
+        vitals: &Arc<Vitals>,
+        breaker: &Breaker,
+        now: Duration,
+        way: impl Fn() -> Option<(&'l LiveEndpoint, Duration)>,
+    ) {
+        let tallied = vitals.tallied();
+        let since = now.saturating_sub(Breaker::SHARE_WITHIN);
+        while self.counts.get(1).is_some_and(|(at, ..)| *at <= since) {
+            self.counts.pop_front();
+        }
+        let (good, bad) = (tallied.good, tallied.bad);
+        let before = self
+            .counts
+            .front()
+            .map_or((good, bad), |(_, good, bad)| (*good, *bad));
+        self.counts.push_back((now, good, bad));
+        let clock = live.clock;
+        let failed = bad.saturating_sub(before.1);
+        let all = failed + good.saturating_sub(before.0);
+        if vitals.breaker() == State::Closed && is_too_much(failed, all) {
+            vitals.open(|| clock.elapsed());
+        }
+        let state = vitals.breaker();
+        let is_open = matches!(state, State::Open { .. });
+        if is_open {
+            // What was counted before it opened does not count against it when it has closed.
+            self.counts.clear();
+        }
+        if is_open != self.was_open {
+            self.was_open = is_open;
+            let origin = Arc::clone(origin);
+            shared.events.tell(if is_open {
+                Event::BreakerOpened { origin }
+            } else {
+                Event::BreakerClosed { origin }
+            });
+        }
+        let is_due = self
+            .knocked
+            .is_none_or(|knocked| now.saturating_sub(knocked) >= breaker.probe_interval);
+        if matches!(state, State::Open { admits_from: None })
+            && is_due
+            && let Some((endpoint, within)) = way()
+        {
+            self.knocked = Some(now);
+            let addresses = Arc::clone(&endpoint.addresses);
+            let vitals = Arc::clone(vitals);
+            tokio::spawn(async move {
+                let within = clock.real(within);
+                if crate::origin::takes_connections(&addresses, within).await {
+                    vitals.knocked(|| clock.elapsed());
+                }
+            });
+        }
+    }
+}

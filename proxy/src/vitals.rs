@@ -1,0 +1,340 @@
+//! What is known of each origin while the edge runs. Shared by all threads, without a lock; carried over a reload.
+
+use std::sync::Arc;
+use std::sync::atomic::{
+    AtomicU8, AtomicU32, AtomicU64,
+    Ordering::{AcqRel, Acquire, Relaxed, Release},
+};
+use std::time::Duration;
+
+use tideover_config::{Breaker, Failure, Side};
+use tideover_rules::breaker::{Admission, State, speaks};
+use tideover_rules::failover::Outcome;
+use tideover_rules::record::Position;
+use tideover_rules::standing::{Standing, Why};
+
+use crate::metrics::Count;
+
+/// One origin's. In the usual case a request loads `marks`, finds nothing there, and is done.
+#[derive(Debug)]
+#[repr(align(128))]
+pub(crate) struct Vitals {
+    /// Of [`Mark`]s.
+    marks: AtomicU32,
+    /// Outcomes that speak against it, since one spoke for it.
+    in_a_row: AtomicU32,
+    /// A [`State`], as its word.
+    breaker: AtomicU64,
+    /// When the breaker last opened: nominal microseconds since the edge began.
+    opened_at: AtomicU64,
+    openings: AtomicU64,
+    /// By worker.
+    tallies: Box<[Tally]>,
+}
+
+/// What can speak against an origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum Mark {
+    /// Its health check fails.
+    Unhealthy = 1,
+    /// Its breaker is not closed.
+    Breaker = 2,
+    /// Switched to `drain`.
+    Drained = 4,
+    /// Switched to `down`.
+    Down = 8,
+    /// Switched to `only`: this speaks against the others.
+    Only = 16,
+}
+
+impl Mark {
+    /// What operators say.
+    const SWITCHES: u32 = Self::Drained as u32 | Self::Down as u32 | Self::Only as u32;
+}
+
+/// What came of one worker's attempts at one origin. Written by that worker alone.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(crate) struct Tally {
+    /// By class of the status, from 1xx on.
+    answered: [Count; 5],
+    /// By [`Failure`], in order of declaration.
+    failed: [Count; Failure::ALL.len()],
+    /// By [`Why`], in order of declaration.
+    skipped: [Count; Why::ALL.len()],
+    /// Attempts whose outcome the viewer got.
+    delivered: Count,
+    /// Outcomes that speak for and against it, as its breaker sees that.
+    good: Count,
+    bad: Count,
+}
+
+/// [`Tally`] as numbers, over all workers.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tallied {
+    /// By class of the status, from 1xx on.
+    pub(crate) answered: [u64; 5],
+    /// By [`Failure`], in order of declaration.
+    pub(crate) failed: [u64; Failure::ALL.len()],
+    /// By [`Why`], in order of declaration.
+    pub(crate) skipped: [u64; Why::ALL.len()],
+    pub(crate) delivered: u64,
+    pub(crate) good: u64,
+    pub(crate) bad: u64,
+}
+
+impl Vitals {
+    pub(crate) fn new(workers: usize) -> Self {
+        Self {
+            marks: AtomicU32::new(0),
+            in_a_row: AtomicU32::new(0),
+            breaker: AtomicU64::new(State::Closed.word()),
+            opened_at: AtomicU64::new(0),
+            openings: AtomicU64::new(0),
+            tallies: (0..workers).map(|_| Tally::default()).collect(),
+        }
+    }
+
+    /// Of an origin that is another one now, under the same name: what operators said of it still holds.
+    pub(crate) fn succeeding(before: &Self) -> Self {
+        let new = Self::new(before.tallies.len());
+        let switches = before.marks.load(Acquire) & Mark::SWITCHES;
+        new.marks.store(switches, Release);
+        new
+    }
+
+    /// Whether nothing is known that a request would have to look at.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.marks.load(Relaxed) == 0
+    }
+
+    pub(crate) fn has(&self, mark: Mark) -> bool {
+        self.marks.load(Acquire) & mark as u32 != 0
+    }
+
+    /// True if that is news.
+    pub(crate) fn set(&self, mark: Mark, on: bool) -> bool {
+        let before = if on {
+            self.marks.fetch_or(mark as u32, AcqRel)
+        } else {
+            self.marks.fetch_and(!(mark as u32), AcqRel)
+        };
+        (before & mark as u32 != 0) != on
+    }
+
+    pub(crate) fn breaker(&self) -> State {
+        State::of_word(self.breaker.load(Acquire))
+    }
+
+    /// How often the breaker opened so far.
+    pub(crate) fn openings(&self) -> u64 {
+        self.openings.load(Relaxed)
+    }
+
+    /// How it stands for the `nth` request of a worker, in a target where another one is switched to `only` or none is.
+    pub(crate) fn standing(
+        &self,
+        breaker: Option<&Breaker>,
+        another_is_only: bool,
+        nth: u64,
+        now: Duration,
+    ) -> Standing {
+        if self.has(Mark::Down) {
+            return Standing::Off(Why::Down);
+        }
+        if another_is_only && !self.has(Mark::Only) {
+            return Standing::Off(Why::NotTheOnly);
+        }
+        let admission = breaker.map(|breaker| self.breaker().admits(breaker, now, nth, now));
+        match admission {
+            // Who may try is seen when it comes to that.
+            Some(Admission::Waits | Admission::Tries(_)) => Standing::Suspect(Why::Breaker),
+            Some(Admission::WaitsForSlowStart) => Standing::Suspect(Why::SlowStart),
+            Some(Admission::Goes) | None => {
+                if self.has(Mark::Drained) {
+                    Standing::Suspect(Why::Drained)
+                } else if self.has(Mark::Unhealthy) {
+                    Standing::Suspect(Why::Unhealthy)
+                } else {
+                    Standing::Alive
+                }
+            }
+        }
+    }
+
+    /// Whether this request is the one that tries an origin whose breaker is open. It takes `patience` at most.
+    pub(crate) fn may_try(&self, breaker: &Breaker, now: Duration, patience: Duration) -> bool {
+        if self.has(Mark::Unhealthy) || self.has(Mark::Drained) {
+            return false;
+        }
+        let state = self.breaker();
+        let Admission::Tries(then) = state.admits(breaker, now, 0, patience) else {
+            return false;
+        };
+        self.change(state, then)
+    }
+
+    fn change(&self, from: State, to: State) -> bool {
+        let (from, to) = (from.word(), to.word());
+        let changed = self.breaker.compare_exchange(from, to, AcqRel, Acquire);
+        changed.is_ok()
+    }
+
+    /// Notes what became of an attempt that began at `began`, made by `worker`; for the breaker, too.
+    pub(crate) fn note(
+        &self,
+        worker: usize,
+        outcome: Outcome,
+        breaker: Option<&Breaker>,
+        began: Duration,
+        now: impl Fn() -> Duration,
+    ) {
+        let tally = self.tallies.get(worker);
+        if let Some(tally) = tally {
+            tally.note(outcome);
+        }
+        let Some(breaker) = breaker else { return };
+        match speaks(outcome, breaker) {
+            Some(true) => {
+                tally.inspect(|tally| tally.good.add(1));
+                if self.in_a_row.load(Relaxed) != 0 {
+                    self.in_a_row.store(0, Relaxed);
+                }
+                if self.has(Mark::Breaker) && micros(began) >= self.opened_at.load(Acquire) {
+                    self.turn(&now, |state| state.after_good(breaker, now()));
+                }
+            }
+            Some(false) => {
+                tally.inspect(|tally| tally.bad.add(1));
+                let in_a_row = self.in_a_row.fetch_add(1, Relaxed).saturating_add(1);
+                self.turn(&now, |state| state.after_bad(in_a_row, breaker));
+            }
+            None => {}
+        }
+    }
+
+    /// Too many of many attempts failed.
+    pub(crate) fn open(&self, now: impl Fn() -> Duration) {
+        self.turn(&now, |state| match state {
+            State::Closed | State::Recovering { .. } => State::OPENED,
+            State::Open { .. } => state,
+        });
+    }
+
+    /// A connection came about, made for no request.
+    pub(crate) fn knocked(&self, now: impl Fn() -> Duration) {
+        self.turn(&now, |state| state.after_knock(now()));
+    }
+
+    /// Takes the breaker to what `next` makes of it, however many do so at the same time.
+    fn turn(&self, now: impl Fn() -> Duration, next: impl Fn(State) -> State) {
+        loop {
+            let before = self.breaker();
+            let after = next(before);
+            if after == before {
+                return;
+            }
+            let opens = matches!(after, State::Open { .. })
+                && matches!(before, State::Closed | State::Recovering { .. });
+            if opens {
+                self.opened_at.store(micros(now()), Release);
+            }
+            if self.change(before, after) {
+                self.set(Mark::Breaker, after != State::Closed);
+                if opens {
+                    self.in_a_row.store(0, Relaxed);
+                    self.openings.fetch_add(1, Relaxed);
+                }
+                return;
+            }
+        }
+    }
+
+    /// The viewer got the outcome of one of `worker`'s attempts.
+    pub(crate) fn delivered(&self, worker: usize) {
+        if let Some(tally) = self.tallies.get(worker) {
+            tally.delivered.add(1);
+        }
+    }
+
+    pub(crate) fn tallied(&self) -> Tallied {
+        let mut sum = Tallied::default();
+        for tally in &self.tallies {
+            let add = |sums: &mut [u64], counts: &[Count]| {
+                for (sum, count) in sums.iter_mut().zip(counts) {
+                    *sum += count.get();
+                }
+            };
+            add(&mut sum.answered, &tally.answered);
+            add(&mut sum.failed, &tally.failed);
+            add(&mut sum.skipped, &tally.skipped);
+            sum.delivered += tally.delivered.get();
+            sum.good += tally.good.get();
+            sum.bad += tally.bad.get();
+        }
+        sum
+    }
+}
+
+impl Tally {
+    fn note(&self, outcome: Outcome) {
+        let count = match outcome {
+            Outcome::Status(status) => self
+                .answered
+                .get(usize::from(status.as_u16() / 100).saturating_sub(1)),
+            Outcome::Failed(failure) => self.failed.get(failure as usize),
+            Outcome::Skipped(why) => self.skipped.get(why as usize),
+        };
+        if let Some(count) = count {
+            count.add(1);
+        }
+    }
+}
+
+/// Where one record is. Written by one thread alone.
+#[derive(Debug, Default)]
+pub(crate) struct RecordState {
+    is_on_secondary: AtomicU8,
+    /// Nominal microseconds since the edge began, and one; 0: never.
+    moved: AtomicU64,
+}
+
+impl RecordState {
+    pub(crate) fn side(&self) -> Side {
+        if self.is_on_secondary.load(Acquire) == 0 {
+            Side::Primary
+        } else {
+            Side::Secondary
+        }
+    }
+
+    pub(crate) fn position(&self) -> Position {
+        let moved = self.moved.load(Relaxed).checked_sub(1);
+        Position {
+            side: self.side(),
+            moved: moved.map(Duration::from_micros),
+        }
+    }
+
+    pub(crate) fn take(&self, position: Position) {
+        let moved = position.moved.map_or(0, |moved| micros(moved) + 1);
+        self.moved.store(moved, Relaxed);
+        let is_on_secondary = u8::from(position.side == Side::Secondary);
+        self.is_on_secondary.store(is_on_secondary, Release);
+    }
+}
+
+/// 584,000 years fit.
+fn micros(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX >> 2)
+}
+
+/// What an origin of `before` leaves to one of the same name.
+pub(crate) fn inherited(before: Option<(&Arc<Vitals>, bool)>, workers: usize) -> Arc<Vitals> {
+    match before {
+        Some((vitals, true)) => Arc::clone(vitals),
+        Some((vitals, false)) => Arc::new(Vitals::succeeding(vitals)),
+        None => Arc::new(Vitals::new(workers)),
+    }
+}
