@@ -83,7 +83,7 @@ struct Kept {
 pub(crate) enum Following {
     Stays,
     Ends,
-    Begins(Prepared),
+    Begins(Box<Prepared>),
 }
 
 pub(crate) struct Prepared {
@@ -106,7 +106,9 @@ impl Keeper {
             Some((_, said)) if kept.as_ref().is_some_and(|kept| kept.said == *said) => {
                 Following::Stays
             }
-            Some((ordered, said)) => Following::Begins(Prepared::new(said, ordered, live)?),
+            Some((ordered, said)) => {
+                Following::Begins(Box::new(Prepared::new(said, ordered, live)?))
+            }
         })
     }
 
