@@ -32,6 +32,7 @@ mod reload;
 mod routing;
 mod slow_viewers;
 mod streaming;
+mod takeover;
 mod tls;
 mod two_minutes;
 mod websocket;
