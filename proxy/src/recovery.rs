@@ -9,7 +9,7 @@ mod look;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-pub(crate) use checks::{Checked, Probe, mark};
+pub(crate) use checks::{Checked, mark};
 pub(crate) use events::{Event, Events};
 
 use crate::worker::Shared;
