@@ -5,6 +5,7 @@
 //! never handed out.
 
 mod acme;
+mod admin;
 mod behaviors;
 mod defaults;
 mod distributions;
@@ -37,6 +38,7 @@ pub(crate) fn compile(
     let defaults = Defaults::of(mode);
 
     let listen = listen::listen(written, overrides, defaults.origin_interim, problems);
+    let admin = admin::admin(written, overrides, listen.admin, problems);
     let access_log = listen::access_log(written, overrides, problems);
     let mut origins = origins::origins(written, &defaults, problems);
     maps::apply(overrides, &mut origins, problems);
@@ -54,6 +56,7 @@ pub(crate) fn compile(
 
     Edge {
         listen,
+        admin,
         access_log,
         origins,
         targets,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::admin::Admin;
 use crate::distribution::Distribution;
 use crate::listener::{AccessLog, Listen};
 use crate::origin::{Origin, OriginId, OriginKind, Target, TargetId, Trust};
@@ -14,6 +15,8 @@ use crate::viewer_tls::Certificate;
 pub struct Edge {
     /// Listeners and limits.
     pub listen: Listen,
+    /// How it is seen and changed while it runs.
+    pub admin: Admin,
     /// Where lines go.
     pub access_log: AccessLog,
     /// By [`OriginId`].
@@ -134,6 +137,8 @@ pub struct Overrides {
     pub tls_self_signed: bool,
     /// `--admin`.
     pub admin: Option<String>,
+    /// `TIDEOVER_ADMIN_TOKEN`, or what is in the file of `--admin-token-file`.
+    pub admin_token: Option<String>,
     /// `--status`.
     pub status: Option<String>,
     /// `--viewer-scheme`: `http` or `https`.
