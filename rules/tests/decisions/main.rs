@@ -24,6 +24,7 @@ mod tables {
     mod renewal;
     mod routing;
     mod server_name;
+    mod switch;
     mod told;
     mod viewer_head;
     mod websocket;
