@@ -109,11 +109,7 @@ fn has_somebody(edge: &Edge, sides: &[Side], behavior: &Behavior, orders: &Order
     }
 }
 
-fn moved_by_itself(
-    record: &tideover_config::FailoverRecord,
-    side: Side,
-    orders: &Orders,
-) -> Side {
+fn moved_by_itself(record: &tideover_config::FailoverRecord, side: Side, orders: &Orders) -> Side {
     let (other, by) = match side {
         Side::Primary => (Side::Secondary, record.fail_over),
         Side::Secondary => (Side::Primary, record.fail_back),

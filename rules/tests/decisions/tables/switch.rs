@@ -74,7 +74,13 @@ fn nobody_is_left_alone_unawares() {
         (manual, Primary, &[Drain, Ready], None, &[]),
         // Writes go to the first member alone; the record moves, if it does that by itself.
         (auto, Primary, &[Down, Ready], None, &[WRITES, PAIR]),
-        (manual, Primary, &[Down, Ready], None, &[WRITES, RECORD, PAIR]),
+        (
+            manual,
+            Primary,
+            &[Down, Ready],
+            None,
+            &[WRITES, RECORD, PAIR],
+        ),
         (manual, Secondary, &[Down, Ready], None, &[WRITES, PAIR]),
         (auto, Primary, &[Ready, Down], None, &[]),
         // A record that is back by order only stays where nobody is.
@@ -87,7 +93,13 @@ fn nobody_is_left_alone_unawares() {
         (auto, Primary, &[Only, Down], None, &[]),
         // An ordered record does not move.
         (auto, Primary, &[Ready, Down], Some(Secondary), &[RECORD]),
-        (auto, Primary, &[Down, Ready], Some(Primary), &[WRITES, RECORD, PAIR]),
+        (
+            auto,
+            Primary,
+            &[Down, Ready],
+            Some(Primary),
+            &[WRITES, RECORD, PAIR],
+        ),
         (auto, Primary, &[Ready, Ready], Some(Secondary), &[]),
     ] {
         let next = Orders {
