@@ -29,6 +29,7 @@ use defaults::Defaults;
 
 pub(crate) use defaults::USUAL_STATUSES;
 pub(crate) use values::display_span;
+pub use values::parse_span;
 
 /// Compiles `written`. The edge is good if no problem is an error.
 pub(crate) fn compile(

@@ -7,6 +7,7 @@
 mod answer;
 mod guard;
 mod status;
+mod switch;
 mod token;
 
 use std::future::Future;
@@ -33,7 +34,10 @@ const MOST_BODY_BYTES: usize = 64 * 1024;
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What the listener answers. To add a path, add a line.
-const ROUTES: &[Route] = &[get("/status.json", |asked| Box::pin(status::status(asked)))];
+const ROUTES: &[Route] = &[
+    get("/status.json", |asked| Box::pin(status::status(asked))),
+    post("/switch", |asked| Box::pin(switch::switch(asked))),
+];
 
 /// A request that may be answered.
 #[derive(Debug)]

@@ -28,6 +28,7 @@ mod request;
 mod request_id;
 mod respond;
 mod status;
+mod switches;
 mod takeover;
 mod tcp;
 mod tunnel;
@@ -58,6 +59,7 @@ use control::Control;
 use listeners::{Change, Listeners};
 use live::Live;
 use metrics::EdgeCounters;
+use switches::Switches;
 use takeover::Doorway;
 use viewer::Staff;
 use worker::{Command, Shared};
@@ -175,7 +177,13 @@ pub fn start_with(mut edge: Edge, mut given: Given) -> Result<RunningEdge, Start
     keeper.follow(&live)?;
     let (commands, receivers): (Vec<_>, Vec<_>) =
         (0..workers).map(|_| mpsc::unbounded_channel()).unzip();
-    let shared = Arc::new(Shared::new(live, counters, log, Staff::new(&commands)));
+    let has_admin = live.edge.listen.admin.is_some();
+    let switches = Switches::open(live.edge.admin.state.clone(), has_admin);
+    switches.place_records(&live);
+    switches.put_in_force(&live);
+    let staff = Staff::new(&commands);
+    let shared = Arc::new(Shared::new(live, counters, log, staff, switches));
+    recovery::obey(&shared);
     let control = Control::start().map_err(StartError::Worker)?;
     let mut threads = Vec::new();
     for (index, receiver) in receivers.into_iter().enumerate() {
@@ -321,7 +329,12 @@ impl RunningEdge {
             ),
         ];
         self.keeper.follow(&live)?;
+        let switches = &self.shared.switches;
+        switches.keep_in(live.edge.admin.state.clone());
+        switches.put_in_force(&live);
         self.shared.replace(live);
+        // What was switched meanwhile was put in force on the one before.
+        switches.put_in_force(&self.shared.live());
         let changes = listeners.make(change, &self.commands, &self.control, &self.shared);
         for commands in &self.commands {
             let _ = commands.send(Command::Refresh);
