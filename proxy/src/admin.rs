@@ -24,6 +24,7 @@ use serde_json::Value;
 
 pub(crate) use answer::{AdminBody, fixed};
 pub(crate) use token::Token;
+pub use token::token_left_for;
 
 use crate::worker::Shared;
 use answer::{Problem, guarded};

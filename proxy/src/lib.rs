@@ -48,6 +48,7 @@ use tideover_config::{Edge, Lifecycle, LogTo};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::mpsc;
 
+pub use admin::token_left_for;
 pub use listeners::{ListenerChanges, ListenerKind};
 pub use metrics::Summary;
 pub use takeover::Given;
@@ -154,6 +155,7 @@ pub fn start_with(mut edge: Edge, mut given: Given) -> Result<RunningEdge, Start
     let mut listeners = Listeners::default();
     let change = listeners.prepare(&edge.listen, workers, &mut given)?;
     tell_ports(&mut edge, &listeners, &change);
+    let admin = listeners.addresses(&change, ListenerKind::Admin);
     let doorway = edge.listen.lifecycle.takeover.as_deref().map(|path| {
         takeover::open(path, given.has_predecessor()).map_err(|source| StartError::Takeover {
             path: path.to_owned(),
@@ -184,6 +186,10 @@ pub fn start_with(mut edge: Edge, mut given: Given) -> Result<RunningEdge, Start
     let staff = Staff::new(&commands);
     let shared = Arc::new(Shared::new(live, counters, log, staff, switches));
     recovery::obey(&shared);
+    let live = shared.live();
+    shared
+        .token
+        .settle(&live.edge.admin, admin.first().copied());
     let control = Control::start().map_err(StartError::Worker)?;
     let mut threads = Vec::new();
     for (index, receiver) in receivers.into_iter().enumerate() {
@@ -314,6 +320,7 @@ impl RunningEdge {
         let workers = self.workers.len();
         let change = listeners.prepare(&edge.listen, workers, &mut Given::default())?;
         tell_ports(&mut edge, &listeners, &change);
+        let admin = listeners.addresses(&change, ListenerKind::Admin);
         let live = Live::new(edge, Some(&before), workers)?;
         let stays = self.shared.log.stays(&live.edge.access_log);
         let takes_over = &before.edge.listen.lifecycle.takeover;
@@ -329,6 +336,8 @@ impl RunningEdge {
             ),
         ];
         self.keeper.follow(&live)?;
+        let said = &live.edge.admin;
+        self.shared.token.settle(said, admin.first().copied());
         let switches = &self.shared.switches;
         switches.keep_in(live.edge.admin.state.clone());
         switches.put_in_force(&live);
@@ -410,6 +419,7 @@ impl RunningEdge {
 
 impl Drop for RunningEdge {
     fn drop(&mut self) {
+        self.shared.token.forget();
         self.lock_listeners().close();
         let _ = self.shared.tunnels_until.set(Instant::now());
         self.shared.draining.send_replace(true);
