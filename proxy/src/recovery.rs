@@ -4,6 +4,7 @@
 
 mod checks;
 mod events;
+pub(crate) mod lately;
 mod look;
 
 use std::sync::{Arc, Weak};
@@ -11,6 +12,8 @@ use std::time::Duration;
 
 pub(crate) use checks::{Checked, mark};
 pub(crate) use events::{Event, Events};
+
+pub(crate) use lately::Lately;
 
 use crate::worker::Shared;
 use look::Looks;
@@ -29,9 +32,15 @@ pub(crate) async fn look_after(shared: Weak<Shared>) {
         let clock = present.live().clock;
         checks::begin(&present);
         looks.look(&present);
+        present.lately.look(&present, &present.live());
         drop(present);
         tokio::time::sleep(clock.real(EVERY).max(SHORTEST)).await;
     }
+}
+
+/// Has every record go where an operator has ordered it, without waiting for the next look. On the thread of `control`.
+pub(crate) fn obey(shared: &Shared) {
+    look::obey(shared);
 }
 
 /// Begins to look after the origins, on the thread of `control`.
