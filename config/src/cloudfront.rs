@@ -10,7 +10,7 @@ use std::path::Path;
 
 use crate::json;
 use crate::problem::Problem;
-use crate::written::{AccessLog, Listen, Notation, Place, Policies, Tls, Written};
+use crate::written::{AccessLog, Faults, Listen, Notation, Place, Policies, Tls, Written};
 
 mod combinations;
 mod read;
@@ -68,6 +68,7 @@ pub(crate) fn walk(
         listen: Listen::default(),
         tls: Tls::default(),
         access_log: AccessLog::default(),
+        faults: Faults::default(),
         origins: Vec::new(),
         groups: Vec::new(),
         distributions: Vec::new(),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::compile::{USUAL_STATUSES, flag};
 use crate::edge::{Mode, Overrides};
 use crate::written::{
-    AccessLog, At, Behavior, Distribution, Listen, Member, Notation, Origin, OriginGroup, Place,
+    AccessLog, At, Behavior, Distribution, Faults, Listen, Member, Notation, Origin, OriginGroup, Place,
     Policies, Tls, Written,
 };
 
@@ -57,6 +57,7 @@ pub(crate) fn walk(urls: &[String], overrides: &Overrides) -> Written {
         listen: Listen::default(),
         tls: Tls::default(),
         access_log: AccessLog::default(),
+        faults: Faults::default(),
         groups: if origins.is_empty() || is_alone {
             Vec::new()
         } else {

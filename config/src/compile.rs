@@ -14,6 +14,7 @@ mod lifecycle;
 mod listen;
 mod maps;
 mod origins;
+mod rehearsal;
 mod targets;
 mod tls;
 mod url;
@@ -58,6 +59,7 @@ pub(crate) fn compile(
         origins,
         targets,
         records: Vec::new(),
+        takes_faults: rehearsal::takes_faults(written, problems),
         distributions,
         hosts,
         mode,

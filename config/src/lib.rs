@@ -17,6 +17,8 @@ pub mod distribution;
 mod edge;
 mod fields;
 mod files;
+pub mod expect;
+pub mod fault;
 pub mod health;
 mod json;
 pub mod lifecycle;
@@ -42,6 +44,8 @@ pub use distribution::{
     Voice,
 };
 pub use edge::{Edge, Hosts, Loaded, Mode, Overrides};
+pub use expect::{Expect, Promise};
+pub use fault::{Fault, FaultKind};
 pub use fields::{Fate, Field, fields};
 pub use health::{Breaker, CheckKind, HealthCheck, HttpCheck};
 pub use lifecycle::Lifecycle;

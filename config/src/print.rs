@@ -4,6 +4,7 @@
 mod behavior;
 mod lines;
 mod origin;
+mod rehearsal;
 
 use crate::behavior::WriteError;
 use crate::distribution::{AttemptsShown, CustomErrorResponse, Distribution, Voice};
@@ -35,6 +36,10 @@ pub fn to_toml(edge: &Edge) -> String {
         self::tls(tls, &mut lines);
     }
     access_log(&edge.access_log, &mut lines);
+    if edge.takes_faults {
+        lines.header("faults");
+        lines.field("enabled", true);
+    }
     for origin in &edge.origins {
         lines.header(&format!("origin.{}", key(&origin.id)));
         origin::origin(origin, &mut lines);

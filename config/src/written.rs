@@ -3,12 +3,16 @@
 //!
 //! Nothing here is checked beyond its type: a status may be 999, a member may name nobody.
 
+mod rehearsal;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use http::HeaderValue;
 
 use crate::problem::{Problem, Severity};
+
+pub(crate) use rehearsal::{Expect, Fault, Faults};
 
 /// Where something was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,6 +123,7 @@ pub(crate) struct Written {
     pub listen: Listen,
     pub tls: Tls,
     pub access_log: AccessLog,
+    pub faults: Faults,
     pub origins: Vec<Origin>,
     pub groups: Vec<OriginGroup>,
     pub distributions: Vec<Distribution>,
@@ -260,6 +265,8 @@ pub(crate) struct Origin {
     pub page: Option<At<PageSource>>,
     pub status: Option<At<i64>>,
     pub retry_after: Option<At<Span>>,
+    /// Beyond: it begins with this fault.
+    pub fault: Option<Fault>,
 }
 
 impl Origin {
@@ -290,6 +297,7 @@ impl Origin {
             page: None,
             status: None,
             retry_after: None,
+            fault: None,
         }
     }
 }
@@ -370,6 +378,8 @@ pub(crate) struct Behavior {
     pub origin_request: Option<crate::behavior::OriginRequest>,
     /// Beyond, in place of a response headers policy: what the viewer is sent, spelled out.
     pub viewer_response: Option<crate::behavior::ViewerResponse>,
+    /// Beyond: what a drill has to find.
+    pub expect: Option<Expect>,
 }
 
 impl Behavior {
@@ -394,6 +404,7 @@ impl Behavior {
             rewrite_location: None,
             origin_request: None,
             viewer_response: None,
+            expect: None,
         }
     }
 }

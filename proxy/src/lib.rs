@@ -16,6 +16,7 @@ mod body;
 mod clock;
 mod control;
 mod error;
+mod faults;
 mod limit;
 mod listeners;
 mod live;
@@ -42,10 +43,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tideover_config::{Edge, Lifecycle, LogTo};
+use tideover_config::{Edge, Fault, Lifecycle, LogTo};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::mpsc;
 
+pub use faults::FaultRefused;
 pub use listeners::{ListenerChanges, ListenerKind};
 pub use metrics::Summary;
 pub use takeover::Given;
@@ -175,6 +177,7 @@ pub fn start_with(mut edge: Edge, mut given: Given) -> Result<RunningEdge, Start
     let (commands, receivers): (Vec<_>, Vec<_>) =
         (0..workers).map(|_| mpsc::unbounded_channel()).unzip();
     let shared = Arc::new(Shared::new(live, counters, log, Staff::new(&commands)));
+    faults::begin(&shared);
     let control = Control::start().map_err(StartError::Worker)?;
     let mut threads = Vec::new();
     for (index, receiver) in receivers.into_iter().enumerate() {
@@ -321,6 +324,7 @@ impl RunningEdge {
         ];
         self.keeper.follow(&live)?;
         self.shared.replace(live);
+        faults::begin(&self.shared);
         let changes = listeners.make(change, &self.commands, &self.control, &self.shared);
         for commands in &self.commands {
             let _ = commands.send(Command::Refresh);
@@ -354,6 +358,12 @@ impl RunningEdge {
     /// Is not ready from now on, and serves as before: load balancers are to look elsewhere.
     pub fn look_away(&self) {
         self.shared.looks_away.store(true, Relaxed);
+    }
+
+    /// Gives the origin of this name a fault in place of the one that it has, or none; from the next request on, until it is
+    /// over, or the config is reloaded. Refused unless [`Edge::takes_faults`].
+    pub fn strike(&self, origin: &str, fault: Option<Fault>) -> Result<(), FaultRefused> {
+        faults::order(&self.shared, origin, fault)
     }
 
     /// The access log's file was moved away: a new one is begun.

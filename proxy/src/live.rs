@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::ClientConfig;
 use tideover_config::{
@@ -14,6 +15,7 @@ use tideover_rules::route::Route;
 
 use crate::StartError;
 use crate::clock::Clock;
+use crate::faults::FaultSlot;
 use crate::origin::Addresses;
 use crate::viewer::{Tls, most_connections};
 use crate::vitals::{RecordState, Vitals, inherited};
@@ -56,6 +58,7 @@ pub(crate) struct Routed {
 #[derive(Debug)]
 pub(crate) struct LiveOrigin {
     pub(crate) vitals: Arc<Vitals>,
+    pub(crate) fault: FaultSlot,
     pub(crate) http: Option<LiveEndpoint>,
     pub(crate) https: Option<LiveEndpoint>,
 }
@@ -93,10 +96,11 @@ impl Live {
         before: Option<&Self>,
         workers: usize,
     ) -> Result<Self, StartError> {
+        let now = Clock::new(edge.time_scale).elapsed();
         let origins = edge
             .origins
             .iter()
-            .map(|origin| LiveOrigin::new(origin, before, workers))
+            .map(|origin| LiveOrigin::new(origin, before, workers, now))
             .collect::<io::Result<_>>()
             .map_err(StartError::Origins)?;
         let tls = Tls::new(&edge, before.and_then(|before| before.tls.as_ref()))?;
@@ -227,15 +231,22 @@ impl Routing {
 }
 
 impl LiveOrigin {
-    fn new(origin: &Origin, before: Option<&Live>, workers: usize) -> io::Result<Self> {
+    fn new(
+        origin: &Origin,
+        before: Option<&Live>,
+        workers: usize,
+        now: Duration,
+    ) -> io::Result<Self> {
         let namesake = before.and_then(|before| before.origin_named(&origin.id));
         let vitals = inherited(
             namesake.map(|(before, alive)| (&alive.vitals, is_same(before, origin))),
             workers,
         );
+        let fault = FaultSlot::new(origin, namesake.map(|(_, alive)| alive), now);
         let OriginKind::Server(server) = &origin.kind else {
             return Ok(Self {
                 vitals,
+                fault,
                 http: None,
                 https: None,
             });
@@ -246,6 +257,7 @@ impl LiveOrigin {
             (server.scheme != OriginScheme::Http).then(|| LiveEndpoint::new(server, true, before));
         Ok(Self {
             vitals,
+            fault,
             http: http.transpose()?,
             https: https.transpose()?,
         })

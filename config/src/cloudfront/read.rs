@@ -183,6 +183,7 @@ fn origin(spot: &Spot<'_>) -> Option<Origin> {
         page: None,
         status: None,
         retry_after: None,
+        fault: None,
     })
 }
 
@@ -249,6 +250,7 @@ fn behavior(spot: &Spot<'_>) -> Behavior {
         rewrite_location: None,
         origin_request: None,
         viewer_response: None,
+        expect: None,
     }
 }
 

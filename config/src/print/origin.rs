@@ -3,6 +3,7 @@
 use http::HeaderValue;
 
 use super::MASK;
+use super::rehearsal;
 use super::lines::{Lines, file, key, quoted, span};
 use crate::origin::{
     AddressFamily, HostHeader, Origin, OriginKind, OriginScheme, OriginTls, Page, Server, Timers,
@@ -49,6 +50,9 @@ fn server(server: &Server, lines: &mut Lines) {
         }),
     );
     tls(&server.tls, lines);
+    if let Some(fault) = &server.fault {
+        rehearsal::fault(fault, lines);
+    }
     for (name, value) in &server.headers {
         let value = if value.is_sensitive() {
             quoted(MASK)

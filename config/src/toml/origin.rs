@@ -3,6 +3,7 @@
 use ::toml::de::DeValue;
 
 use super::kind::{Kind, wrong_kind};
+use super::rehearsal;
 use super::table::{self, Table, Value};
 use crate::compile::USUAL_STATUSES;
 use crate::problem::Problem;
@@ -35,6 +36,7 @@ pub(super) fn origin(id: At<String>, mut table: Table<'_>, problems: &mut Vec<Pr
         page: page(&mut table, problems),
         status: table.integer("status", problems),
         retry_after: table.span("retry_after", problems),
+        fault: rehearsal::fault(&mut table, problems),
     };
     table.not_built_yet(
         "health_check",

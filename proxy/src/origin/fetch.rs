@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use tideover_config::{
-    Breaker, OriginId, OriginKind, OriginScheme, Page, Server, Target, ViewerScheme,
+    Breaker, FaultKind, OriginId, OriginKind, OriginScheme, Page, Server, Target, ViewerScheme,
 };
 use tideover_rules::failover::{self, Ask, Attempt, Limits, Outcome, Sent, Step};
 use tideover_rules::headers::{self, Request, Viewer};
@@ -16,8 +16,10 @@ use tideover_rules::standing::{Standing, Why};
 use super::Reach;
 use super::answer::OriginAnswer;
 use super::attempt::{Errand, attempt};
+use super::faulty::faulty_attempt;
 use crate::clock::Moment;
 use crate::error::{Fault, OriginError};
+use crate::faults;
 use crate::live::Routed;
 use crate::message::{BodyWatch, Once};
 use crate::vitals::{Mark, Vitals};
@@ -31,6 +33,28 @@ pub(crate) struct Fetched {
     pub(crate) attempts: Vec<Attempt>,
     /// Which of `attempts` the answer is the outcome of.
     pub(crate) delivered: usize,
+    pub(crate) struck: Struck,
+}
+
+/// Which of the attempts came up against a fault on command. Nothing at all in the usual case.
+#[derive(Debug, Default)]
+pub(crate) struct Struck(Option<Box<ByAttempt>>);
+
+/// Positions among the attempts, and what it was.
+#[derive(Debug, Default)]
+struct ByAttempt(Vec<(usize, FaultKind)>);
+
+impl Struck {
+    fn note(&mut self, attempt: usize, fault: FaultKind) {
+        let all = self.0.get_or_insert_with(Box::default);
+        all.0.push((attempt, fault));
+    }
+
+    /// Of that attempt.
+    pub(crate) fn at(&self, attempt: usize) -> Option<FaultKind> {
+        let mut all = self.0.iter().flat_map(|all| &all.0);
+        all.find_map(|(at, fault)| (*at == attempt).then_some(*fault))
+    }
 }
 
 /// An answer to deliver.
@@ -98,6 +122,7 @@ pub(crate) async fn fetch(view: &View, wanted: &Wanted<'_>, body: &mut Once) -> 
     let mut latest: Option<(usize, Result<Answer, OriginError>)> = None;
     // The soft answer that is held, its body unread. Boxed: rare, and large.
     let mut held: Option<(usize, Box<Answer>)> = None;
+    let mut struck = Struck::default();
     let mut elapsed = Duration::ZERO;
     loop {
         let (member, within) =
@@ -128,6 +153,7 @@ pub(crate) async fn fetch(view: &View, wanted: &Wanted<'_>, body: &mut Once) -> 
                         answer,
                         attempts,
                         delivered,
+                        struck,
                     };
                 }
             };
@@ -147,7 +173,16 @@ pub(crate) async fn fetch(view: &View, wanted: &Wanted<'_>, body: &mut Once) -> 
             .iter()
             .filter(|attempt| attempt.member == member)
             .count();
-        let outcome = ask_one(view, wanted, member, &within, turn, body).await;
+        // Where nothing is known of anybody, nobody has a fault either.
+        let fault = if standings.is_empty() {
+            None
+        } else {
+            faults::strikes(&view.live, target.members[member].origin)
+        };
+        if let Some(fault) = fault {
+            struck.note(attempts.len(), fault);
+        }
+        let outcome = ask_one(view, wanted, member, &within, turn, body, fault).await;
         let (told, sent) = match &outcome {
             Ok(answer) => (Outcome::Status(answer.status(view)), Sent::Something),
             Err(error) => match error.fault() {
@@ -158,6 +193,7 @@ pub(crate) async fn fetch(view: &View, wanted: &Wanted<'_>, body: &mut Once) -> 
                         answer: outcome,
                         delivered: attempts.len(),
                         attempts,
+                        struck,
                     };
                 }
             },
@@ -185,6 +221,7 @@ async fn ask_one(
     within: &Limits,
     turn: usize,
     body: &mut Once,
+    fault: Option<FaultKind>,
 ) -> Result<Answer, OriginError> {
     let member = &wanted.route.target.members[member];
     let server = match &view.live.edge.origin(member.origin).kind {
@@ -209,15 +246,15 @@ async fn ask_one(
         turn,
         gap: member.timers.response_timeout,
     };
-    attempt(
-        &reach.way,
-        &reach.pool,
-        view.live.clock,
-        within,
-        &mut errand,
-    )
-    .await
-    .map(Answer::Origin)
+    let (way, pool, clock) = (&reach.way, &reach.pool, view.live.clock);
+    let answer = match fault {
+        None => attempt(way, pool, clock, within, &mut errand).await,
+        // Rare and large: boxed, so that it is not part of every request.
+        Some(fault) => {
+            Box::pin(faulty_attempt(fault, way, pool, clock, within, &mut errand)).await
+        }
+    };
+    answer.map(Answer::Origin)
 }
 
 /// The outcome of `attempts[delivered]`: the latest one, a held one, or that nobody was asked.

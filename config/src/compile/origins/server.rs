@@ -8,7 +8,7 @@ use http::{HeaderName, HeaderValue};
 
 use super::{check_mask, missing, nowhere, number, perhaps, size, span, word};
 use crate::compile::defaults::Defaults;
-use crate::compile::display_span;
+use crate::compile::{display_span, rehearsal};
 use crate::compile::url::{self, NotAnUrl, Scheme, Url};
 use crate::origin::{
     AddressFamily, ConnectionAttempts, Endpoint, HostHeader, OriginScheme, OriginTls, Server,
@@ -49,7 +49,13 @@ pub(super) fn places(origin: &Origin) -> Vec<&Place> {
     let numbers = numbers.into_iter().flatten().map(|at| &at.place);
     let spans = spans.into_iter().flatten().map(|at| &at.place);
     let headers = origin.headers.iter().map(|(name, _)| &name.place);
-    strings.chain(numbers).chain(spans).chain(headers).collect()
+    let fault = origin.fault.iter().map(|fault| &fault.place);
+    strings
+        .chain(numbers)
+        .chain(spans)
+        .chain(headers)
+        .chain(fault)
+        .collect()
 }
 
 pub(super) fn server(
@@ -90,6 +96,7 @@ pub(super) fn server(
             .as_ref()
             .and_then(|said| size(said, 1..=65_535, problems))
             .unwrap_or(DEFAULT_CONNECTIONS),
+        fault: rehearsal::fault(origin, written, problems),
         health_check: None,
         breaker: None,
     };
