@@ -55,8 +55,8 @@ enum Command {
     Explain(explain::Options),
     /// Three tiers and the edge on loopback, to play with, until Ctrl-C.
     Demo(demo::Options),
-    /// Play the failover table on the demo's tiers and say whether every row held.
-    Drill(drill::Options),
+    /// Play the failover table on the demo's tiers, or every failure of a config's, and say whether all held.
+    Drill(Box<drill::Options>),
     /// Every field of a CloudFront DistributionConfig, and what becomes of it here.
     Fields(fields::Options),
     /// Ask a running edge whether it is alive: exit 0 or 1.
@@ -96,7 +96,7 @@ fn obey(command: Command, given: &ArgMatches) -> anyhow::Result<ExitCode> {
         Command::Check(options) => check::check(&options, given),
         Command::Explain(options) => explain::explain(&options, given),
         Command::Demo(options) => demo::demo(&options),
-        Command::Drill(options) => drill::drill(&options),
+        Command::Drill(options) => drill::drill(&options, given),
         Command::Fields(options) => fields::fields(&options),
         Command::Healthcheck(options) => healthcheck::healthcheck(&options),
     }

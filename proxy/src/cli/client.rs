@@ -72,6 +72,17 @@ pub(super) async fn ask(
     path: &str,
     form: &str,
 ) -> Result<Answer, NoAnswer> {
+    ask_as(address, &address.to_string(), method, path, form).await
+}
+
+/// The same, asking for `host`.
+pub(super) async fn ask_as(
+    address: SocketAddr,
+    host: &str,
+    method: &Method,
+    path: &str,
+    form: &str,
+) -> Result<Answer, NoAnswer> {
     let began = Instant::now();
     let stream = TcpStream::connect(address)
         .await
@@ -81,7 +92,7 @@ pub(super) async fn ask(
         .await
         .map_err(NoAnswer::Exchange)?;
     let exchange = async {
-        let request = request(address, method, path, form);
+        let request = request(host, method, path, form);
         let answer = sender.send_request(request).await;
         let (head, body) = answer.map_err(NoAnswer::Exchange)?.into_parts();
         let body = Limited::new(body, BODY_LIMIT).collect().await;
@@ -103,14 +114,14 @@ pub(super) async fn ask(
     }
 }
 
-fn request(address: SocketAddr, method: &Method, path: &str, form: &str) -> Request<Full<Bytes>> {
+fn request(host: &str, method: &Method, path: &str, form: &str) -> Request<Full<Bytes>> {
     let mut request = Request::new(Full::new(Bytes::copy_from_slice(form.as_bytes())));
     *request.method_mut() = method.clone();
     *request.uri_mut() = path
         .parse()
-        .expect("paths are written in this program, and are paths");
+        .expect("paths are written in this program or checked with the config");
     let headers = request.headers_mut();
-    let host = HeaderValue::try_from(address.to_string()).expect("an address is ASCII");
+    let host = HeaderValue::try_from(host).expect("an address or a checked name is ASCII");
     headers.insert(header::HOST, host);
     headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     if !form.is_empty() {
