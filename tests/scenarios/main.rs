@@ -10,6 +10,7 @@ mod cast;
 mod change;
 mod conformance;
 mod failover;
+mod faults;
 mod headers;
 mod http2;
 mod http2_floods;
