@@ -109,6 +109,8 @@ pub(super) struct FaultyBody {
     left: Option<u64>,
     /// There was more than that.
     is_cut: bool,
+    /// What may go out had the time to.
+    has_gone_out: bool,
     pace: Option<Pace>,
 }
 
@@ -163,6 +165,7 @@ impl FaultyBody {
             incoming,
             left,
             is_cut: false,
+            has_gone_out: false,
             pace,
         }
     }
@@ -172,7 +175,7 @@ impl FaultyBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, FaultyEnd>>> {
         if self.is_cut {
-            return Poll::Ready(Some(Err(FaultyEnd::Cut)));
+            return self.poll_end(context);
         }
         if let Some(pace) = self.pace.as_mut().filter(|pace| !pace.rest.is_empty()) {
             return pace
@@ -195,9 +198,18 @@ impl FaultyBody {
         }
         let data = self.cut(data);
         if self.is_cut && data.is_empty() {
-            return Poll::Ready(Some(Err(FaultyEnd::Cut)));
+            return self.poll_end(context);
         }
         Poll::Ready(Some(Ok(Frame::data(data))))
+    }
+
+    /// hyper sends nothing of what it holds once a body errs, and it sends when there is nothing more to be had for now.
+    fn poll_end<T>(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<T, FaultyEnd>>> {
+        if std::mem::replace(&mut self.has_gone_out, true) {
+            return Poll::Ready(Some(Err(FaultyEnd::Cut)));
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// `data` as far as it may go out.
