@@ -71,6 +71,7 @@ pub(crate) fn walk(
         faults: Faults::default(),
         origins: Vec::new(),
         groups: Vec::new(),
+        records: Vec::new(),
         distributions: Vec::new(),
         policies: Policies::default(),
     };

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use crate::compile::{USUAL_STATUSES, flag};
 use crate::edge::{Mode, Overrides};
 use crate::written::{
-    AccessLog, At, Behavior, Distribution, Faults, Listen, Member, Notation, Origin, OriginGroup, Place,
-    Policies, Tls, Written,
+    AccessLog, At, Behavior, Distribution, Faults, Listen, Member, Notation, Origin, OriginGroup,
+    Place, Policies, Tls, Written,
 };
 
 const GROUP: &str = "origins";
@@ -68,6 +68,7 @@ pub(crate) fn walk(urls: &[String], overrides: &Overrides) -> Written {
         } else {
             vec![distribution]
         },
+        records: Vec::new(),
         origins,
         policies: Policies::default(),
     }

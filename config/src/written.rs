@@ -3,6 +3,7 @@
 //!
 //! Nothing here is checked beyond its type: a status may be 999, a member may name nobody.
 
+mod health;
 mod rehearsal;
 
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use http::HeaderValue;
 
 use crate::problem::{Problem, Severity};
 
+pub(crate) use health::{Breaker, BreakerTable, HealthCheck, Record};
 pub(crate) use rehearsal::{Expect, Fault, Faults};
 
 /// Where something was written.
@@ -126,6 +128,7 @@ pub(crate) struct Written {
     pub faults: Faults,
     pub origins: Vec<Origin>,
     pub groups: Vec<OriginGroup>,
+    pub records: Vec<Record>,
     pub distributions: Vec<Distribution>,
     /// From `--policy` files.
     pub policies: Policies,
@@ -265,6 +268,8 @@ pub(crate) struct Origin {
     pub page: Option<At<PageSource>>,
     pub status: Option<At<i64>>,
     pub retry_after: Option<At<Span>>,
+    pub health_check: Option<HealthCheck>,
+    pub breaker: Option<Breaker>,
     /// Beyond: it begins with this fault.
     pub fault: Option<Fault>,
 }
@@ -297,6 +302,8 @@ impl Origin {
             page: None,
             status: None,
             retry_after: None,
+            health_check: None,
+            breaker: None,
             fault: None,
         }
     }

@@ -35,7 +35,9 @@ struct InForce {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FaultRefused {
     /// The config does not allow it.
-    #[error("faults are not enabled; write [faults] with enabled = true into the config and reload it")]
+    #[error(
+        "faults are not enabled; write [faults] with enabled = true into the config and reload it"
+    )]
     NotEnabled,
     /// There is no such origin.
     #[error("there is no origin {named:?}; there are {}", known.join(", "))]

@@ -57,7 +57,11 @@ async fn a_fault_falls_through_as_the_real_thing_does_and_only_the_log_tells() {
         assert_eq!(last["origin"], "secondary");
 
         edge.strikes("primary", None).expect("it is allowed");
-        viewer(&edge).get("/").await.expect(200).body("from primary");
+        viewer(&edge)
+            .get("/")
+            .await
+            .expect(200)
+            .body("from primary");
     }
 }
 
@@ -260,5 +264,8 @@ async fn a_fault_that_nobody_may_order_is_refused() {
         lasts: Some(Fault::LONGEST + Duration::from_secs(1)),
         ..Fault::of(FaultKind::Refuse)
     });
-    assert_eq!(edge.strikes("primary", too_long), Err(FaultRefused::TooLong));
+    assert_eq!(
+        edge.strikes("primary", too_long),
+        Err(FaultRefused::TooLong)
+    );
 }

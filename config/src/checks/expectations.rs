@@ -55,7 +55,10 @@ pub(super) fn that_cannot_hold(
                 "and a write is sent to one server only".to_owned()
             }
             Promise::Answers => format!("and {:?} has no server left then", &*target.name),
-            Promise::Page => format!("and {:?} has neither server nor page left then", &*target.name),
+            Promise::Page => format!(
+                "and {:?} has neither server nor page left then",
+                &*target.name
+            ),
         };
         let instead = if has_page && !only_writes {
             "write \"page\""
@@ -69,11 +72,16 @@ pub(super) fn that_cannot_hold(
     }
     if let (Some(worst), Some(said)) = (expect.worst, &said.worst) {
         let longest = target.worst_case();
-        let longest = target.deadline.map_or(longest, |deadline| longest.min(deadline));
+        let longest = target
+            .deadline
+            .map_or(longest, |deadline| longest.min(deadline));
         if longest > worst {
             let longest = crate::compile::display_span(longest);
             problems.push(said.place.note(
-                format!("is less than the timers of {:?} allow: {longest}", &*target.name),
+                format!(
+                    "is less than the timers of {:?} allow: {longest}",
+                    &*target.name
+                ),
                 "shorten them, or give the group a deadline; a drill says what it comes to",
             ));
         }

@@ -137,9 +137,8 @@ pub(super) fn expect(
         .and_then(|said| span(said, &(TICK..=Duration::from_hours(1)), problems));
     if let Some(asked) = &said.path {
         let target = asked.value.parse::<http::uri::PathAndQuery>();
-        let fits = target.is_ok_and(|target| {
-            target.as_str().starts_with('/') && path.matches(target.path())
-        });
+        let fits = target
+            .is_ok_and(|target| target.as_str().starts_with('/') && path.matches(target.path()));
         if !fits {
             problems.push(asked.place.error(
                 format!("is {}", asked.shown()),
@@ -155,4 +154,3 @@ pub(super) fn expect(
         worst,
     })
 }
-

@@ -2,8 +2,8 @@
 
 use http::{HeaderName, HeaderValue, Method};
 
-use super::rehearsal;
 use super::lines::{Lines, list, quoted};
+use super::rehearsal;
 use crate::behavior::{
     AcceptEncoding, Behavior, Cors, HeaderSelection, MethodSet, NameSelection, OriginRequest,
     ViewerProtocol, ViewerResponse,

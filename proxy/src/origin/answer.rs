@@ -187,8 +187,7 @@ impl OriginBody {
             let to_its_end = async {
                 let mut seen = 0;
                 // Not by `poll_frame`: no alarm is set in this task.
-                while let Some(frame) = poll_fn(|context| self.source.poll_frame(context)).await
-                {
+                while let Some(frame) = poll_fn(|context| self.source.poll_frame(context)).await {
                     let Ok(frame) = frame else { return false };
                     seen += frame.data_ref().map_or(0, |data| data.len() as u64);
                     if seen > DRAIN_BYTES {

@@ -201,10 +201,7 @@ fn stage(edge: &Edge, run: &Run, half: Half) -> Edge {
         };
         server.health_check = None;
         server.breaker = None;
-        let is_down = run
-            .down
-            .iter()
-            .any(|down| usize::from(down.0) == position);
+        let is_down = run.down.iter().any(|down| usize::from(down.0) == position);
         server.fault = if is_down {
             Some(run.how.fault())
         } else if half == Half::WritesWithheld {
@@ -324,7 +321,8 @@ mod tests {
 
     #[test]
     fn attempts_are_read_whatever_an_origin_is_called() {
-        let header = r#"aws;error=refused;ms=1, "the, \"b;ucket\"";status=200;ms=3, vm;skipped=down;ms=0"#;
+        let header =
+            r#"aws;error=refused;ms=1, "the, \"b;ucket\"";status=200;ms=3, vm;skipped=down;ms=0"#;
         let read: Vec<_> = split(header, ',').into_iter().map(attempt).collect();
         assert_eq!(
             read,

@@ -166,11 +166,12 @@ impl Played {
         for (distribution, behavior) in self.places() {
             let of = &self.edge.distributions[distribution];
             let compiled = &of.behaviors[behavior];
-            let asked = self
-                .questions
-                .iter()
-                .find(|question| (question.distribution, question.behavior) == (distribution, behavior));
-            let asked = asked.map_or(String::new(), |asked| format!("{}{}", asked.host, asked.target));
+            let asked = self.questions.iter().find(|question| {
+                (question.distribution, question.behavior) == (distribution, behavior)
+            });
+            let asked = asked.map_or(String::new(), |asked| {
+                format!("{}{}", asked.host, asked.target)
+            });
             text += &format!(
                 "\n{}  asked: {asked}\n{}\n",
                 paint.bold(&format!("{} {}", of.id, compiled.path.as_str())),
@@ -252,12 +253,15 @@ impl Played {
     }
 
     fn as_json(&self, held: bool) -> Value {
-        let rows = self.places().into_iter().flat_map(|(distribution, behavior)| {
-            self.rows(distribution, behavior)
-                .iter()
-                .map(|row| self.row_as_json(row))
-                .collect::<Vec<_>>()
-        });
+        let rows = self
+            .places()
+            .into_iter()
+            .flat_map(|(distribution, behavior)| {
+                self.rows(distribution, behavior)
+                    .iter()
+                    .map(|row| self.row_as_json(row))
+                    .collect::<Vec<_>>()
+            });
         let findings = self.findings.iter().map(|finding| {
             json!({ "kind": finding.kind, "origin": finding.origin, "words": finding.words })
         });

@@ -168,7 +168,8 @@ fn use_of(edge: &Edge, questions: &[Question], origin: usize) -> String {
         }
     }
     let alone = (!alone.is_empty()).then(|| format!("nobody else takes {}", alone.join(", ")));
-    let beside = (!beside.is_empty()).then(|| format!("it is counted on for {}", beside.join(", ")));
+    let beside =
+        (!beside.is_empty()).then(|| format!("it is counted on for {}", beside.join(", ")));
     let words: Vec<String> = alone.into_iter().chain(beside).collect();
     if words.is_empty() {
         String::new()
@@ -249,9 +250,7 @@ fn alone(edge: &Edge, questions: &[Question]) -> Vec<Finding> {
         }
         before = Some(place);
         let behavior = question.behavior(edge);
-        let target = edge
-            .target(behavior.target)
-            .routed(|_| Side::Primary);
+        let target = edge.target(behavior.target).routed(|_| Side::Primary);
         let [only] = target.members.as_slice() else {
             continue;
         };
