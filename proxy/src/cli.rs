@@ -76,7 +76,7 @@ pub(crate) fn main() -> ExitCode {
     if !matches!(cli.command, Command::Healthcheck(_)) {
         environment::warn_of_unknown(&Cli::command());
     }
-    tell_events();
+    tell_events(&cli.command);
     match obey(cli.command, given) {
         Ok(code) => code,
         Err(error) if said::reader_is_gone(&error) => ExitCode::SUCCESS,
@@ -103,8 +103,13 @@ fn obey(command: Command, given: &ArgMatches) -> anyhow::Result<ExitCode> {
 }
 
 /// What happens while the edge runs goes to standard error; `RUST_LOG` chooses how much of it.
-fn tell_events() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+fn tell_events(command: &Command) {
+    let usual = match command {
+        // Its table says what was done to whom.
+        Command::Drill(options) if options.plays_a_config() => "error",
+        _ => "info",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -11,6 +11,8 @@ use rustix::process::{Pid, Signal, kill_process};
 mod before_nginx;
 #[path = "program/config_files.rs"]
 mod config_files;
+#[path = "program/drill.rs"]
+mod drill;
 #[path = "program/environment.rs"]
 mod environment;
 #[path = "program/lifecycle.rs"]

@@ -86,6 +86,13 @@ pub(super) struct Options {
     reading: Reading,
 }
 
+impl Options {
+    /// In place of the demo's tiers.
+    pub(super) fn plays_a_config(&self) -> bool {
+        self.config.is_some()
+    }
+}
+
 /// One line of the failover table.
 #[derive(Clone, Debug)]
 struct Row {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tideover_config::{Edge, Promise, Side};
+use tideover_config::{Edge, OriginId, OriginKind, Promise, Side};
 
 use super::plan::{How, Question};
 use super::play::{By, Came, Seen};
@@ -102,6 +102,10 @@ pub(super) fn findings(edge: &Edge, questions: &[Question], seen: &[Seen]) -> Ve
 fn dead_by_themselves(edge: &Edge, questions: &[Question], seen: &[Seen]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (position, origin) in edge.origins.iter().enumerate() {
+        // A page answers with an error's status, and cannot fail.
+        if matches!(origin.kind, OriginKind::Page(_)) {
+            continue;
+        }
         let name = &*origin.id;
         let mut ways: Vec<String> = Vec::new();
         for one in seen {
@@ -142,7 +146,7 @@ fn dead_by_themselves(edge: &Edge, questions: &[Question], seen: &[Seen]) -> Vec
 
 /// `: it takes the writes of /owners/*, and stands by for *`.
 fn use_of(edge: &Edge, questions: &[Question], origin: usize) -> String {
-    let is_it = |id: &tideover_config::OriginId| usize::from(id.0) == origin;
+    let is_it = |id: &OriginId| usize::from(id.0) == origin;
     let mut alone: Vec<String> = Vec::new();
     let mut beside: Vec<String> = Vec::new();
     for question in questions {
