@@ -28,12 +28,15 @@ const SHORT: Patience = Patience {
     connection_timeout: "300ms",
     response_timeout: "600ms",
     deadline: "3s",
+    // A row stands for itself, whatever failed in those before it.
+    remembers: false,
 };
 /// The defaults of `tideover.toml`.
 const USUAL: Patience = Patience {
     connection_timeout: "1s",
     response_timeout: "10s",
     deadline: "25s",
+    remembers: false,
 };
 /// No row takes longer than the deadline, unless the machine is busy with something else.
 const ROW_LIMIT: Duration = Duration::from_secs(30);

@@ -20,6 +20,8 @@ pub(super) struct Patience {
     pub(super) response_timeout: &'static str,
     /// For all tiers together.
     pub(super) deadline: &'static str,
+    /// Whether tiers that failed are left alone for a while.
+    pub(super) remembers: bool,
 }
 
 /// The three tiers that can fail. Lives inside a tokio `LocalRuntime`.
@@ -69,12 +71,13 @@ impl Tiers {
             connection_timeout,
             response_timeout,
             deadline,
+            remembers,
         } = patience;
         let mut text = String::new();
         for tier in self.all() {
             text += &format!(
                 "[origin.{}]\nurl = \"http://{}\"\nconnection_attempts = 2\n\
-                 connection_timeout = \"{connection_timeout}\"\nresponse_timeout = \"{response_timeout}\"\n\n",
+                 connection_timeout = \"{connection_timeout}\"\nresponse_timeout = \"{response_timeout}\"\nbreaker = {remembers}\n\n",
                 tier.name(),
                 tier.address(),
             );
