@@ -159,6 +159,20 @@ pub(crate) fn look(shared: &Shared, live: &Live, now: Duration) {
     }
 }
 
+/// All that are in force: the origin's name, the fault, and how long it still is.
+pub(crate) fn in_force(live: &Live) -> Vec<(Arc<str>, Fault, Option<Duration>)> {
+    let now = live.clock.elapsed();
+    live.edge
+        .origins
+        .iter()
+        .zip(&live.origins)
+        .filter_map(|(origin, alive)| {
+            let (fault, left) = alive.fault.now(now)?;
+            Some((Arc::clone(&origin.id), fault, left))
+        })
+        .collect()
+}
+
 /// Gives `origin` this fault in place of the one that it has, or none. Holds from the next request on.
 pub(crate) fn order(
     shared: &Shared,

@@ -3,12 +3,15 @@
 //! and [`RecordState`](crate::vitals::RecordState) without a lock.
 
 mod events;
+pub(crate) mod lately;
 mod look;
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 pub(crate) use events::{Event, Events};
+
+pub(crate) use lately::Lately;
 
 use crate::worker::Shared;
 use look::Looks;
@@ -26,9 +29,15 @@ pub(crate) async fn look_after(shared: Weak<Shared>) {
         };
         let clock = present.live().clock;
         looks.look(&present);
+        present.lately.look(&present, &present.live());
         drop(present);
         tokio::time::sleep(clock.real(EVERY).max(SHORTEST)).await;
     }
+}
+
+/// Has every record go where an operator has ordered it, without waiting for the next look. On the thread of `control`.
+pub(crate) fn obey(shared: &Shared) {
+    look::obey(shared);
 }
 
 /// Begins to look after the origins, on the thread of `control`.

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use harness::{Edge, EdgeBuilder, Origin, in_front_of, ms, origin, patiently, tiers, viewer};
+use harness::{
+    Edge, EdgeBuilder, Origin, in_front_of, ms, operator, origin, patiently, tiers, viewer,
+};
 use http::StatusCode;
+use serde_json::json;
 use tideover::FaultRefused;
 use tideover_config::{Fault, FaultKind};
 
@@ -268,4 +271,74 @@ async fn a_fault_that_nobody_may_order_is_refused() {
         edge.strikes("primary", too_long),
         Err(FaultRefused::TooLong)
     );
+}
+
+#[tokio::test]
+async fn an_operator_orders_a_fault_and_ends_it() {
+    let primary = origin("primary").start().await;
+    let secondary = origin("secondary").start().await;
+    let edge = stage(&primary, &secondary).start().await;
+    let order = async |change: serde_json::Value| operator(&edge).posts("/faults", &change).await;
+    let answers = async |body: &str| {
+        viewer(&edge).get("/").await.expect(200).body(body);
+    };
+
+    let told = order(json!({ "origin": "primary", "status": 503 })).await;
+    let told = told.expect(200).text();
+    let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+    assert_eq!(told["faults"][0]["origin"], "primary");
+    assert_eq!(told["faults"][0]["fault"], "status");
+    let ends = told["faults"][0]["ends_in_s"].as_u64().expect("an end");
+    assert!(
+        (300..=600).contains(&ends),
+        "ten minutes by default: {told}"
+    );
+    answers("from secondary").await;
+
+    for (change, status) in [
+        (json!({ "origin": "primary" }), 400),
+        (
+            json!({ "origin": "primary", "refuse": true, "status": 503 }),
+            400,
+        ),
+        (
+            json!({ "origin": "primary", "refuse": true, "for": "25h" }),
+            400,
+        ),
+        (
+            json!({ "origin": "primary", "refuse": true, "percent": 0 }),
+            400,
+        ),
+        (json!({ "origin": "primary", "status": 101 }), 400),
+        (json!({ "origin": "primary", "delay": 3 }), 400),
+        (
+            json!({ "origin": "primary", "clear": true, "refuse": true }),
+            400,
+        ),
+        (json!({ "origin": "primary", "refuses": true }), 400),
+        (json!({ "origin": "nobody", "refuse": true }), 404),
+    ] {
+        order(change).await.expect(status);
+    }
+    answers("from secondary").await;
+    let told = order(json!({ "origin": "primary", "clear": true })).await;
+    told.expect(200).body("{\"faults\":[]}\n");
+    answers("from primary").await;
+}
+
+#[tokio::test]
+async fn nobody_orders_a_fault_where_none_are_wanted_or_without_the_token() {
+    let primary = origin("primary").start().await;
+    let edge = in_front_of(&primary).start().await;
+    let refuse = json!({ "origin": "primary", "refuse": true });
+    let told = operator(&edge).posts("/faults", &refuse).await;
+    told.expect(403).body_has("faults are not enabled");
+
+    let edge = in_front_of(&primary).and(ON).start().await;
+    let without = harness::viewer_of(edge.admin())
+        .post("/faults", &refuse.to_string())
+        .header("Content-Type", "application/json")
+        .await;
+    without.expect(401);
+    viewer(&edge).get("/").await.expect(200);
 }

@@ -33,6 +33,21 @@ pub(crate) enum Event {
     FaultOver { origin: Arc<str> },
     /// By health a record would move, and an operator has to say so.
     RecordWaits { record: Arc<str>, to: Arc<str> },
+    /// An operator switched something.
+    Switched {
+        /// `origin`, `record` or `distribution`.
+        kind: &'static str,
+        name: Arc<str>,
+        to: &'static str,
+        reason: Option<Arc<str>>,
+        owner: Option<Arc<str>>,
+    },
+    /// What an operator switched had its time, and is as if nobody had.
+    SwitchExpired {
+        kind: &'static str,
+        name: Arc<str>,
+        to: &'static str,
+    },
 }
 
 impl fmt::Display for Event {
@@ -67,6 +82,28 @@ impl fmt::Display for Event {
             }
             Self::RecordWaits { record, to } => {
                 write!(f, "{record} would move to {to}, and waits for an operator")
+            }
+            Self::Switched {
+                kind,
+                name,
+                to,
+                reason,
+                owner,
+            } => {
+                write!(f, "{kind} {name} is switched to {to}")?;
+                if let Some(owner) = owner {
+                    write!(f, " by {owner}")?;
+                }
+                match reason {
+                    Some(reason) => write!(f, ": {reason}"),
+                    None => Ok(()),
+                }
+            }
+            Self::SwitchExpired { kind, name, to } => {
+                write!(
+                    f,
+                    "{kind} {name} is not switched to {to} any more: its time is over"
+                )
             }
         }
     }

@@ -177,6 +177,8 @@ fn stage(edge: &Edge, run: &Run, half: Half) -> Edge {
             ..Lifecycle::default()
         },
     };
+    // What operators switched stays with the edge that they switched.
+    edge.admin.state = None;
     edge.access_log = AccessLog {
         to: LogTo::Off,
         ..edge.access_log
