@@ -115,7 +115,15 @@ fn tell_events(command: &Command) {
     let usual = match command {
         // Its table says what was done to whom.
         Command::Drill(options) if options.plays_a_config() => "error",
-        _ => "info",
+        Command::Drill(_)
+        | Command::Run(_)
+        | Command::Check(_)
+        | Command::Explain(_)
+        | Command::Demo(_)
+        | Command::Fields(_)
+        | Command::Status(_)
+        | Command::Switch(_)
+        | Command::Healthcheck(_) => "info",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
     tracing_subscriber::fmt()

@@ -246,12 +246,13 @@ fn seen(run: &Run, question: usize, answer: Result<Answer, String>, half: Half) 
         (Some(server), Some(_), None) => By::Server(server),
         (_, _, None) => By::Edge,
     };
+    let status = answer.status.as_u16();
     let (by, status) = match by {
         // What is down answers by its fault; whoever else does has been kept from it.
-        By::Server(server) if half == Half::WritesWithheld && answer.status == 200 => {
+        By::Server(server) if half == Half::WritesWithheld && status == 200 => {
             (By::Withheld(server), None)
         }
-        by => (by, Some(answer.status.as_u16())),
+        By::Server(_) | By::Withheld(_) | By::Page(_) | By::Edge => (by, Some(status)),
     };
     Seen {
         run: run.clone(),

@@ -219,7 +219,9 @@ fn not_fallen_through(edge: &Edge, questions: &[Question], seen: &[Seen]) -> Vec
         }
         let what = match one.run.how {
             How::Answers(status) => status.as_u16().to_string(),
-            other => other.to_string().replace("refuses", "refused connections"),
+            How::Refuses => "refused connections".to_owned(),
+            How::BlackHole => "connections that do not come about".to_owned(),
+            How::Silent => "silence".to_owned(),
         };
         let known = passed
             .iter_mut()
