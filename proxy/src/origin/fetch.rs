@@ -129,12 +129,8 @@ pub(crate) async fn fetch(view: &View, wanted: &Wanted<'_>, body: &mut Once) -> 
         let (member, ref within) = match onward {
             Onward::Try { member, within } => (member, within),
             Onward::NobodyIsLeft(why) => {
-                return Fetched {
-                    answer: Err(OriginError::LeftOut(why)),
-                    delivered: course.attempts.len().saturating_sub(1),
-                    attempts: course.attempts,
-                    struck: course.struck,
-                };
+                let delivered = course.attempts.len().saturating_sub(1);
+                return course.fetched(Err(OriginError::LeftOut(why)), delivered);
             }
             Onward::Deliver(_) => unreachable!("the rule delivers only what an attempt brought"),
         };
@@ -179,12 +175,8 @@ pub(crate) async fn fetch(view: &View, wanted: &Wanted<'_>, body: &mut Once) -> 
                 Fault::Origin(failure, sent) => (Outcome::Failed(failure), sent),
                 Fault::LeftOut(why) => (Outcome::Skipped(why), Sent::Nothing),
                 Fault::Viewer(_) => {
-                    return Fetched {
-                        answer: outcome,
-                        delivered: course.attempts.len(),
-                        attempts: course.attempts,
-                        struck: course.struck,
-                    };
+                    let delivered = course.attempts.len();
+                    return course.fetched(outcome, delivered);
                 }
             },
         };
@@ -207,12 +199,7 @@ pub(crate) async fn fetch(view: &View, wanted: &Wanted<'_>, body: &mut Once) -> 
                     outcome
                 }
             };
-            return Fetched {
-                answer,
-                attempts: course.attempts,
-                delivered,
-                struck: course.struck,
-            };
+            return course.fetched(answer, delivered);
         }
         // The answer makes room for the next attempt: it is kept if it is the first soft one.
         let is_soft = failover::is_soft(course.target, &course.attempts[this]);
@@ -293,6 +280,16 @@ impl Course<'_> {
                     };
                 }
             }
+        }
+    }
+
+    /// All that came of it, `delivered` being what `answer` is the outcome of.
+    fn fetched(self, answer: Result<Answer, OriginError>, delivered: usize) -> Fetched {
+        Fetched {
+            answer,
+            attempts: self.attempts,
+            delivered,
+            struck: self.struck,
         }
     }
 
