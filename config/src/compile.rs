@@ -18,6 +18,7 @@ mod maps;
 mod origins;
 mod pem;
 mod records;
+mod rehearsal;
 mod targets;
 mod tls;
 mod url;
@@ -66,6 +67,7 @@ pub(crate) fn compile(
         origins,
         targets,
         records: records.into_iter().flatten().collect(),
+        takes_faults: rehearsal::takes_faults(written, problems),
         distributions,
         hosts,
         mode,

@@ -5,6 +5,7 @@ mod behavior;
 mod health;
 mod lines;
 mod origin;
+mod rehearsal;
 
 use crate::admin::Admin;
 use crate::behavior::WriteError;
@@ -40,6 +41,10 @@ pub fn to_toml(edge: &Edge) -> String {
         self::tls(tls, &mut lines);
     }
     access_log(&edge.access_log, &mut lines);
+    if edge.takes_faults {
+        lines.header("faults");
+        lines.field("enabled", true);
+    }
     for origin in &edge.origins {
         lines.header(&format!("origin.{}", key(&origin.id)));
         origin::origin(origin, &mut lines);

@@ -5,6 +5,7 @@
 //! (RFC 9457). No answer repeats a secret.
 
 mod answer;
+mod faults;
 mod guard;
 mod status;
 mod switch;
@@ -37,6 +38,7 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 /// What the listener answers. To add a path, add a line.
 const ROUTES: &[Route] = &[
     get("/status.json", |asked| Box::pin(status::status(asked))),
+    post("/faults", |asked| Box::pin(faults::faults(asked))),
     post("/switch", |asked| Box::pin(switch::switch(asked))),
 ];
 

@@ -13,6 +13,7 @@ mod checks;
 mod clients;
 mod conformance;
 mod failover;
+mod faults;
 mod headers;
 mod http2;
 mod http2_floods;

@@ -185,6 +185,7 @@ fn origin(spot: &Spot<'_>) -> Option<Origin> {
         retry_after: None,
         health_check: None,
         breaker: None,
+        fault: None,
     })
 }
 
@@ -251,6 +252,7 @@ fn behavior(spot: &Spot<'_>) -> Behavior {
         rewrite_location: None,
         origin_request: None,
         viewer_response: None,
+        expect: None,
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use tideover_config::Side;
+use tideover_config::{Fault, Side};
 use tokio::sync::broadcast;
 
 /// So many are remembered.
@@ -38,6 +38,10 @@ pub(crate) enum Event {
         to_origin: Arc<str>,
         was_ordered: bool,
     },
+    /// An origin is made to fail on purpose.
+    FaultBegan { origin: Arc<str>, fault: Fault },
+    /// It is not any more.
+    FaultOver { origin: Arc<str> },
     /// By health a record would move, and an operator has to say so.
     RecordWaits { record: Arc<str>, to: Arc<str> },
     /// An operator switched something.
@@ -92,6 +96,12 @@ impl fmt::Display for Event {
                     "by health"
                 };
                 write!(f, "{record} moved {from_origin} -> {to_origin}, {why}")
+            }
+            Self::FaultBegan { origin, fault } => {
+                write!(f, "{origin} {fault}: a fault on command, ON PURPOSE")
+            }
+            Self::FaultOver { origin } => {
+                write!(f, "{origin} has no fault on command any more")
             }
             Self::RecordWaits { record, to } => {
                 write!(f, "{record} would move to {to}, and waits for an operator")
