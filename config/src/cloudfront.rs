@@ -68,6 +68,7 @@ pub(crate) fn walk(
         listen: Listen::default(),
         tls: Tls::default(),
         access_log: AccessLog::default(),
+        alarms: Vec::new(),
         origins: Vec::new(),
         groups: Vec::new(),
         distributions: Vec::new(),

@@ -57,6 +57,7 @@ pub(crate) fn walk(urls: &[String], overrides: &Overrides) -> Written {
         listen: Listen::default(),
         tls: Tls::default(),
         access_log: AccessLog::default(),
+        alarms: Vec::new(),
         groups: if origins.is_empty() || is_alone {
             Vec::new()
         } else {

@@ -5,6 +5,7 @@
 //! never handed out.
 
 mod acme;
+mod alarms;
 mod behaviors;
 mod defaults;
 mod distributions;
@@ -38,6 +39,7 @@ pub(crate) fn compile(
 
     let listen = listen::listen(written, overrides, defaults.origin_interim, problems);
     let access_log = listen::access_log(written, overrides, problems);
+    let alarms = alarms::alarms(written, problems);
     let mut origins = origins::origins(written, &defaults, problems);
     maps::apply(overrides, &mut origins, problems);
     let mut targets = targets::Targets::new(written, &defaults, &origins, problems);
@@ -55,6 +57,7 @@ pub(crate) fn compile(
     Edge {
         listen,
         access_log,
+        alarms,
         origins,
         targets,
         records: Vec::new(),

@@ -8,6 +8,7 @@
 //! - [`distribution`], [`behavior`], [`origin`], [`listener`] hold its parts.
 //! - [`Problem`] is one thing to say about a config.
 
+pub mod alarm;
 pub mod behavior;
 mod checks;
 mod cloudfront;
@@ -32,6 +33,7 @@ mod toml;
 pub mod viewer_tls;
 mod written;
 
+pub use alarm::{AlarmFormat, AlarmKind, Webhook};
 pub use behavior::{
     AcceptEncoding, Behavior, Behaviors, CloudFrontHeader, Cors, GetBody, HeaderSelection,
     MethodSet, NameSelection, OriginRequest, PathPattern, ResponseHeadersPolicy, ViewerProtocol,

@@ -1,6 +1,7 @@
 //! An edge as `tideover.toml`, with every default spelled out: it loads again as the same edge, except for what is
 //! secret.
 
+mod alarm;
 mod behavior;
 mod lines;
 mod origin;
@@ -16,7 +17,8 @@ use lines::{Lines, file, key, list, quoted, span};
 /// What stands in place of a secret.
 pub(crate) const MASK: &str = "********";
 
-/// `edge` as a `tideover.toml` that compiles to the same edge. Secrets are masked: the token of `attempts`, and values of
+/// `edge` as a `tideover.toml` that compiles to the same edge. Secrets are masked: the token of `attempts`, URLs and headers
+/// of webhooks, and values of
 /// origin headers that came from the environment, or whose name speaks of a key, a secret, a token, a password and the like.
 /// That they are, and what only flags can say (`--time-scale`, `--default-distribution`), stands in comments on top.
 pub fn to_toml(edge: &Edge) -> String {
@@ -35,6 +37,9 @@ pub fn to_toml(edge: &Edge) -> String {
         self::tls(tls, &mut lines);
     }
     access_log(&edge.access_log, &mut lines);
+    for webhook in &edge.alarms {
+        alarm::alarm(webhook, &mut lines);
+    }
     for origin in &edge.origins {
         lines.header(&format!("origin.{}", key(&origin.id)));
         origin::origin(origin, &mut lines);
@@ -56,6 +61,7 @@ fn has_secrets(edge: &Edge) -> bool {
     });
     let mut distributions = edge.distributions.iter();
     in_headers
+        || !edge.alarms.is_empty()
         || distributions
             .any(|distribution| matches!(distribution.voice.attempts, AttemptsShown::Token(_)))
 }

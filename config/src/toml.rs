@@ -2,6 +2,7 @@
 //! spelling; what CloudFront cannot say has plain words of our own.
 
 mod acme;
+mod alarm;
 mod distribution;
 mod forwarding;
 mod kind;
@@ -39,6 +40,11 @@ pub(crate) fn walk(text: &str, file: &Path, problems: &mut Vec<Problem>) -> Opti
     let access_log = top
         .table("access_log", problems)
         .map(|table| access_log(table, problems));
+    let alarms = top
+        .tables("alarm", problems)
+        .into_iter()
+        .map(|table| alarm::alarm(table, problems))
+        .collect();
     let mut origins: Vec<_> = top
         .named_tables("origin", problems)
         .into_iter()
@@ -69,6 +75,7 @@ pub(crate) fn walk(text: &str, file: &Path, problems: &mut Vec<Problem>) -> Opti
         listen: listen.unwrap_or_default(),
         tls: tls.unwrap_or_default(),
         access_log: access_log.unwrap_or_default(),
+        alarms,
         origins,
         groups,
         distributions,

@@ -314,6 +314,7 @@ pub(crate) fn edge(
             format: LogFormat::Json,
             cookies: false,
         },
+        alarms: Vec::new(),
         origins,
         records: Vec::new(),
         targets,
