@@ -12,6 +12,7 @@
 
 mod access_log;
 mod acme;
+mod admin;
 mod body;
 mod clock;
 mod control;

@@ -15,6 +15,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::access_log::{LogBuffer, LogWriter};
+use crate::admin::Token;
 use crate::clock::{self, Moment};
 use crate::live::Live;
 use crate::metrics::{Counters, EdgeCounters};
@@ -37,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) counters: EdgeCounters,
     pub(crate) log: LogWriter,
     pub(crate) events: Events,
+    /// Of the admin listener.
+    pub(crate) token: Token,
     pub(crate) shortage: Shortage,
     staff: Staff,
     /// Load balancers are to look elsewhere.
@@ -56,6 +59,7 @@ impl Shared {
             counters,
             log,
             events: Events::default(),
+            token: Token::default(),
             shortage: Shortage::default(),
             staff,
             looks_away: AtomicBool::new(false),
