@@ -4,6 +4,7 @@
 mod cast;
 mod play;
 mod properties {
+    mod alarm;
     mod chance;
     mod explain;
     mod failover;
@@ -13,6 +14,7 @@ mod properties {
 }
 mod tables {
     mod admit;
+    mod alarm;
     mod certificate;
     mod challenge;
     mod error_page;
