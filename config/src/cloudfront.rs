@@ -71,6 +71,7 @@ pub(crate) fn walk(
         alarms: Vec::new(),
         origins: Vec::new(),
         groups: Vec::new(),
+        records: Vec::new(),
         distributions: Vec::new(),
         policies: Policies::default(),
     };

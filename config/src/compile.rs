@@ -10,11 +10,13 @@ mod behaviors;
 mod defaults;
 mod distributions;
 mod forwarding;
+mod health;
 mod hosts;
 mod lifecycle;
 mod listen;
 mod maps;
 mod origins;
+mod records;
 mod targets;
 mod tls;
 mod url;
@@ -42,7 +44,8 @@ pub(crate) fn compile(
     let alarms = alarms::alarms(written, problems);
     let mut origins = origins::origins(written, &defaults, problems);
     maps::apply(overrides, &mut origins, problems);
-    let mut targets = targets::Targets::new(written, &defaults, &origins, problems);
+    let records = records::records(written, &origins, problems);
+    let mut targets = targets::Targets::new(written, &defaults, &origins, &records, problems);
     let distributions = distributions::distributions(
         written,
         overrides,
@@ -60,7 +63,7 @@ pub(crate) fn compile(
         alarms,
         origins,
         targets,
-        records: Vec::new(),
+        records: records.into_iter().flatten().collect(),
         distributions,
         hosts,
         mode,

@@ -5,6 +5,7 @@ mod acme;
 mod alarm;
 mod distribution;
 mod forwarding;
+mod health;
 mod kind;
 mod lifecycle;
 mod origin;
@@ -45,7 +46,7 @@ pub(crate) fn walk(text: &str, file: &Path, problems: &mut Vec<Problem>) -> Opti
         .into_iter()
         .map(|table| alarm::alarm(table, problems))
         .collect();
-    let mut origins: Vec<_> = top
+    let origins = top
         .named_tables("origin", problems)
         .into_iter()
         .map(|(id, table)| origin::origin(id, table, problems))
@@ -55,11 +56,11 @@ pub(crate) fn walk(text: &str, file: &Path, problems: &mut Vec<Problem>) -> Opti
         .into_iter()
         .map(|(id, table)| origin::group(id, table, problems))
         .collect();
-    for (id, record) in top.not_built_yet_tables("failover_record", problems) {
-        problems.push(origin::record(&id, &record));
-        // Whoever names the record is not to blame.
-        origins.push(origin::stand_in(id));
-    }
+    let records = top
+        .named_tables("failover_record", problems)
+        .into_iter()
+        .map(|(id, table)| health::record(id, table, problems))
+        .collect();
     let distributions = top
         .named_tables("distribution", problems)
         .into_iter()
@@ -78,6 +79,7 @@ pub(crate) fn walk(text: &str, file: &Path, problems: &mut Vec<Problem>) -> Opti
         alarms,
         origins,
         groups,
+        records,
         distributions,
         policies: Policies::default(),
     })

@@ -15,6 +15,7 @@ fn facts(edge: &Edge) -> String {
         edge.alarms,
         edge.origins,
         edge.targets,
+        edge.records,
         edge.distributions,
         edge.hosts.wildcards,
         edge.hosts.any,
