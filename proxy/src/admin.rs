@@ -5,6 +5,7 @@
 //! (RFC 9457). No answer repeats a secret.
 
 mod answer;
+mod events;
 mod guard;
 mod status;
 mod token;
@@ -33,7 +34,10 @@ const MOST_BODY_BYTES: usize = 64 * 1024;
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What the listener answers. To add a path, add a line.
-const ROUTES: &[Route] = &[get("/status.json", |asked| Box::pin(status::status(asked)))];
+const ROUTES: &[Route] = &[
+    get("/status.json", |asked| Box::pin(status::status(asked))),
+    get("/events.json", |asked| Box::pin(events::events(asked))),
+];
 
 /// A request that may be answered.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustls::ClientConfig;
 use tideover_config::{
     AddressFamily, Edge, Endpoint, Origin, OriginKind, OriginScheme, OriginTls, RecordId, Server,
-    Side, Target, TargetId, Trust,
+    Side, Target, TargetId, Trust, Webhook,
 };
 
 use tideover_rules::headers::Frame;
@@ -15,6 +15,7 @@ use tideover_rules::route::Route;
 use crate::StartError;
 use crate::clock::Clock;
 use crate::origin::Addresses;
+use crate::recovery::Post;
 use crate::viewer::{Tls, most_connections};
 use crate::vitals::{RecordState, Vitals, inherited};
 
@@ -29,6 +30,8 @@ pub(crate) struct Live {
     pub(crate) origins: Vec<LiveOrigin>,
     /// By `RecordId`.
     pub(crate) records: Vec<Arc<RecordState>>,
+    /// To who is told of alarms.
+    pub(crate) posts: Vec<Arc<Post>>,
     /// What viewers are shown; `None` where no listener speaks TLS.
     pub(crate) tls: Option<Tls>,
     /// By the positions of distribution and behavior.
@@ -99,6 +102,12 @@ impl Live {
             .map(|origin| LiveOrigin::new(origin, before, workers))
             .collect::<io::Result<_>>()
             .map_err(StartError::Origins)?;
+        let posts = edge
+            .alarms
+            .iter()
+            .map(|said| post(said, before))
+            .collect::<io::Result<_>>()
+            .map_err(StartError::Alarms)?;
         let tls = Tls::new(&edge, before.and_then(|before| before.tls.as_ref()))?;
         let frames = edge.distributions.iter().map(|distribution| {
             let behaviors = distribution.behaviors.iter();
@@ -113,6 +122,7 @@ impl Live {
         });
         Ok(Self {
             records: records.collect(),
+            posts,
             routings: edge.targets.iter().map(Routing::of).collect(),
             clock: Clock::new(edge.time_scale),
             most_connections: most_connections(&edge, workers, open_files()),
@@ -171,6 +181,15 @@ impl Live {
             .iter()
             .flat_map(|origin| origin.http.iter().chain(&origin.https))
     }
+}
+
+/// The post to `said`; that of `before` with all that waits for it, if it has one.
+fn post(said: &Webhook, before: Option<&Live>) -> io::Result<Arc<Post>> {
+    let known = before.and_then(|before| before.posts.iter().find(|post| post.is_to(said)));
+    known.map_or_else(
+        || Post::new(said).map(Arc::new),
+        |known| Ok(Arc::clone(known)),
+    )
 }
 
 /// Whether what is known of one is true of the other.

@@ -54,11 +54,11 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(live: Live, counters: EdgeCounters, log: LogWriter, staff: Staff) -> Self {
         Self {
+            events: Events::new(&live),
             live: ArcSwap::from_pointee(live),
             replaced: AtomicU64::new(0),
             counters,
             log,
-            events: Events::default(),
             token: Token::default(),
             shortage: Shortage::default(),
             staff,
@@ -80,6 +80,7 @@ impl Shared {
 
     /// From the return on every worker's next request sees it.
     pub(crate) fn replace(&self, live: Live) {
+        self.events.follow(&live);
         self.live.store(Arc::new(live));
         self.replaced.fetch_add(1, Release);
     }

@@ -146,7 +146,7 @@ fn stays_nearby(host: &str) -> bool {
 
 fn headers(said: &Alarm, problems: &mut Vec<Problem>) -> Vec<(HeaderName, HeaderValue)> {
     /// The edge makes these itself.
-    const OURS: [&str; 8] = [
+    const OURS: [&str; 9] = [
         "connection",
         "content-length",
         "content-type",
@@ -155,6 +155,7 @@ fn headers(said: &Alarm, problems: &mut Vec<Problem>) -> Vec<(HeaderName, Header
         "trailer",
         "transfer-encoding",
         "upgrade",
+        "user-agent",
     ];
     let mut headers: Vec<(HeaderName, HeaderValue)> = Vec::new();
     for (name, value) in &said.headers {

@@ -124,6 +124,9 @@ pub(crate) async fn fetch(view: &View, wanted: &Wanted<'_>, body: &mut Once) -> 
                     if let Some(vitals) = member.and_then(|member| vitals(view, target, member)) {
                         vitals.delivered(view.worker);
                     }
+                    if delivered > 0 && answer.is_ok() {
+                        note_found_elsewhere(view, target, &attempts[..delivered]);
+                    }
                     return Fetched {
                         answer,
                         attempts,
@@ -305,6 +308,19 @@ fn note(view: &View, target: &Target, member: usize, outcome: Outcome, began: Mo
             clock.nominal_at(began),
             || clock.elapsed(),
         );
+    }
+}
+
+/// The answer came after these attempts: what they said is not there, or not allowed, somebody else had.
+fn note_found_elsewhere(view: &View, target: &Target, attempts: &[Attempt]) {
+    for attempt in attempts {
+        let is_soft = matches!(
+            attempt.outcome,
+            Outcome::Status(StatusCode::FORBIDDEN | StatusCode::NOT_FOUND)
+        );
+        if is_soft && let Some(vitals) = vitals(view, target, attempt.member) {
+            vitals.found_elsewhere(view.worker);
+        }
     }
 }
 
