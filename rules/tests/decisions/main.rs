@@ -5,16 +5,19 @@ mod cast;
 mod play;
 mod properties {
     mod alarm;
+    mod breaker;
     mod chance;
     mod explain;
     mod failover;
     mod headers;
     mod routing;
+    mod standing;
     mod told;
 }
 mod tables {
     mod admit;
     mod alarm;
+    mod breaker;
     mod certificate;
     mod challenge;
     mod error_page;
@@ -23,9 +26,11 @@ mod tables {
     mod origin_head;
     mod passed_on;
     mod petclinic;
+    mod record;
     mod renewal;
     mod routing;
     mod server_name;
+    mod standing;
     mod told;
     mod viewer_head;
     mod websocket;
