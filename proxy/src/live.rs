@@ -15,7 +15,7 @@ use tideover_rules::route::Route;
 use crate::StartError;
 use crate::clock::Clock;
 use crate::origin::Addresses;
-use crate::recovery::Post;
+use crate::recovery::{Checked, Post, mark};
 use crate::viewer::{Tls, most_connections};
 use crate::vitals::{RecordState, Vitals, inherited};
 
@@ -59,6 +59,8 @@ pub(crate) struct Routed {
 #[derive(Debug)]
 pub(crate) struct LiveOrigin {
     pub(crate) vitals: Arc<Vitals>,
+    /// `None` where it has no health check.
+    pub(crate) checked: Option<Arc<Checked>>,
     pub(crate) http: Option<LiveEndpoint>,
     pub(crate) https: Option<LiveEndpoint>,
 }
@@ -255,6 +257,7 @@ impl LiveOrigin {
         let OriginKind::Server(server) = &origin.kind else {
             return Ok(Self {
                 vitals,
+                checked: None,
                 http: None,
                 https: None,
             });
@@ -263,10 +266,22 @@ impl LiveOrigin {
             .then(|| LiveEndpoint::new(server, false, before));
         let https =
             (server.scheme != OriginScheme::Http).then(|| LiveEndpoint::new(server, true, before));
+        let (http, https) = (http.transpose()?, https.transpose()?);
+        let known = namesake.and_then(|(_, alive)| alive.checked.as_ref());
+        let checked = Checked::new(server, [http.as_ref(), https.as_ref()], known)?;
+        let keeps = |checked: &Arc<Checked>| {
+            namesake.is_some_and(|(_, alive)| Arc::ptr_eq(&alive.vitals, &vitals))
+                && known.is_some_and(|known| Arc::ptr_eq(known, checked))
+        };
+        // What is taken over is marked already, and may be marked anew at this moment.
+        if let Some(checked) = checked.as_ref().filter(|checked| !keeps(checked)) {
+            mark(&vitals, checked.health());
+        }
         Ok(Self {
             vitals,
-            http: http.transpose()?,
-            https: https.transpose()?,
+            checked,
+            http,
+            https,
         })
     }
 }

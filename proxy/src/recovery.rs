@@ -6,6 +6,7 @@
 //! `rules::alarm` decides it, and `post` brings that to webhooks.
 
 mod board;
+mod checks;
 mod events;
 mod look;
 mod post;
@@ -14,7 +15,8 @@ mod watch;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-pub(crate) use events::Events;
+pub(crate) use checks::{Checked, Probe, mark};
+pub(crate) use events::{Event, Events};
 pub(crate) use post::Post;
 
 use crate::worker::Shared;
@@ -38,6 +40,7 @@ pub(crate) async fn look_after(shared: Weak<Shared>) {
         for post in &live.posts {
             post.begin(clock);
         }
+        checks::begin(&present);
         looks.look(&present);
         watch.look(&present, &live, clock.elapsed());
         drop((present, live));

@@ -108,6 +108,12 @@ impl Board {
         }
     }
 
+    /// How something stands, in words, if it is amiss.
+    pub(super) fn text(&self, kind: AlarmKind, subject: &Arc<str>) -> Option<&str> {
+        let entry = self.entries.get(&(kind, Arc::clone(subject)))?;
+        (entry.alarm.level() > 0).then_some(&entry.text)
+    }
+
     fn amiss(&self) -> impl Iterator<Item = (&(AlarmKind, Arc<str>), &Entry)> {
         let entries = self.entries.iter();
         entries.filter(|(_, entry)| entry.alarm.level() > 0)

@@ -46,6 +46,17 @@ pub(crate) enum Event {
         /// Whether a page is there for when nobody is left.
         has_page: bool,
     },
+    /// An origin's health check failed often enough.
+    OriginUnhealthy {
+        origin: Arc<str>,
+        /// Of the latest probe, in few words.
+        reason: String,
+        /// So many failed of the probes that decided.
+        failed: u8,
+        of: u8,
+    },
+    /// Its check passes again.
+    OriginHealthy { origin: Arc<str> },
     /// A record stands for another origin now.
     RecordMoved {
         record: Arc<str>,
@@ -54,6 +65,8 @@ pub(crate) enum Event {
         from_origin: Arc<str>,
         to_origin: Arc<str>,
         was_ordered: bool,
+        /// What is said of the origin it left, where that is unhealthy.
+        why: Option<String>,
         /// Who moves it the next time.
         next: Moves,
     },
@@ -85,6 +98,8 @@ impl Event {
         let (kind, subject, level) = match self {
             Self::BreakerOpened { origin, .. } => (AlarmKind::Breaker, origin, 1),
             Self::BreakerClosed { origin } => (AlarmKind::Breaker, origin, 0),
+            Self::OriginUnhealthy { origin, .. } => (AlarmKind::Unhealthy, origin, 1),
+            Self::OriginHealthy { origin } => (AlarmKind::Unhealthy, origin, 0),
             Self::CheckContradicted { origin } => (AlarmKind::Contradiction, origin, 1),
             Self::CheckAgrees { origin } => (AlarmKind::Contradiction, origin, 0),
             Self::GroupStands {
@@ -187,18 +202,33 @@ impl fmt::Display for Event {
                 }
                 _ => write!(f, "{group} is whole again"),
             },
+            Self::OriginUnhealthy {
+                origin,
+                reason,
+                failed,
+                of,
+            } => write!(
+                f,
+                "{origin} is unhealthy: {failed} of {of} probes failed, {reason}; it is left out where somebody else can answer; \
+                 look after it, or expect it: tideover switch {origin} down --for 1h"
+            ),
+            Self::OriginHealthy { origin } => {
+                write!(f, "{origin} is healthy again: its probes pass")
+            }
             Self::RecordMoved {
                 record,
                 to,
                 from_origin,
                 to_origin,
                 was_ordered,
+                why,
                 next,
             } => {
                 let why = if *was_ordered {
                     "as ordered".to_owned()
                 } else if *to == Side::Secondary {
-                    format!("{from_origin} is unhealthy")
+                    let unhealthy = || format!("{from_origin} is unhealthy");
+                    why.clone().unwrap_or_else(unhealthy)
                 } else {
                     format!("{to_origin} is healthy again")
                 };
@@ -354,6 +384,13 @@ impl Events {
         drop(known);
         // An error says that nobody listens.
         let _ = self.listeners.send(told);
+    }
+
+    /// What is said of something that is amiss, up to the next step.
+    pub(super) fn why(&self, kind: AlarmKind, subject: &Arc<str>) -> Option<String> {
+        let known = self.known();
+        let text = known.board.text(kind, subject)?;
+        Some(text.split("; ").next().unwrap_or(text).to_owned())
     }
 
     /// Some time has gone by.

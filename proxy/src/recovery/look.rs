@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tideover_config::{Breaker, Failure, OriginId, OriginKind, Side};
+use tideover_config::{AlarmKind, Breaker, Failure, OriginId, OriginKind, Side};
 use tideover_rules::breaker::{State, is_too_much};
 use tideover_rules::health::Health;
 use tideover_rules::record::{Cause, Decision, Position, Sight, decide};
@@ -90,6 +90,9 @@ impl Looks {
                         from_origin: name(position.side),
                         to_origin: name(other),
                         was_ordered: cause == Cause::Ordered,
+                        why: shared
+                            .events
+                            .why(AlarmKind::Unhealthy, &name(position.side)),
                         next: match other {
                             Side::Primary => record.fail_over,
                             Side::Secondary => record.fail_back,
