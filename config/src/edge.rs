@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::admin::Admin;
 use crate::alarm::Webhook;
 use crate::distribution::Distribution;
 use crate::listener::{AccessLog, Listen};
@@ -16,6 +17,8 @@ use crate::viewer_tls::Certificate;
 pub struct Edge {
     /// Listeners and limits.
     pub listen: Listen,
+    /// How it is seen and changed while it runs.
+    pub admin: Admin,
     /// Where lines go.
     pub access_log: AccessLog,
     /// Who is told of alarms, in the order of the file.
@@ -151,6 +154,8 @@ pub struct Overrides {
     pub tls_self_signed: bool,
     /// `--admin`.
     pub admin: Option<String>,
+    /// `TIDEOVER_ADMIN_TOKEN`, or what is in the file of `--admin-token-file`.
+    pub admin_token: Option<String>,
     /// `--status`.
     pub status: Option<String>,
     /// `--viewer-scheme`: `http` or `https`.

@@ -121,6 +121,7 @@ pub(crate) struct Written {
     pub folder: PathBuf,
     pub mode: Option<At<String>>,
     pub listen: Listen,
+    pub admin: Admin,
     pub tls: Tls,
     pub access_log: AccessLog,
     pub alarms: Vec<Alarm>,
@@ -182,6 +183,13 @@ pub(crate) struct Lifecycle {
     pub drain_delay: Option<At<Span>>,
     pub takeover: Option<At<String>>,
     pub watch: Option<At<bool>>,
+}
+
+/// How a running edge is seen and changed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Admin {
+    pub token: Option<At<String>>,
+    pub state: Option<At<String>>,
 }
 
 /// TLS towards viewers.

@@ -8,6 +8,7 @@ mod answer;
 mod events;
 mod guard;
 mod status;
+mod switch;
 mod token;
 
 use std::future::Future;
@@ -24,6 +25,7 @@ use serde_json::Value;
 
 pub(crate) use answer::{AdminBody, fixed};
 pub(crate) use token::Token;
+pub use token::token_left_for;
 
 use crate::worker::Shared;
 use answer::{Problem, guarded};
@@ -37,6 +39,7 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 const ROUTES: &[Route] = &[
     get("/status.json", |asked| Box::pin(status::status(asked))),
     get("/events.json", |asked| Box::pin(events::events(asked))),
+    post("/switch", |asked| Box::pin(switch::switch(asked))),
 ];
 
 /// A request that may be answered.

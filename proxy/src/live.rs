@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Acquire};
 
 use rustls::ClientConfig;
 use tideover_config::{
@@ -32,6 +33,8 @@ pub(crate) struct Live {
     pub(crate) records: Vec<Arc<RecordState>>,
     /// To who is told of alarms.
     pub(crate) posts: Vec<Arc<Post>>,
+    /// By the position of a distribution: it is in maintenance.
+    pub(crate) closed: Vec<AtomicBool>,
     /// What viewers are shown; `None` where no listener speaks TLS.
     pub(crate) tls: Option<Tls>,
     /// By the positions of distribution and behavior.
@@ -129,6 +132,11 @@ impl Live {
             clock: Clock::new(edge.time_scale),
             most_connections: most_connections(&edge, workers, open_files()),
             frames: frames.collect(),
+            closed: edge
+                .distributions
+                .iter()
+                .map(|_| AtomicBool::default())
+                .collect(),
             edge,
             origins,
             tls,
@@ -138,6 +146,12 @@ impl Live {
     /// What every head begins with that goes to an origin by `route`, which is one of this edge's.
     pub(crate) fn frame(&self, route: &Route<'_, '_>) -> &Frame {
         &self.frames[route.distribution.position][route.behavior_index]
+    }
+
+    /// Whether the distribution at `position` is in maintenance.
+    pub(crate) fn is_closed(&self, position: usize) -> bool {
+        let closed = self.closed.get(position);
+        closed.is_some_and(|closed| closed.load(Acquire))
     }
 
     /// `target` as its records stand now.

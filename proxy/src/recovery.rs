@@ -48,6 +48,11 @@ pub(crate) async fn look_after(shared: Weak<Shared>) {
     }
 }
 
+/// Has every record go where an operator has ordered it, without waiting for the next look. On the thread of `control`.
+pub(crate) fn obey(shared: &Shared) {
+    look::obey(shared);
+}
+
 /// Begins to look after the origins, on the thread of `control`.
 pub(crate) fn begin(control: &crate::control::Control, shared: &Arc<Shared>) {
     control.run(look_after(Arc::downgrade(shared)));

@@ -106,6 +106,7 @@ pub(crate) fn answer(shared: &Shared, method: &Method, uri: &Uri) -> Response<Fu
 
 fn metrics(shared: &Shared) -> String {
     let mut metrics = shared.counters.prometheus();
+    metrics.push_str(&shared.switches.prometheus());
     let live = shared.live();
     let tls = live.tls.as_ref();
     let is_ordered = |tls: &&Tls| tls.orders();

@@ -317,9 +317,28 @@ pub(crate) struct RecordState {
     is_on_secondary: AtomicU8,
     /// Nominal microseconds since the edge began, and one; 0: never.
     moved: AtomicU64,
+    /// Where an operator has ordered it to be: 0 nowhere, 1 on the primary, 2 on the secondary.
+    ordered: AtomicU8,
 }
 
 impl RecordState {
+    pub(crate) fn ordered(&self) -> Option<Side> {
+        match self.ordered.load(Acquire) {
+            1 => Some(Side::Primary),
+            2 => Some(Side::Secondary),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn order(&self, side: Option<Side>) {
+        let ordered = match side {
+            None => 0,
+            Some(Side::Primary) => 1,
+            Some(Side::Secondary) => 2,
+        };
+        self.ordered.store(ordered, Release);
+    }
+
     pub(crate) fn side(&self) -> Side {
         if self.is_on_secondary.load(Acquire) == 0 {
             Side::Primary

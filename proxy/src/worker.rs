@@ -23,6 +23,7 @@ use crate::origin::Origins;
 use crate::recovery::Events;
 use crate::request_id::RequestIds;
 use crate::respond::ToldBefore;
+use crate::switches::Switches;
 use crate::viewer::{Accepting, Arrival, Crowd, HandedOn, Shortage, Staff};
 
 /// How often idle connections are looked over and log lines are handed on.
@@ -38,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) counters: EdgeCounters,
     pub(crate) log: LogWriter,
     pub(crate) events: Events,
+    /// What operators have switched.
+    pub(crate) switches: Switches,
     /// Of the admin listener.
     pub(crate) token: Token,
     pub(crate) shortage: Shortage,
@@ -52,13 +55,20 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(live: Live, counters: EdgeCounters, log: LogWriter, staff: Staff) -> Self {
+    pub(crate) fn new(
+        live: Live,
+        counters: EdgeCounters,
+        log: LogWriter,
+        staff: Staff,
+        switches: Switches,
+    ) -> Self {
         Self {
             events: Events::new(&live),
             live: ArcSwap::from_pointee(live),
             replaced: AtomicU64::new(0),
             counters,
             log,
+            switches,
             token: Token::default(),
             shortage: Shortage::default(),
             staff,

@@ -11,6 +11,7 @@
 //!   requests to it went, from how probes went.
 //! - [`record`]: health of two origins -> which of them a record stands for.
 //! - [`alarm`]: what is amiss -> when somebody is told, and when it is over.
+//! - [`switch`]: whom would an order leave with nobody to answer?
 //! - [`challenge`]: does somebody ask for the proof that a name is served here?
 //! - [`headers`]: the head that an origin is sent; what is left of an origin's head for the viewer.
 //! - [`server_name`]: the name that an origin is asked for when TLS begins.
@@ -36,5 +37,6 @@ pub mod renewal;
 pub mod route;
 pub mod server_name;
 pub mod standing;
+pub mod switch;
 pub mod told;
 pub mod websocket;

@@ -299,6 +299,10 @@ fn json(out: &mut Vec<u8>, second: &mut Second, line: &Line) {
             object.text("behavior", behavior.path.as_str().as_bytes());
         }
     }
+    if let Some(shown) = line.worker.shared.switches.shown() {
+        object.key("switches");
+        object.out.extend_from_slice(&shown);
+    }
     attempts(&mut object, line);
     object.out.extend_from_slice(b"}\n");
 }

@@ -310,6 +310,8 @@ fn standings(view: &View, target: &Target) -> Vec<Standing> {
         .enumerate()
         .map(|(member, vitals)| {
             let breaker = breaker(view, target, member);
+            // A page stays behind whoever is the only one.
+            let another_is_only = another_is_only && !target.members[member].is_page;
             vitals.map_or(Standing::Alive, |vitals| {
                 vitals.standing(breaker, another_is_only, nth, now)
             })

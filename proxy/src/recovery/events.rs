@@ -90,6 +90,21 @@ pub(crate) enum Event {
     },
     /// In its place another one is shown, or none.
     CertificateGood { name: Arc<str> },
+    /// An operator switched something.
+    Switched {
+        /// `origin`, `record` or `distribution`.
+        kind: &'static str,
+        name: Arc<str>,
+        to: &'static str,
+        reason: Option<Arc<str>>,
+        owner: Option<Arc<str>>,
+    },
+    /// What an operator switched had its time, and is as if nobody had.
+    SwitchExpired {
+        kind: &'static str,
+        name: Arc<str>,
+        to: &'static str,
+    },
 }
 
 impl Event {
@@ -117,12 +132,28 @@ impl Event {
             Self::FoundAgain { origin } => (AlarmKind::NotFound, origin, 0),
             Self::CertificateEnds { name, level, .. } => (AlarmKind::Certificate, name, *level),
             Self::CertificateGood { name } => (AlarmKind::Certificate, name, 0),
+            Self::Switched { name, to, .. } => (AlarmKind::Switch, name, of_switch(to)),
+            Self::SwitchExpired { name, .. } => (AlarmKind::Switch, name, 0),
         };
         Stand {
             kind,
             subject,
             level,
         }
+    }
+}
+
+/// What is as usual is nothing to be told of again.
+fn of_switch(to: &str) -> u8 {
+    u8::from(!matches!(to, "ready" | "auto" | "serve"))
+}
+
+/// As the switch takes it.
+fn usual(kind: &str) -> &'static str {
+    match kind {
+        "record" => "auto",
+        "distribution" => "serve",
+        _ => "ready",
     }
 }
 
@@ -293,6 +324,31 @@ impl fmt::Display for Event {
             }
             Self::CertificateGood { name } => {
                 write!(f, "the certificate for {name} is good for a while")
+            }
+            Self::Switched {
+                kind,
+                name,
+                to,
+                reason,
+                owner,
+            } => {
+                write!(f, "{kind} {name} is switched to {to}")?;
+                if let Some(owner) = owner {
+                    write!(f, " by {owner}")?;
+                }
+                if let Some(reason) = reason {
+                    write!(f, ": {reason}")?;
+                }
+                match of_switch(to) {
+                    0 => Ok(()),
+                    _ => write!(f, "; back again: tideover switch {name} {}", usual(kind)),
+                }
+            }
+            Self::SwitchExpired { kind, name, to } => {
+                write!(
+                    f,
+                    "{kind} {name} is not switched to {to} any more: its time is over"
+                )
             }
         }
     }

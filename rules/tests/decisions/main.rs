@@ -31,6 +31,7 @@ mod tables {
     mod routing;
     mod server_name;
     mod standing;
+    mod switch;
     mod told;
     mod viewer_head;
     mod websocket;
