@@ -330,6 +330,14 @@ impl Edge {
         self.running().status().expect("the harness asks for it")
     }
 
+    /// Where its operator sees and changes it.
+    ///
+    /// # Panics
+    /// Never: every edge of the scenarios has that.
+    pub fn admin(&self) -> SocketAddr {
+        self.running().admin().expect("the harness asks for it")
+    }
+
     /// Where its access log is.
     pub fn log_file(&self) -> PathBuf {
         self.built.folder.path().join("access.log")
