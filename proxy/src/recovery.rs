@@ -8,6 +8,7 @@
 mod board;
 mod checks;
 mod events;
+pub(crate) mod lately;
 mod look;
 mod post;
 mod watch;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 pub(crate) use checks::{Checked, Probe, mark};
 pub(crate) use events::{Event, Events};
+pub(crate) use lately::Lately;
 pub(crate) use post::Post;
 
 use crate::worker::Shared;
@@ -42,6 +44,7 @@ pub(crate) async fn look_after(shared: Weak<Shared>) {
         }
         checks::begin(&present);
         looks.look(&present);
+        present.lately.look(&present, &live);
         watch.look(&present, &live, clock.elapsed());
         drop((present, live));
         tokio::time::sleep(clock.real(EVERY).max(SHORTEST)).await;

@@ -87,6 +87,24 @@ pub(crate) struct Tallied {
     pub(crate) bad: u64,
 }
 
+impl Tallied {
+    /// What came on top of `before`; all of it where the tally was begun anew.
+    pub(crate) fn since(&self, before: &Self) -> Self {
+        fn less<const N: usize>(now: [u64; N], before: [u64; N]) -> [u64; N] {
+            std::array::from_fn(|index| now[index].checked_sub(before[index]).unwrap_or(now[index]))
+        }
+        let less_one = |now: u64, before| now.checked_sub(before).unwrap_or(now);
+        Self {
+            answered: less(self.answered, before.answered),
+            failed: less(self.failed, before.failed),
+            skipped: less(self.skipped, before.skipped),
+            delivered: less_one(self.delivered, before.delivered),
+            good: less_one(self.good, before.good),
+            bad: less_one(self.bad, before.bad),
+        }
+    }
+}
+
 impl Vitals {
     pub(crate) fn new(workers: usize) -> Self {
         Self {

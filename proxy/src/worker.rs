@@ -20,7 +20,7 @@ use crate::clock::{self, Moment};
 use crate::live::Live;
 use crate::metrics::{Counters, EdgeCounters};
 use crate::origin::Origins;
-use crate::recovery::Events;
+use crate::recovery::{Events, Lately};
 use crate::request_id::RequestIds;
 use crate::respond::ToldBefore;
 use crate::switches::Switches;
@@ -39,6 +39,9 @@ pub(crate) struct Shared {
     pub(crate) counters: EdgeCounters,
     pub(crate) log: LogWriter,
     pub(crate) events: Events,
+    pub(crate) lately: Lately,
+    /// When the edge began.
+    pub(crate) began: Instant,
     /// What operators have switched.
     pub(crate) switches: Switches,
     /// Of the admin listener.
@@ -68,6 +71,8 @@ impl Shared {
             replaced: AtomicU64::new(0),
             counters,
             log,
+            lately: Lately::default(),
+            began: Instant::now(),
             switches,
             token: Token::default(),
             shortage: Shortage::default(),
