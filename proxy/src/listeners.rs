@@ -10,7 +10,7 @@ use crate::StartError;
 use crate::control::Control;
 use crate::status::Desk;
 use crate::takeover::Given;
-use crate::viewer::{Accepting, Close, Closing, ListeningSocket, Protocol, bind};
+use crate::viewer::{Accepting, Close, Closing, Families, ListeningSocket, Protocol, bind};
 use crate::worker::{Command, Shared};
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -36,8 +36,17 @@ impl ListenerKind {
     }
 }
 
+/// A listener that a config asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Wanted {
+    kind: ListenerKind,
+    /// As configured: the port may be 0.
+    configured: SocketAddr,
+    families: Families,
+}
+
 /// The listeners that `listen` asks for, in the order in which they are told.
-fn wanted(listen: &Listen) -> Vec<(ListenerKind, SocketAddr)> {
+fn wanted(listen: &Listen) -> Vec<Wanted> {
     let viewers = |protocol| move |&address| (ListenerKind::Viewers(protocol), address);
     listen
         .http
@@ -46,6 +55,15 @@ fn wanted(listen: &Listen) -> Vec<(ListenerKind, SocketAddr)> {
         .chain(listen.https.iter().map(viewers(Protocol::Https)))
         .chain(listen.admin.map(|address| (ListenerKind::Admin, address)))
         .chain(listen.status.map(|address| (ListenerKind::Status, address)))
+        .map(|(kind, configured)| Wanted {
+            kind,
+            configured,
+            families: if listen.takes_both_families(configured) {
+                Families::Both
+            } else {
+                Families::Own
+            },
+        })
         .collect()
 }
 
@@ -55,6 +73,7 @@ pub(crate) struct Listener {
     pub(crate) kind: ListenerKind,
     /// As configured: the port may be 0.
     pub(crate) configured: SocketAddr,
+    families: Families,
     /// Where it really is.
     pub(crate) address: SocketAddr,
     /// Whoever accepts from them keeps them.
@@ -68,8 +87,13 @@ impl Listener {
         self.sockets.iter().filter_map(Weak::upgrade)
     }
 
-    fn is(&self, (kind, configured): (ListenerKind, SocketAddr)) -> bool {
-        self.kind == kind && self.configured == configured
+    fn is(&self, wanted: Wanted) -> bool {
+        let Wanted {
+            kind,
+            configured,
+            families,
+        } = wanted;
+        self.kind == kind && self.configured == configured && self.families == families
     }
 }
 
@@ -130,29 +154,29 @@ impl Listeners {
                 listener.address.port() == address.port() && !stays.contains(&Some(position))
             })
         };
-        let next = wanted
-            .iter()
-            .zip(&stays)
-            .map(|(&(kind, configured), stays)| {
-                if let Some(position) = stays {
-                    return Ok(Err(*position));
-                }
-                let sockets = given.take(kind, configured);
-                let sockets = if sockets.is_empty() {
-                    let count = match kind {
-                        ListenerKind::Viewers(_) => workers,
-                        ListenerKind::Admin | ListenerKind::Status => 1,
-                    };
-                    let bound = open(kind, configured, count, goes(configured))?;
-                    bound
-                        .into_iter()
-                        .map(|listener| Arc::new(ListeningSocket::new(listener, 0)))
-                        .collect()
-                } else {
-                    sockets
+        let next = wanted.iter().zip(&stays).map(|(&wanted, stays)| {
+            if let Some(position) = stays {
+                return Ok(Err(*position));
+            }
+            let Wanted {
+                kind, configured, ..
+            } = wanted;
+            let sockets = given.take(kind, configured);
+            let sockets = if sockets.is_empty() {
+                let count = match kind {
+                    ListenerKind::Viewers(_) => workers,
+                    ListenerKind::Admin | ListenerKind::Status => 1,
                 };
-                Opened::new(kind, configured, &sockets, workers).map(Ok)
-            });
+                let bound = open(wanted, count, goes(configured))?;
+                bound
+                    .into_iter()
+                    .map(|listener| Arc::new(ListeningSocket::new(listener, 0)))
+                    .collect()
+            } else {
+                sockets
+            };
+            Opened::new(wanted, &sockets, workers).map(Ok)
+        });
         Ok(Change {
             next: next.collect::<Result<_, _>>()?,
         })
@@ -217,14 +241,9 @@ impl Listeners {
     }
 }
 
-fn open(
-    kind: ListenerKind,
-    address: SocketAddr,
-    count: usize,
-    besides_ours: bool,
-) -> Result<Vec<TcpListener>, StartError> {
-    let what = kind.as_str();
-    bind(address, count, besides_ours).map_err(|source| {
+fn open(wanted: Wanted, count: usize, besides_ours: bool) -> Result<Vec<TcpListener>, StartError> {
+    let (what, address) = (wanted.kind.as_str(), wanted.configured);
+    bind(address, wanted.families, count, besides_ours).map_err(|source| {
         if source.kind() == io::ErrorKind::AddrInUse {
             StartError::PortTaken { what, address }
         } else {
@@ -239,11 +258,15 @@ fn open(
 
 impl Opened {
     fn new(
-        kind: ListenerKind,
-        configured: SocketAddr,
+        wanted: Wanted,
         sockets: &[Arc<ListeningSocket>],
         workers: usize,
     ) -> Result<Self, StartError> {
+        let Wanted {
+            kind,
+            configured,
+            families,
+        } = wanted;
         // Each worker needs a socket and each socket a worker: where there are more of the ones than of the others, they
         // share.
         let count = match kind {
@@ -268,6 +291,7 @@ impl Opened {
         let listener = Listener {
             kind,
             configured,
+            families,
             address: address.unwrap_or(configured),
             sockets: sockets.iter().map(Arc::downgrade).collect(),
             close,

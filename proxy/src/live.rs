@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Acquire};
 
 use rustls::ClientConfig;
 use tideover_config::{
-    AddressFamily, Edge, Endpoint, Origin, OriginKind, OriginScheme, OriginTls, RecordId, Server,
-    Side, Target, TargetId, Trust, Webhook,
+    AddressFamily, Edge, Endpoint, FailoverRecord, Origin, OriginKind, OriginScheme, OriginTls,
+    RecordId, Server, Side, Target, TargetId, Trust, Webhook,
 };
 
 use tideover_rules::headers::Frame;
@@ -17,7 +17,7 @@ use crate::StartError;
 use crate::clock::Clock;
 use crate::origin::Addresses;
 use crate::recovery::{Checked, Post, mark};
-use crate::viewer::{Tls, most_connections};
+use crate::viewer::{Tls, most_connections, most_requests};
 use crate::vitals::{RecordState, Vitals, inherited};
 
 /// An edge and the living things that belong to its origins.
@@ -27,6 +27,8 @@ pub(crate) struct Live {
     pub(crate) clock: Clock,
     /// Connections of viewers, over all workers.
     pub(crate) most_connections: usize,
+    /// Their requests at once, over all workers.
+    pub(crate) most_requests: usize,
     /// By `OriginId`.
     pub(crate) origins: Vec<LiveOrigin>,
     /// By `RecordId`.
@@ -120,6 +122,7 @@ impl Live {
                 .map(|behavior| Frame::of(distribution, behavior))
                 .collect()
         });
+        let most_connections = most_connections(&edge, workers, open_files());
         let records = edge.records.iter().map(|record| {
             before
                 .and_then(|before| before.record_named(&record.id))
@@ -130,7 +133,8 @@ impl Live {
             posts,
             routings: edge.targets.iter().map(Routing::of).collect(),
             clock: Clock::new(edge.time_scale),
-            most_connections: most_connections(&edge, workers, open_files()),
+            most_connections,
+            most_requests: most_requests(edge.listen.limits.requests, most_connections),
             frames: frames.collect(),
             closed: edge
                 .distributions
@@ -229,11 +233,11 @@ fn open_files() -> Option<u64> {
 }
 
 impl Routing {
-    /// More records than this in one group are refused with the config.
-    const MOST_RECORDS: usize = 4;
-
     fn of(target: &Target) -> Option<Self> {
-        let records: Vec<RecordId> = target.records().take(Self::MOST_RECORDS).collect();
+        let records: Vec<RecordId> = target
+            .records()
+            .take(FailoverRecord::MOST_IN_A_GROUP)
+            .collect();
         if records.is_empty() {
             return None;
         }

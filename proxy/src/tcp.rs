@@ -38,14 +38,18 @@ impl Tcp {
     pub(crate) async fn begins_with(&self, expected: &[u8]) -> io::Result<bool> {
         let mut seen = vec![0; expected.len()];
         let mut before = 0;
+        let mut moment = A_MOMENT;
         loop {
             let count = self.0.peek(&mut seen).await?;
-            if count == expected.len() || seen[..count] != expected[..count] {
+            let is_over = count == 0 || count == expected.len();
+            if is_over || seen[..count] != expected[..count] {
                 return Ok(seen[..count] == *expected);
             }
             if count == before {
-                // What has come is there at once, again and again: more of it is worth a moment.
-                tokio::time::sleep(A_MOMENT).await;
+                // What has come is there at once, again and again: more of it is worth a moment, and then a longer one, or
+                // many who leave it at a beginning would keep the worker busy.
+                tokio::time::sleep(moment).await;
+                moment *= 2;
             }
             before = count;
         }
@@ -54,6 +58,12 @@ impl Tcp {
     /// Who is at the other end; `None` if nobody is any more.
     pub(crate) fn peer(&self) -> Option<SocketAddr> {
         self.0.peer_addr().ok()
+    }
+
+    /// The peer has sent something, or has ended; nothing is read.
+    pub(crate) async fn begins(&self) -> io::Result<()> {
+        // That it is said to be readable may be a guess.
+        self.0.peek(&mut [0]).await.map(drop)
     }
 
     pub(crate) fn into_inner(self) -> TcpStream {

@@ -19,6 +19,8 @@ mod lifecycle;
 mod log_on_stdout;
 #[path = "program/open_files.rs"]
 mod open_files;
+#[path = "program/stalled.rs"]
+mod stalled;
 
 fn tideover() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tideover"));

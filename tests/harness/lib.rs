@@ -32,10 +32,11 @@ mod wire;
 
 pub use acme::{Authority, AuthorityBuilder, Refuses, authority};
 pub use edge::{
-    Edge, EdgeBuilder, edge, edge_json, in_front_of, lines_of, pair, tiers, viewer, viewer_by,
+    Edge, EdgeBuilder, edge, edge_json, in_front_of, is_trusted, lines_of, pair, reached, tiers,
+    viewer, viewer_by,
 };
 pub use folder::Folder;
-pub use gate::{Gate, PATIENCE, gate, ms, patiently, settles};
+pub use gate::{Gate, PATIENCE, gate, has_ipv6, ms, patiently, settles};
 pub use load::{Load, load};
 pub use nginx::{AT_ONCE, Nginx, NginxBuilder, nginx};
 pub use operator::{Operator, TOKEN, operator};

@@ -450,6 +450,16 @@ fn introduction(edge: &Edge) -> String {
         }
     };
     let _ = writeln!(text, "{plain}");
+    let listen = &edge.listen;
+    let any_ipv6 = |address: &SocketAddr| address.is_ipv6() && address.ip().is_unspecified();
+    for address in listen.addresses().filter(any_ipv6) {
+        let whom = if listen.takes_both_families(address) {
+            "IPv6 and IPv4"
+        } else {
+            "IPv6 only: IPv4 is listened to on an address of its own"
+        };
+        let _ = writeln!(text, "{address} takes {whom}");
+    }
     let log = match &edge.access_log.to {
         LogTo::Off => "access log off".to_owned(),
         LogTo::Stdout => "access log to standard output".to_owned(),
