@@ -105,16 +105,35 @@ pub(crate) struct Listeners(Vec<Listener>);
 #[derive(Debug)]
 struct Opened {
     listener: Listener,
+    /// They were given, so they listen.
+    listens: bool,
     /// Each with a descriptor to accept by: whoever is to accept must not find that there is none left.
     sockets: Vec<(Arc<ListeningSocket>, TcpListener)>,
     closing: Closing,
 }
 
-/// What a config makes of the listeners, with everything done that can fail. Dropped, it has changed nothing.
+/// What a config makes of the listeners, with everything done that can fail but [`Change::listen`]. Dropped before that, it
+/// has changed nothing, and nobody has come yet whom that would lose.
 #[derive(Debug)]
 pub(crate) struct Change {
     /// In the order of the new config; `Err` is the position of one that stays.
     next: Vec<Result<Opened, usize>>,
+}
+
+impl Change {
+    /// Lets viewers into the queues. To be done last of all that can fail: where an address goes from one listener to
+    /// another, a part of those who come is the new one's from now on.
+    pub(crate) fn listen(&self) -> Result<(), StartError> {
+        let opened = self.next.iter().filter_map(|next| next.as_ref().ok());
+        for opened in opened.filter(|opened| !opened.listens) {
+            for socket in opened.listener.sockets() {
+                let failed =
+                    |source| refused(opened.listener.kind, opened.listener.configured, source);
+                socket.listen().map_err(failed)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What became of the listeners: kind and address.
@@ -162,6 +181,7 @@ impl Listeners {
                 kind, configured, ..
             } = wanted;
             let sockets = given.take(kind, configured);
+            let listens = !sockets.is_empty();
             let sockets = if sockets.is_empty() {
                 let count = match kind {
                     ListenerKind::Viewers(_) => workers,
@@ -175,7 +195,7 @@ impl Listeners {
             } else {
                 sockets
             };
-            Opened::new(wanted, &sockets, workers).map(Ok)
+            Opened::new(wanted, &sockets, listens, workers).map(Ok)
         });
         Ok(Change {
             next: next.collect::<Result<_, _>>()?,
@@ -242,24 +262,28 @@ impl Listeners {
 }
 
 fn open(wanted: Wanted, count: usize, besides_ours: bool) -> Result<Vec<TcpListener>, StartError> {
-    let (what, address) = (wanted.kind.as_str(), wanted.configured);
-    bind(address, wanted.families, count, besides_ours).map_err(|source| {
-        if source.kind() == io::ErrorKind::AddrInUse {
-            StartError::PortTaken { what, address }
-        } else {
-            StartError::Listen {
-                what,
-                address,
-                source,
-            }
+    bind(wanted.configured, wanted.families, count, besides_ours)
+        .map_err(|source| refused(wanted.kind, wanted.configured, source))
+}
+
+fn refused(kind: ListenerKind, address: SocketAddr, source: io::Error) -> StartError {
+    let what = kind.as_str();
+    if source.kind() == io::ErrorKind::AddrInUse {
+        StartError::PortTaken { what, address }
+    } else {
+        StartError::Listen {
+            what,
+            address,
+            source,
         }
-    })
+    }
 }
 
 impl Opened {
     fn new(
         wanted: Wanted,
         sockets: &[Arc<ListeningSocket>],
+        listens: bool,
         workers: usize,
     ) -> Result<Self, StartError> {
         let Wanted {
@@ -298,6 +322,7 @@ impl Opened {
         };
         Ok(Self {
             listener,
+            listens,
             sockets: shared,
             closing,
         })

@@ -35,6 +35,7 @@ mod security;
 mod slow_viewers;
 mod streaming;
 mod switch;
+mod takeover;
 mod tls;
 mod two_minutes;
 mod websocket;

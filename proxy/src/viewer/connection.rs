@@ -4,10 +4,10 @@ use std::cell::Cell;
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode, Version};
@@ -133,15 +133,8 @@ async fn to_its_end(
     verdict: &Verdict,
     patience: Patience,
 ) -> ConnectionEnd {
-    let mut drain_begins = pin!(worker.drain.begins());
-    let mut is_heard_of = false;
     let mut farewell = Farewell::default();
-    poll_fn(|context| {
-        if !is_heard_of {
-            // Polled once, it wakes this task.
-            is_heard_of = true;
-            let _ = drain_begins.as_mut().poll(context);
-        }
+    let drives = |context: &mut Context<'_>| {
         if let Poll::Ready(ended) = Pin::new(&mut *connection).poll(context) {
             return Poll::Ready(how_it_ended(&ended));
         }
@@ -165,8 +158,8 @@ async fn to_its_end(
         }
         wake_by(due);
         Poll::Pending
-    })
-    .await
+    };
+    worker.drain.wakes(drives).await
 }
 
 /// Hangs up in such a way that the viewer cannot take it for the end of what was sent.

@@ -2,11 +2,10 @@
 
 use std::cell::Cell;
 use std::convert::Infallible;
-use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Request, Response, Version, header};
@@ -135,17 +134,10 @@ async fn to_its_end(
     peer: &Peer,
     patience: Patience,
 ) -> ConnectionEnd {
-    let mut drain_begins = pin!(worker.drain.begins());
-    let mut is_heard_of = false;
     let mut told_to_go = Moment::NEVER;
     let mut is_counted = false;
     let mut ended = None;
-    poll_fn(|context| {
-        if !is_heard_of {
-            // Polled once, it wakes this task.
-            is_heard_of = true;
-            let _ = drain_begins.as_mut().poll(context);
-        }
+    let drives = |context: &mut Context<'_>| {
         let (limit, idle_timeout) = patience.for_what_is_due(peer);
         let is_idle = peer.waits_since.get() != Moment::NEVER;
         let is_over = is_idle && peer.waits_since.get() + idle_timeout <= Moment::now();
@@ -217,8 +209,8 @@ async fn to_its_end(
             wake_by(Moment::now() + idle_timeout);
         }
         Poll::Pending
-    })
-    .await
+    };
+    worker.drain.wakes(drives).await
 }
 
 /// What the viewer did, if this is why this side ended the connection.

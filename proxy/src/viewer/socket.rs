@@ -43,6 +43,11 @@ impl ListeningSocket {
         self.listener.local_addr()
     }
 
+    /// Viewers are let into its queue from now on.
+    pub(crate) fn listen(&self) -> io::Result<()> {
+        SockRef::from(&self.listener).listen(BACKLOG)
+    }
+
     /// For whoever is handed it, or a descriptor of it.
     pub(crate) fn listener(&self) -> &TcpListener {
         &self.listener
@@ -210,7 +215,8 @@ pub(crate) enum Families {
 
 /// `count` sockets on the same address, among which the kernel spreads connections. With port 0 the first one chooses. Fails
 /// if anyone else listens there, although these share the port among themselves; `besides_ours` says that who listens there
-/// is this edge itself, with a listener that is about to be closed.
+/// is this edge itself, with a listener that is about to be closed. Nobody is let in before they
+/// [listen](ListeningSocket::listen): until then they can be dropped, and nobody is lost.
 pub(crate) fn bind(
     address: SocketAddr,
     families: Families,
@@ -219,7 +225,7 @@ pub(crate) fn bind(
 ) -> io::Result<Vec<TcpListener>> {
     if address.port() != 0 && !besides_ours {
         // Without SO_REUSEPORT this fails where another process listens, even one that shares its port.
-        socket(address, families, false)?;
+        socket(address, families, false)?.listen(BACKLOG)?;
     }
     let first: TcpListener = socket(address, families, true)?.into();
     let address = first.local_addr()?;
@@ -243,6 +249,5 @@ fn socket(address: SocketAddr, families: Families, shared: bool) -> io::Result<S
     socket.set_reuse_port(shared)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
     Ok(socket)
 }
