@@ -90,6 +90,17 @@ pub(crate) enum Event {
     },
     /// In its place another one is shown, or none.
     CertificateGood { name: Arc<str> },
+    /// A file that the edge keeps cannot be written.
+    NotWritten {
+        /// What is kept there: `switches`.
+        what: Arc<str>,
+        /// The file, and what the system said.
+        error: String,
+        /// What that costs.
+        costs: &'static str,
+    },
+    /// It was written again.
+    Written { what: Arc<str> },
     /// An operator switched something.
     Switched {
         /// `origin`, `record` or `distribution`.
@@ -132,6 +143,8 @@ impl Event {
             Self::FoundAgain { origin } => (AlarmKind::NotFound, origin, 0),
             Self::CertificateEnds { name, level, .. } => (AlarmKind::Certificate, name, *level),
             Self::CertificateGood { name } => (AlarmKind::Certificate, name, 0),
+            Self::NotWritten { what, .. } => (AlarmKind::Storage, what, 1),
+            Self::Written { what } => (AlarmKind::Storage, what, 0),
             Self::Switched { name, to, .. } => (AlarmKind::Switch, name, of_switch(to)),
             Self::SwitchExpired { name, .. } => (AlarmKind::Switch, name, 0),
         };
@@ -325,6 +338,11 @@ impl fmt::Display for Event {
             Self::CertificateGood { name } => {
                 write!(f, "the certificate for {name} is good for a while")
             }
+            Self::NotWritten { what, error, costs } => write!(
+                f,
+                "the file of {what} cannot be written ({error}): {costs}; see to the disk and to who may write there"
+            ),
+            Self::Written { what } => write!(f, "the file of {what} is written again"),
             Self::Switched {
                 kind,
                 name,

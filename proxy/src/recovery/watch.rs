@@ -1,5 +1,5 @@
 //! What nobody is told of by a single event: groups that thin out, checks that requests contradict, pages that only another
-//! origin has, certificates that end.
+//! origin has, certificates that end, a file that cannot be written.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -33,6 +33,8 @@ pub(super) struct Watch {
     contradicted: HashMap<Arc<str>, bool>,
     not_found: HashMap<Arc<str>, Answers>,
     certificates: HashMap<Arc<str>, u8>,
+    /// What is switched could not be written.
+    is_unkept: bool,
 }
 
 /// Of one origin.
@@ -63,7 +65,23 @@ impl Watch {
         if is_due(&mut self.certified, CERTIFICATES_EVERY) {
             self.certificates(shared, live);
         }
+        self.storage(shared);
         shared.events.look();
+    }
+
+    fn storage(&mut self, shared: &Shared) {
+        let not_kept = shared.switches.not_kept();
+        let was_kept = !std::mem::replace(&mut self.is_unkept, not_kept.is_some());
+        let what = || Arc::from("switches");
+        match not_kept {
+            Some(error) if was_kept => shared.events.tell(Event::NotWritten {
+                what: what(),
+                error,
+                costs: "what is switched holds until this process ends",
+            }),
+            None if !was_kept => shared.events.tell(Event::Written { what: what() }),
+            Some(_) | None => {}
+        }
     }
 
     fn groups(&mut self, shared: &Shared, live: &Live) {
