@@ -43,6 +43,7 @@ pub(crate) async fn look_after(shared: Weak<Shared>) {
             post.begin(clock);
         }
         checks::begin(&present);
+        watch.begin(&present, &live);
         looks.look(&present);
         present.lately.look(&present, &live);
         watch.look(&present, &live, clock.elapsed());

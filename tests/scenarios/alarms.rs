@@ -1,8 +1,8 @@
 //! Somebody is told when something is amiss, and when it is over: once, in order, and beside the requests.
 
 use harness::{
-    Edge, EdgeBuilder, Origin, OriginBuilder, PATIENCE, Step, answer, edge, ms, origin, patiently,
-    tiers, viewer, viewer_of,
+    Edge, EdgeBuilder, Origin, OriginBuilder, PATIENCE, Step, answer, edge, ms, operator, origin,
+    patiently, tiers, viewer, viewer_of,
 };
 use serde_json::Value;
 
@@ -404,4 +404,43 @@ async fn a_dead_standby_and_a_record_that_moves_are_told_of() {
         .await
         .expect(200)
         .body("from azure-vm");
+}
+
+#[tokio::test]
+async fn what_an_operator_ordered_is_not_forgotten_by_a_restart() {
+    let primary = origin("primary").start().await;
+    let secondary = origin("secondary").start().await;
+    let hooks = receiver([200]).await;
+    let record = "[failover_record.app]\nprimary = \"primary\"\nsecondary = \"secondary\"\nfail_over = \"manual\"\nfail_back = \"manual\"\n\
+                  [distribution.site.default_behavior]\ntarget = \"app\"\n";
+    let mut edge = edge(record)
+        .origins([&primary, &secondary])
+        .and(&webhook(&hooks, "json", &["switch", "record"]))
+        .start()
+        .await;
+
+    operator(&edge).switches("record", "app", "secondary").await;
+    hooks.until_it_read(2).await;
+    edge.restarts();
+    hooks.until_it_read(4).await;
+    operator(&edge).switches("record", "app", "primary").await;
+    operator(&edge).switches("record", "app", "auto").await;
+    hooks.until_it_read(6).await;
+
+    let mut heard = stations(&told(&hooks));
+    // An order and what follows from it come at the same moment.
+    for pair in heard.chunks_mut(2) {
+        pair.sort();
+    }
+    assert_eq!(
+        heard,
+        [
+            "record app begins",
+            "switch app begins",
+            "record app begins",
+            "switch app begins",
+            "record app ends",
+            "switch app ends"
+        ]
+    );
 }

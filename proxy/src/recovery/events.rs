@@ -70,6 +70,13 @@ pub(crate) enum Event {
         /// Who moves it the next time.
         next: Moves,
     },
+    /// A process has begun with a record on its secondary, where the one before it had left it.
+    RecordFound {
+        record: Arc<str>,
+        origin: Arc<str>,
+        /// Who moves it back.
+        next: Moves,
+    },
     /// By health a record would move, and an operator has to say so.
     RecordWaits {
         record: Arc<str>,
@@ -137,6 +144,7 @@ impl Event {
             Self::RecordMoved { record, to, .. } => {
                 (AlarmKind::Record, record, u8::from(*to == Side::Secondary))
             }
+            Self::RecordFound { record, .. } => (AlarmKind::Record, record, 1),
             Self::RecordWaits { record, .. } => (AlarmKind::RecordWaits, record, 1),
             Self::RecordContent { record } => (AlarmKind::RecordWaits, record, 0),
             Self::NotFound { origin, .. } => (AlarmKind::NotFound, origin, 1),
@@ -292,6 +300,19 @@ impl fmt::Display for Event {
                         "{return_word} is manual: tideover switch {record} {}",
                         word(other(*to))
                     ),
+                }
+            }
+            Self::RecordFound {
+                record,
+                origin,
+                next,
+            } => {
+                write!(f, "{record} still stands for {origin}, its secondary; ")?;
+                match next {
+                    Moves::Auto => write!(f, "return is automatic"),
+                    Moves::Manual => {
+                        write!(f, "return is manual: tideover switch {record} primary")
+                    }
                 }
             }
             Self::RecordWaits { record, to, side } => write!(

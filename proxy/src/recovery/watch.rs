@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tideover_config::{OriginId, OriginKind, Target};
+use tideover_config::{AlarmKind, OriginId, OriginKind, Side, Target};
 use tideover_rules::alarm::{NotFound, contradicts, of_certificate, of_group};
 use tideover_rules::breaker::State;
 
@@ -24,6 +24,7 @@ const CERTIFICATES_EVERY: Duration = Duration::from_mins(1);
 /// What was seen the last time, by name.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
+    has_begun: bool,
     looked: Option<Duration>,
     counted: Option<Duration>,
     certified: Option<Duration>,
@@ -67,6 +68,35 @@ impl Watch {
         }
         self.storage(shared);
         shared.events.look();
+    }
+
+    /// Tells once what the process before this one has left: nobody has told it here.
+    pub(super) fn begin(&mut self, shared: &Shared, live: &Live) {
+        if std::mem::replace(&mut self.has_begun, true) {
+            return;
+        }
+        let events = &shared.events;
+        for switch in shared.switches.in_force() {
+            if events.why(AlarmKind::Switch, &switch.name).is_none() {
+                events.tell(Event::Switched {
+                    kind: switch.to.kind().word(),
+                    name: switch.name,
+                    to: switch.to.word(),
+                    reason: switch.reason,
+                    owner: switch.owner,
+                });
+            }
+        }
+        for (record, state) in live.edge.records.iter().zip(&live.records) {
+            let is_told = events.why(AlarmKind::Record, &record.id).is_some();
+            if state.side() == Side::Secondary && !is_told {
+                events.tell(Event::RecordFound {
+                    record: Arc::clone(&record.id),
+                    origin: Arc::clone(&live.edge.origin(record.secondary).id),
+                    next: record.fail_back,
+                });
+            }
+        }
     }
 
     fn storage(&mut self, shared: &Shared) {
