@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use tideover_config::{OriginKind, OriginScheme, Side};
 
 use super::answer::json;
+use super::switch::whole_seconds;
 use super::{Asked, Outcome};
 use crate::live::Live;
 use crate::recovery::lately::{reasons, state};
@@ -149,7 +150,7 @@ fn found(live: &Live, switches: &[Switch], kind: Kind, name: &str) -> Value {
 fn switch(live: &Live, switch: &Switch) -> Value {
     let left = switch.until.map(|until| {
         let left = until.duration_since(SystemTime::now()).unwrap_or_default();
-        live.clock.nominal(left).as_secs()
+        whole_seconds(live.clock.nominal(left))
     });
     let mut value = json!({
         "to": switch.to.word(),

@@ -46,12 +46,17 @@ pub(super) async fn switch(asked: Asked) -> Outcome {
     answer[kind.word()] = Value::from(&*name);
     if let Some(until) = until {
         let left = until.duration_since(now).unwrap_or_default();
-        answer["ends_in_s"] = Value::from(live.clock.nominal(left).as_secs());
+        answer["ends_in_s"] = Value::from(whole_seconds(live.clock.nominal(left)));
     }
     if let Some(why) = done.not_kept {
         answer["not_kept"] = Value::from(why);
     }
     Ok(json(&answer))
+}
+
+/// Rounded up: what was asked for is what is told.
+pub(super) fn whole_seconds(span: Duration) -> u64 {
+    span.as_secs() + u64::from(span.subsec_nanos() > 0)
 }
 
 fn refused(refusal: &Refusal, edge: &Edge, kind: Kind, name: &str) -> Problem {

@@ -106,8 +106,11 @@ fn numbers(text: &mut String, lately: &Value, paint: Paint) {
     };
     let _ = writeln!(
         text,
-        "the last {}: {} requests, {} fell through, {lost_words}, {} left early",
-        span(number(&lately["span_s"])),
+        "{}: {} requests, {} fell through, {lost_words}, {} left early",
+        match number(&lately["span_s"]) {
+            0 => "as yet".to_owned(),
+            seconds => format!("the last {}", span(seconds)),
+        },
         number(&lately["requests"]),
         number(&lately["fell_through"]),
         number(&lately["viewer_gone"]),
@@ -178,7 +181,7 @@ fn origins(text: &mut String, origins: &[Value], now: u64, paint: Paint) {
             ]
         })
         .collect();
-    let head = ["origin", "state", "for", "answered"].map(str::to_owned);
+    let head = ["origin", "state", "for", "served"].map(str::to_owned);
     let width = |column: usize| {
         let all = cells.iter().chain([&head]);
         all.map(|row| row[column].chars().count())
@@ -363,7 +366,7 @@ petclinic (www.goupang.shop)
   reads   *                           azure-vm (of reads)  for 10 min
   writes  /owners/* /petclinic/owne…  NOBODY (of app)      for 10 min
 
-  origin     state      for        answered  fell through
+  origin     state      for          served  fell through
   aws        unhealthy  10 min        40000  117 connect timeout,
                                              12000 left out: unhealthy, 3 status
   azure-vm   drained    16 h 40 min   11231
