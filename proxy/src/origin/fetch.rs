@@ -161,6 +161,9 @@ pub(crate) async fn fetch(view: &View, wanted: &Wanted<'_>, body: &mut Once) -> 
         let this = course.attempts.len();
         course.note(member, told, sent, began);
         onward = course.onward(clock.since(started));
+        if !matches!(onward, Onward::Try { member: again, .. } if again == member) {
+            course.judge(member, told, began);
+        }
         if let Onward::Deliver(delivered) = onward {
             let answer = match held {
                 Some((index, answer)) if index == delivered => {
@@ -273,15 +276,23 @@ impl Course<'_> {
         attempts.filter(|attempt| attempt.member == member).count()
     }
 
+    /// The request is done with `member`, whose last try began at `began`.
+    fn judge(&self, member: usize, outcome: Outcome, began: Moment) {
+        let vitals = vitals(self.view, self.target, member);
+        if let (Some(vitals), Some(breaker)) = (vitals, breaker(self.view, self.target, member)) {
+            let clock = self.view.live.clock;
+            let began = clock.nominal_at(began);
+            vitals.judge(self.view.worker, outcome, breaker, began, || {
+                clock.elapsed()
+            });
+        }
+    }
+
     /// One more attempt, which began at `began`.
     fn note(&mut self, member: usize, outcome: Outcome, sent: Sent, began: Moment) {
         let clock = self.view.live.clock;
         if let Some(vitals) = vitals(self.view, self.target, member) {
-            let breaker = breaker(self.view, self.target, member);
-            let began = clock.nominal_at(began);
-            vitals.note(self.view.worker, outcome, breaker, began, || {
-                clock.elapsed()
-            });
+            vitals.count(self.view.worker, outcome);
         }
         let took = match outcome {
             Outcome::Skipped(_) => Duration::ZERO,
