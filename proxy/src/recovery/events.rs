@@ -343,7 +343,7 @@ impl fmt::Display for Event {
                 match days {
                     Some(1) => write!(f, "the certificate for {name} ends within a day: ")?,
                     Some(days) => {
-                        write!(f, "the certificate for {name} ends within {days} days: ")?
+                        write!(f, "the certificate for {name} ends within {days} days: ")?;
                     }
                     None => write!(
                         f,
