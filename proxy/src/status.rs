@@ -113,6 +113,7 @@ fn metrics(shared: &Shared) -> String {
     if let Some(tls) = tls.filter(is_ordered) {
         metrics.push_str(&tls.ordered().prometheus());
     }
+    metrics.push_str(&shared.events.prometheus());
     metrics
 }
 
