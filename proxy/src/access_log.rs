@@ -194,6 +194,11 @@ impl Line {
         watch.bytes.set(watch.bytes.get() + bytes);
     }
 
+    /// Bytes of its body.
+    fn received_bytes(&self) -> u64 {
+        self.watch.as_ref().map_or(0, |watch| watch.bytes.get())
+    }
+
     pub(crate) fn end(&mut self, ending: Ending) {
         self.ending = ending;
     }
@@ -234,19 +239,21 @@ impl Drop for Line {
         if let Some(limit) = self.limit() {
             counters.limit_reached(limit);
         }
+        counters.bytes(self.received_bytes(), self.sent_bytes);
         match &self.answered {
             Some(answered) => {
                 let facts = &answered.facts;
                 counters.attempts(&facts.attempts, facts.delivered);
-                let status = Some(answered.status.as_u16());
-                counters.request(
-                    status,
+                let live = &self.view.live;
+                let answers = facts.distribution.and_then(|it| live.answers.get(it));
+                counters.answered(
+                    answered.status,
+                    answers.and_then(|answers| answers.of(self.view.worker)),
                     facts.made_by_edge,
-                    self.sent_bytes,
                     answered.added(),
                 );
             }
-            None => counters.request(None, false, 0, Duration::ZERO),
+            None => counters.unanswered(),
         }
         let log = &self.view.live.edge.access_log;
         if log.to != LogTo::Off {

@@ -14,6 +14,7 @@ use tideover_rules::route::Route;
 
 use crate::StartError;
 use crate::clock::Clock;
+use crate::metrics::Answers;
 use crate::origin::Addresses;
 use crate::viewer::{Tls, most_connections};
 use crate::vitals::{RecordState, Vitals, inherited};
@@ -27,6 +28,8 @@ pub(crate) struct Live {
     pub(crate) most_connections: usize,
     /// By `OriginId`.
     pub(crate) origins: Vec<LiveOrigin>,
+    /// By the position of the distribution.
+    pub(crate) answers: Vec<Arc<Answers>>,
     /// By `RecordId`.
     pub(crate) records: Vec<Arc<RecordState>>,
     /// What viewers are shown; `None` where no listener speaks TLS.
@@ -111,7 +114,13 @@ impl Live {
                 .and_then(|before| before.record_named(&record.id))
                 .map_or_else(Arc::default, Arc::clone)
         });
+        let answers = edge.distributions.iter().map(|distribution| {
+            before
+                .and_then(|before| before.answers_of(&distribution.id))
+                .map_or_else(|| Answers::new(workers), Arc::clone)
+        });
         Ok(Self {
+            answers: answers.collect(),
             records: records.collect(),
             routings: edge.targets.iter().map(Routing::of).collect(),
             clock: Clock::new(edge.time_scale),
@@ -149,6 +158,12 @@ impl Live {
     /// Whom `record` stands for now.
     pub(crate) fn side(&self, record: RecordId) -> Side {
         self.records[usize::from(record.0)].side()
+    }
+
+    fn answers_of(&self, id: &str) -> Option<&Arc<Answers>> {
+        let mut both = self.edge.distributions.iter().zip(&self.answers);
+        let found = both.find(|(distribution, _)| *distribution.id == *id);
+        found.map(|(_, answers)| answers)
     }
 
     fn record_named(&self, id: &str) -> Option<&Arc<RecordState>> {

@@ -14,6 +14,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 
+use crate::metrics::{Exposition, living};
 use crate::viewer::{Closing, ListeningSocket, REST, Tls};
 use crate::worker::Shared;
 
@@ -87,14 +88,16 @@ fn answer(shared: &Shared, request: &Request<Incoming>) -> Response<Full<Bytes>>
 }
 
 fn metrics(shared: &Shared) -> String {
-    let mut metrics = shared.counters.prometheus();
+    let mut metrics = Exposition::default();
     let live = shared.live();
+    shared.counters.expose(&mut metrics);
+    living(&live, &shared.counters, &mut metrics);
     let tls = live.tls.as_ref();
     let is_ordered = |tls: &&Tls| tls.orders();
     if let Some(tls) = tls.filter(is_ordered) {
-        metrics.push_str(&tls.ordered().prometheus());
+        metrics.append(&tls.ordered().prometheus());
     }
-    metrics
+    metrics.finish()
 }
 
 fn text(status: StatusCode, text: String) -> Response<Full<Bytes>> {

@@ -201,7 +201,8 @@ impl Worker {
         clock::begin_turn();
         self.counters.pulse();
         clock::look_at_the_wall();
-        self.view().origins.sweep();
+        let view = self.view();
+        view.origins.sweep(&view.live, self.index);
         self.log.borrow_mut().flush(&self.counters);
     }
 }
