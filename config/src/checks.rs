@@ -4,6 +4,7 @@ mod behaviors;
 mod covers;
 mod groups;
 mod hosts;
+mod records;
 
 use crate::behavior::Behavior;
 use crate::distribution::Distribution;
@@ -32,6 +33,10 @@ pub(crate) fn check(edge: &Edge, written: &Written, problems: &mut Vec<Problem>)
             hosts::loops(edge, server, said, written, problems);
             hosts::anyone_trusted(server, said, problems);
         }
+    }
+    for (record, said) in records::each(edge, written) {
+        records::moves_of_writes_that_nobody_chose(edge, record, said, problems);
+        records::primaries_that_nobody_checks(edge, record, said, problems);
     }
     for (target, said) in edge.targets.iter().zip(&written.groups) {
         groups::dead_members_that_are_final(edge, target, said, problems);

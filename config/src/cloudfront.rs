@@ -70,6 +70,7 @@ pub(crate) fn walk(
         access_log: AccessLog::default(),
         origins: Vec::new(),
         groups: Vec::new(),
+        records: Vec::new(),
         distributions: Vec::new(),
         policies: Policies::default(),
     };

@@ -67,6 +67,7 @@ pub(crate) fn walk(urls: &[String], overrides: &Overrides) -> Written {
         } else {
             vec![distribution]
         },
+        records: Vec::new(),
         origins,
         policies: Policies::default(),
     }

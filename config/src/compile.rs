@@ -9,11 +9,13 @@ mod behaviors;
 mod defaults;
 mod distributions;
 mod forwarding;
+mod health;
 mod hosts;
 mod lifecycle;
 mod listen;
 mod maps;
 mod origins;
+mod records;
 mod targets;
 mod tls;
 mod url;
@@ -40,7 +42,8 @@ pub(crate) fn compile(
     let access_log = listen::access_log(written, overrides, problems);
     let mut origins = origins::origins(written, &defaults, problems);
     maps::apply(overrides, &mut origins, problems);
-    let mut targets = targets::Targets::new(written, &defaults, &origins, problems);
+    let records = records::records(written, &origins, problems);
+    let mut targets = targets::Targets::new(written, &defaults, &origins, &records, problems);
     let distributions = distributions::distributions(
         written,
         overrides,
@@ -57,7 +60,7 @@ pub(crate) fn compile(
         access_log,
         origins,
         targets,
-        records: Vec::new(),
+        records: records.into_iter().flatten().collect(),
         distributions,
         hosts,
         mode,

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::distribution::Distribution;
 use crate::listener::{AccessLog, Listen};
-use crate::origin::{Origin, OriginId, OriginKind, Target, TargetId, Trust};
+use crate::origin::{Member, Origin, OriginId, OriginKind, Target, TargetId, Trust};
 use crate::record::FailoverRecord;
 use crate::viewer_tls::Certificate;
 
@@ -38,6 +39,14 @@ impl Edge {
     /// The origin at `id`.
     pub fn origin(&self, id: OriginId) -> &Origin {
         &self.origins[usize::from(id.0)]
+    }
+
+    /// What `member` is called: an origin or a record.
+    pub fn member_name(&self, member: &Member) -> &Arc<str> {
+        match &member.record {
+            Some(record) => &self.records[usize::from(record.id.0)].id,
+            None => &self.origin(member.origin).id,
+        }
     }
 
     /// The files that its parts were read from, in no order; the config's own is not among them. What is in them was read

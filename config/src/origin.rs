@@ -290,7 +290,7 @@ impl Target {
 }
 
 impl Member {
-    /// The longest time to this member's outcome, by its timers alone: every try connects as slowly as it may, and waits as
+    /// The longest time to this member's outcome, on either side of a record, by its timers alone: every try connects as slowly as it may, and waits as
     /// long as it may for an answer where that is tried again. No time at all for a page. What the failover rule makes of
     /// it for one request may be less, never more: a property in `rules` holds the two together.
     pub fn worst_case(&self) -> Duration {
@@ -308,9 +308,13 @@ impl Member {
             .connection_timeout
             .saturating_mul(tries)
             .saturating_add(timers.response_timeout.saturating_mul(waits));
-        timers
+        let longest = timers
             .response_completion_timeout
-            .map_or(longest, |limit| longest.min(limit))
+            .map_or(longest, |limit| longest.min(limit));
+        match &self.record {
+            Some(record) => longest.max(record.secondary.worst_case()),
+            None => longest,
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! secret.
 
 mod behavior;
+mod health;
 mod lines;
 mod origin;
 
@@ -38,6 +39,10 @@ pub fn to_toml(edge: &Edge) -> String {
     for origin in &edge.origins {
         lines.header(&format!("origin.{}", key(&origin.id)));
         origin::origin(origin, &mut lines);
+    }
+    for record in &edge.records {
+        lines.header(&format!("failover_record.{}", key(&record.id)));
+        health::record(record, edge, &mut lines);
     }
     for target in edge.targets.iter().filter(|target| target.is_group) {
         lines.header(&format!("origin_group.{}", key(&target.name)));
@@ -195,7 +200,7 @@ fn group(target: &Target, edge: &Edge, lines: &mut Lines) {
         list(statuses.map(|status| status.as_u16().to_string()))
     };
     let members = target.members.iter().map(|member| {
-        let id = quoted(&edge.origin(member.origin).id);
+        let id = quoted(edge.member_name(member));
         if member.is_page {
             id
         } else {

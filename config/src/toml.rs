@@ -4,6 +4,7 @@
 mod acme;
 mod distribution;
 mod forwarding;
+mod health;
 mod kind;
 mod lifecycle;
 mod origin;
@@ -39,7 +40,7 @@ pub(crate) fn walk(text: &str, file: &Path, problems: &mut Vec<Problem>) -> Opti
     let access_log = top
         .table("access_log", problems)
         .map(|table| access_log(table, problems));
-    let mut origins: Vec<_> = top
+    let origins = top
         .named_tables("origin", problems)
         .into_iter()
         .map(|(id, table)| origin::origin(id, table, problems))
@@ -49,11 +50,11 @@ pub(crate) fn walk(text: &str, file: &Path, problems: &mut Vec<Problem>) -> Opti
         .into_iter()
         .map(|(id, table)| origin::group(id, table, problems))
         .collect();
-    for (id, record) in top.not_built_yet_tables("failover_record", problems) {
-        problems.push(origin::record(&id, &record));
-        // Whoever names the record is not to blame.
-        origins.push(origin::stand_in(id));
-    }
+    let records = top
+        .named_tables("failover_record", problems)
+        .into_iter()
+        .map(|(id, table)| health::record(id, table, problems))
+        .collect();
     let distributions = top
         .named_tables("distribution", problems)
         .into_iter()
@@ -71,6 +72,7 @@ pub(crate) fn walk(text: &str, file: &Path, problems: &mut Vec<Problem>) -> Opti
         access_log: access_log.unwrap_or_default(),
         origins,
         groups,
+        records,
         distributions,
         policies: Policies::default(),
     })

@@ -3,12 +3,16 @@
 //!
 //! Nothing here is checked beyond its type: a status may be 999, a member may name nobody.
 
+mod health;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use http::HeaderValue;
 
 use crate::problem::{Problem, Severity};
+
+pub(crate) use health::{Breaker, BreakerTable, HealthCheck, Record};
 
 /// Where something was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,6 +125,7 @@ pub(crate) struct Written {
     pub access_log: AccessLog,
     pub origins: Vec<Origin>,
     pub groups: Vec<OriginGroup>,
+    pub records: Vec<Record>,
     pub distributions: Vec<Distribution>,
     /// From `--policy` files.
     pub policies: Policies,
@@ -260,6 +265,8 @@ pub(crate) struct Origin {
     pub page: Option<At<PageSource>>,
     pub status: Option<At<i64>>,
     pub retry_after: Option<At<Span>>,
+    pub health_check: Option<HealthCheck>,
+    pub breaker: Option<Breaker>,
 }
 
 impl Origin {
@@ -290,6 +297,8 @@ impl Origin {
             page: None,
             status: None,
             retry_after: None,
+            health_check: None,
+            breaker: None,
         }
     }
 }

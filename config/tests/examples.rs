@@ -6,16 +6,10 @@ use std::time::Duration;
 
 use http::Method;
 use tideover_config::{
-    AcceptEncoding, AttemptsShown, Edge, Failure, FailureSet, GetBody, HeaderSelection, LogTo,
-    LoopCheck, MethodSet, Mode, NameSelection, OriginKind, Overrides, Severity, Target,
-    ViewerScheme, WriteError,
+    AcceptEncoding, AttemptsShown, Breaker, CheckKind, Edge, Failure, FailureSet, GetBody,
+    HeaderSelection, LogTo, LoopCheck, MethodSet, Mode, Moves, NameSelection, OriginKind,
+    Overrides, Severity, Side, Target, ViewerScheme, WriteError,
 };
-
-fn fixture(name: &str) -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../tests/fixtures")
-        .join(name)
-}
 
 fn address(text: &str) -> SocketAddr {
     text.parse().expect("the test has an address here")
@@ -161,50 +155,71 @@ fn origins_from_flags_are_one_group_and_writes_go_to_the_first() {
 }
 
 #[test]
-fn three_tiers_name_what_is_not_built_yet_and_load_without_it() {
-    let text = std::fs::read_to_string(fixture("examples/three-tier.toml")).expect("it is there");
-    let load = |text: &str| {
-        let path = fixture("examples/three-tier.toml");
-        tideover_config::load_text(&path, text, &Overrides::default())
-    };
-    let problems = load(&text).expect_err("health checks are not built yet").0;
-    let named: Vec<(u32, &str)> = problems
-        .iter()
-        .map(|problem| (problem.line, problem.field.as_str()))
-        .collect();
-    assert_eq!(
-        named,
-        [
-            (10, "origin.aws.health_check"),
-            (14, "origin.azure-vm.health_check"),
-            (18, "origin.azure-swa.health_check"),
-            (25, "failover_record.app"),
-        ]
-    );
-    for problem in &problems {
-        assert!(problem.found.starts_with("is not built yet"), "{problem}");
-    }
+fn three_tiers_send_reads_where_the_record_sends_writes() {
+    let loaded = tideover_config::load(&example("three-tier.toml"), &Overrides::default())
+        .expect("three-tier.toml loads as it stands");
+    let worth_a_warning = |remark: &&tideover_config::Problem| remark.severity > Severity::Note;
+    assert_eq!(loaded.remarks.iter().find(worth_a_warning), None);
+    let edge = loaded.edge;
 
-    // As the remedies say.
-    let without: Vec<&str> = text
-        .lines()
-        .filter(|line| {
-            ![
-                "health_check",
-                "[failover_record",
-                "primary",
-                "secondary",
-                "fail_over =",
-                "fail_back",
-            ]
-            .iter()
-            .any(|start| line.starts_with(start))
-        })
-        .collect();
-    let mended = without
-        .join("\n")
-        .replace("members = [\"app\",", "members = [\"aws\", \"azure-vm\",")
-        .replace("target = \"app\"", "target = \"aws\"");
-    let edge = load(&mended).expect("what is mended loads").edge;
-    assert_eq!(edge.targets[0].members.len(), 4);
+    let aws = server(&edge, "aws");
+    assert_eq!(aws.breaker, Some(Breaker::default()));
+    let check = aws.health_check.as_ref().expect("it is checked");
+    assert_eq!(check.endpoint, aws.https);
+    assert_eq!(check.interval, Duration::from_secs(1));
+    assert_eq!((check.failure_threshold, check.recovery_threshold), (3, 3));
+    let CheckKind::Http(http) = &check.kind else {
+        panic!("it is checked by HTTPS");
+    };
+    assert!(http.secure && http.judges_certificate);
+    assert_eq!(http.host, "www.goupang.shop");
+    assert_eq!(&*http.path, "/petclinic/");
+    assert_eq!(http.server_name.as_ref(), Some(&aws.domain_name));
+    let passes = |code| {
+        http.expected
+            .contains(http::StatusCode::from_u16(code).expect("a status"))
+    };
+    assert_eq!(
+        [199, 200, 302, 399, 400, 503].map(passes),
+        [false, true, true, true, false, false]
+    );
+    let vm = server(&edge, "azure-vm");
+    let check = vm.health_check.as_ref().expect("it is checked");
+    assert_eq!(check.endpoint, vm.http);
+
+    let [record] = &edge.records[..] else {
+        panic!("there is one record");
+    };
+    assert_eq!(&*record.id, "app");
+    assert_eq!(&*edge.origin(record.primary).id, "aws");
+    assert_eq!(&*edge.origin(record.secondary).id, "azure-vm");
+    assert_eq!(
+        (record.fail_over, record.fail_back),
+        (Moves::Auto, Moves::Manual)
+    );
+    assert_eq!(record.hold_down, Duration::from_secs(30));
+
+    let [writes, reads] = &edge.distributions[0].behaviors[..] else {
+        panic!("there are two behaviors");
+    };
+    for (behavior, sides) in [
+        (writes, [&["aws"][..], &["azure-vm"]]),
+        (
+            reads,
+            [
+                &["aws", "azure-swa", "last-page"],
+                &["azure-vm", "azure-swa", "last-page"],
+            ],
+        ),
+    ] {
+        for (side, expected) in [Side::Primary, Side::Secondary].into_iter().zip(sides) {
+            let target = edge.target(behavior.target).routed(|_| side);
+            let members: Vec<&str> = target
+                .members
+                .iter()
+                .map(|member| &*edge.origin(member.origin).id)
+                .collect();
+            assert_eq!(members, expected, "{side:?}");
+        }
+    }
 }

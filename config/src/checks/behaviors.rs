@@ -149,7 +149,7 @@ pub(super) fn writes_on_a_group(
             format!("has {} for the group {:?}", names(writes), target.name),
             format!(
                 "they go to its first member, {:?}, and never fall through",
-                edge.origin(first.origin).id
+                edge.member_name(first)
             ),
         ),
     });

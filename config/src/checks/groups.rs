@@ -20,7 +20,7 @@ fn by_statuses<'e>(
 ) -> Vec<(&'e Place, Vec<&'e Member>)> {
     let mut places: Vec<(&Place, Vec<&Member>)> = Vec::new();
     for member in asked_before_another(target).filter(|member| !member.is_page) {
-        let id = &edge.origin(member.origin).id;
+        let id = edge.member_name(member);
         let own = said
             .members
             .iter()
@@ -150,7 +150,7 @@ pub(super) fn time_beyond_the_deadline(
             format!(
                 "{is}may take {} until {:?}, origin {} of {}, has answered{and}: it may be cut short, or not be asked at all",
                 display_span(total),
-                edge.origin(member.origin).id,
+                edge.member_name(member),
                 position + 1,
                 target.members.len(),
             ),

@@ -183,6 +183,8 @@ fn origin(spot: &Spot<'_>) -> Option<Origin> {
         page: None,
         status: None,
         retry_after: None,
+        health_check: None,
+        breaker: None,
     })
 }
 

@@ -23,6 +23,8 @@ pub(super) struct Defaults {
     /// For every target, groups and single origins alike.
     pub(super) deadline: Option<Duration>,
     pub(super) on_failure: OnFailure,
+    /// Origins remember that requests to them failed.
+    pub(super) has_breaker: bool,
     /// Statuses that are soft in a group that does not say which.
     pub(super) soft: &'static [u16],
     /// Methods that fall through whether they are cached or not.
@@ -55,6 +57,7 @@ impl Defaults {
                 retries_response_timeout: true,
                 deadline: None,
                 on_failure: OnFailure::ByStatus,
+                has_breaker: false,
                 soft: &[],
                 falls_through: MethodSet::READS,
                 get_body: GetBody::Refused,
@@ -75,6 +78,7 @@ impl Defaults {
                 retries_response_timeout: false,
                 deadline: Some(Duration::from_secs(25)),
                 on_failure: OnFailure::Always,
+                has_breaker: true,
                 soft: &[403, 404],
                 falls_through: MethodSet::READS_AND_OPTIONS,
                 get_body: GetBody::SentOnce,

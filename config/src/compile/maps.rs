@@ -1,10 +1,13 @@
 //! `--map`, `--map-host` and `--origin-ca`: a production config pointed at servers near at hand.
 
+use std::sync::Arc;
+
 use super::origins::{named_host, not_an_url, trust};
 use super::url::{Scheme, Url};
 use super::{flag, values};
 use crate::behavior::PathPattern;
 use crate::edge::Overrides;
+use crate::health::CheckKind;
 use crate::origin::{Endpoint, HostHeader, Origin, OriginKind, OriginScheme, Server, Trust};
 use crate::problem::Problem;
 use crate::written::At;
@@ -49,6 +52,11 @@ pub(super) fn apply(overrides: &Overrides, origins: &mut [Origin], problems: &mu
         ) {
             for server in named(who, &said, origins, problems) {
                 server.host = HostHeader::Named(host.clone());
+                if let Some(CheckKind::Http(check)) =
+                    server.health_check.as_mut().map(|check| &mut check.kind)
+                {
+                    check.host = host.clone();
+                }
             }
         }
     }
@@ -107,7 +115,7 @@ fn send_to(server: &mut Server, url: &Url) {
         port: url.port_or_default(),
     };
     server.http = endpoint.clone();
-    server.https = endpoint;
+    server.https = endpoint.clone();
     server.path = format!("{}{}", url.path, server.path).into();
     match url.scheme {
         Scheme::Http => server.scheme = OriginScheme::Http,
@@ -117,4 +125,25 @@ fn send_to(server: &mut Server, url: &Url) {
             server.tls.trust = Trust::Anyone;
         }
     }
+    probe_at(server, endpoint, url);
+}
+
+/// Probes go where requests go, by the same scheme; a port of their own is not kept.
+fn probe_at(server: &mut Server, endpoint: Endpoint, url: &Url) {
+    let name = server
+        .tls
+        .server_name
+        .as_ref()
+        .unwrap_or(&server.domain_name);
+    let Some(check) = &mut server.health_check else {
+        return;
+    };
+    check.endpoint = endpoint;
+    let CheckKind::Http(http) = &mut check.kind else {
+        return;
+    };
+    http.path = format!("{}{}", url.path, http.path).into();
+    let has_no_sni = http.secure && http.server_name.is_none();
+    http.secure = url.scheme != Scheme::Http;
+    http.server_name = (http.secure && !has_no_sni).then(|| Arc::clone(name));
 }

@@ -6,16 +6,52 @@ use std::time::Duration;
 use super::defaults::{Defaults, OnFailure};
 use super::{MOST_OF_A_KIND, beyond_the_most, over_quota, values};
 use crate::origin::{
-    FailoverCriteria, Failure, FailureSet, Member, Origin, OriginId, OriginKind, StatusSet, Target,
-    TargetId,
+    FailoverCriteria, Failure, FailureSet, Member, Origin, OriginId, OriginKind, RecordMember,
+    StatusSet, Target, TargetId,
 };
 use crate::problem::Problem;
+use crate::record::{FailoverRecord, RecordId, Side};
 use crate::written::{self, At, Notation, Written};
 
 const STATUSES: [u16; 9] = FailoverCriteria::STATUSES;
 
 /// Source: Developer Guide, "Quotas", origin groups per distribution.
 const QUOTA: usize = 10;
+
+/// One thing that can be asked: what a behavior may name directly, and a member of a group.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Answers {
+    Origin(OriginId),
+    Record(RecordMembers),
+}
+
+/// A record and whom it stands for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct RecordMembers {
+    id: RecordId,
+    primary: OriginId,
+    secondary: OriginId,
+}
+
+impl RecordMembers {
+    /// `records` in the order of the file, each with its place among those that are compiled.
+    fn of(records: &[Option<FailoverRecord>]) -> Vec<Option<Self>> {
+        let mut next = 0;
+        let mut of_one = |record: &FailoverRecord| {
+            let id = RecordId(next);
+            next += 1;
+            Self {
+                id,
+                primary: record.origin(Side::Primary),
+                secondary: record.origin(Side::Secondary),
+            }
+        };
+        records
+            .iter()
+            .map(|record| record.as_ref().map(&mut of_one))
+            .collect()
+    }
+}
 
 /// The targets so far, and the names by which behaviors find them.
 pub(super) struct Targets<'w> {
@@ -24,7 +60,9 @@ pub(super) struct Targets<'w> {
     list: Vec<Target>,
     origins: HashMap<&'w str, OriginId>,
     groups: HashMap<&'w str, TargetId>,
-    single: HashMap<OriginId, TargetId>,
+    /// `None` for one that has a problem, of which who names it has none.
+    records: HashMap<&'w str, Option<RecordMembers>>,
+    single: HashMap<Answers, TargetId>,
     /// All ids are of one name space: a CloudFront file of several distributions has one for each.
     is_one_space: bool,
 }
@@ -35,6 +73,7 @@ impl<'w> Targets<'w> {
         written: &'w Written,
         defaults: &'w Defaults,
         compiled: &'w [Origin],
+        records: &[Option<FailoverRecord>],
         problems: &mut Vec<Problem>,
     ) -> Self {
         let mut targets = Self {
@@ -43,6 +82,7 @@ impl<'w> Targets<'w> {
             list: Vec::new(),
             origins: HashMap::new(),
             groups: HashMap::new(),
+            records: HashMap::new(),
             single: HashMap::new(),
             is_one_space: written.notation != Notation::CloudFront
                 || written.distributions.len() < 2,
@@ -50,7 +90,14 @@ impl<'w> Targets<'w> {
         for (index, origin) in written.origins.iter().enumerate().take(compiled.len()) {
             let id = OriginId(u16::try_from(index).expect("origins are limited to fewer"));
             if targets.origins.insert(&origin.id.value, id).is_some() {
-                problems.push(taken(&origin.id));
+                problems.push(taken(&origin.id, written));
+            }
+        }
+        for (said, record) in written.records.iter().zip(RecordMembers::of(records)) {
+            let is_new = !targets.origins.contains_key(said.id.value.as_str())
+                && targets.records.insert(&said.id.value, record).is_none();
+            if !is_new {
+                problems.push(taken(&said.id, written));
             }
         }
         let beyond = beyond_the_most(&written.groups, "group", |group| &group.id.place);
@@ -64,9 +111,10 @@ impl<'w> Targets<'w> {
         for group in written.groups.iter().take(MOST_OF_A_KIND) {
             let id = TargetId(u16::try_from(targets.list.len()).expect("groups are limited"));
             let is_new = !targets.origins.contains_key(group.id.value.as_str())
+                && !targets.records.contains_key(group.id.value.as_str())
                 && targets.groups.insert(&group.id.value, id).is_none();
             if !is_new {
-                problems.push(taken(&group.id));
+                problems.push(taken(&group.id, written));
             }
             // Even a group that cannot be named is looked through for problems.
             let target = targets.group(group, written, problems);
@@ -84,11 +132,12 @@ impl<'w> Targets<'w> {
         let (defaults, compiled) = (self.defaults, self.compiled);
         let criteria = GroupCriteria::of(group, defaults, problems);
         let mut members: Vec<Member> = Vec::new();
+        let mut asked: Vec<Answers> = Vec::new();
         for said in &group.members {
-            let Some(id) = self.origin_named(&said.origin, written, problems) else {
+            let Some(named) = self.answers_to(&said.origin, written, problems) else {
                 continue;
             };
-            if members.iter().any(|member| member.origin == id) {
+            if asked.contains(&named) {
                 problems.push(said.origin.place.error(
                     format!("has {} twice", said.origin.shown()),
                     "write each member once",
@@ -109,7 +158,8 @@ impl<'w> Targets<'w> {
                 .fail_over_on
                 .as_ref()
                 .map(|said| statuses(said, problems));
-            members.push(criteria.member(id, statuses, defaults, compiled));
+            members.push(criteria.answering(named, statuses, defaults, compiled));
+            asked.push(named);
         }
         check_count(group, written, defaults, problems);
         check_selection(group, problems);
@@ -121,28 +171,37 @@ impl<'w> Targets<'w> {
         }
     }
 
-    fn origin_named(
+    fn answers_to(
         &self,
         said: &At<String>,
         written: &Written,
         problems: &mut Vec<Problem>,
-    ) -> Option<OriginId> {
+    ) -> Option<Answers> {
         let name = said.value.as_str();
         if let Some(id) = self.origins.get(name) {
-            return Some(*id);
+            return Some(Answers::Origin(*id));
+        }
+        if let Some(record) = self.records.get(name) {
+            return record.map(Answers::Record);
         }
         let is_group = written.groups.iter().any(|group| group.id.value == name);
         problems.push(if is_group {
             said.place.error(
                 format!("has {}, which is a group", said.shown()),
-                "write the ids of origins; a group cannot be a member",
+                written.words(
+                    "write the ids of origins and records; a group cannot be a member",
+                    "write the ids of origins; a group cannot be a member",
+                ),
             )
         } else {
             said.place.error(
                 format!("has {}", said.shown()),
                 format!(
                     "write the id of an origin{}",
-                    self.known(name, self.origins.keys().copied())
+                    self.known(
+                        name,
+                        self.origins.keys().chain(self.records.keys()).copied()
+                    )
                 ),
             )
         });
@@ -159,8 +218,13 @@ impl<'w> Targets<'w> {
         if let Some(id) = self.groups.get(name) {
             return Some(*id);
         }
+        if let Some(record) = self.records.get(name) {
+            let record = (*record)?;
+            return Some(self.single(name, Answers::Record(record)));
+        }
         let Some(origin) = self.origins.get(name).copied() else {
             let known = self.origins.keys().chain(self.groups.keys()).copied();
+            let known = known.chain(self.records.keys().copied());
             problems.push(said.place.error(
                 format!("is {}", said.shown()),
                 format!(
@@ -170,17 +234,22 @@ impl<'w> Targets<'w> {
             ));
             return None;
         };
+        Some(self.single(name, Answers::Origin(origin)))
+    }
+
+    /// The target of one origin or record alone.
+    fn single(&mut self, name: &str, answers: Answers) -> TargetId {
         let next = TargetId(
-            u16::try_from(self.list.len()).expect("origins and groups together are limited"),
+            u16::try_from(self.list.len()).expect("origins, records and groups are limited"),
         );
-        let id = *self.single.entry(origin).or_insert(next);
+        let id = *self.single.entry(answers).or_insert(next);
         if id == next {
             let alone = GroupCriteria {
                 statuses: StatusSet::default(),
                 soft: Vec::new(),
                 on_failure: None,
             };
-            let member = alone.member(origin, None, self.defaults, self.compiled);
+            let member = alone.answering(answers, None, self.defaults, self.compiled);
             // There is no later member that the time would be kept for: an origin of its own may take all of its own time.
             let longest = member.worst_case();
             self.list.push(Target {
@@ -190,7 +259,7 @@ impl<'w> Targets<'w> {
                 deadline: self.defaults.deadline.map(|usual| usual.max(longest)),
             });
         }
-        Some(id)
+        id
     }
 
     /// What may be meant by `name`.
@@ -251,9 +320,10 @@ fn check_selection(group: &written::OriginGroup, problems: &mut Vec<Problem>) {
     }
 }
 
-fn taken(id: &At<String>) -> Problem {
+fn taken(id: &At<String>, written: &Written) -> Problem {
+    let what = written.words("origin, group or record", "origin or group");
     id.place.error(
-        format!("has the id {} of another origin or group", id.shown()),
+        format!("has the id {} of another {what}", id.shown()),
         "write another id",
     )
 }
@@ -295,6 +365,26 @@ impl GroupCriteria {
             statuses: statuses(&group.fail_over_on, problems),
             soft,
             on_failure: Some(on_failure),
+        }
+    }
+
+    fn answering(
+        &self,
+        answers: Answers,
+        statuses: Option<StatusSet>,
+        defaults: &Defaults,
+        compiled: &[Origin],
+    ) -> Member {
+        let member = |origin| self.member(origin, statuses, defaults, compiled);
+        match answers {
+            Answers::Origin(origin) => member(origin),
+            Answers::Record(record) => Member {
+                record: Some(RecordMember {
+                    id: record.id,
+                    secondary: Box::new(member(record.secondary)),
+                }),
+                ..member(record.primary)
+            },
         }
     }
 

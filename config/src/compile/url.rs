@@ -80,6 +80,15 @@ impl Url {
     }
 }
 
+/// A host as it stands in front of a port: an IPv6 address in brackets.
+pub(super) fn bracketed(host: &str) -> String {
+    if host.contains(':') {
+        format!("[{host}]")
+    } else {
+        host.to_owned()
+    }
+}
+
 /// `host`, `host:port`, `[::1]` or `[::1]:port`.
 pub(super) fn host_and_port(authority: &str) -> Result<(String, Option<u16>), NotAnUrl> {
     let (host, port) = if let Some(rest) = authority.strip_prefix('[') {

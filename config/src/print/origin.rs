@@ -2,8 +2,8 @@
 
 use http::HeaderValue;
 
-use super::MASK;
 use super::lines::{Lines, file, key, quoted, span};
+use super::{MASK, health};
 use crate::origin::{
     AddressFamily, HostHeader, Origin, OriginKind, OriginScheme, OriginTls, Page, Server, Timers,
     Trust,
@@ -49,6 +49,10 @@ fn server(server: &Server, lines: &mut Lines) {
         }),
     );
     tls(&server.tls, lines);
+    if let Some(check) = &server.health_check {
+        health::health_check(check, lines);
+    }
+    health::breaker(server.breaker.as_ref(), lines);
     for (name, value) in &server.headers {
         let value = if value.is_sensitive() {
             quoted(MASK)

@@ -2,6 +2,7 @@
 
 use ::toml::de::DeValue;
 
+use super::health;
 use super::kind::{Kind, wrong_kind};
 use super::table::{self, Table, Value};
 use crate::compile::USUAL_STATUSES;
@@ -35,41 +36,11 @@ pub(super) fn origin(id: At<String>, mut table: Table<'_>, problems: &mut Vec<Pr
         page: page(&mut table, problems),
         status: table.integer("status", problems),
         retry_after: table.span("retry_after", problems),
+        health_check: health::health_check(&mut table, problems),
+        breaker: health::breaker(&mut table, problems),
     };
-    table.not_built_yet(
-        "health_check",
-        "check an origin's health",
-        "leave it out: a group asks the next origin when one fails a request",
-        problems,
-    );
     table.finish(problems);
     origin
-}
-
-/// The problem of a `[failover_record.ID]`, which is not built yet.
-pub(super) fn record(id: &At<String>, record: &Table<'_>) -> Problem {
-    let name = |field| record.peek(field).unwrap_or(field);
-    id.place.error(
-        "is not built yet: this version cannot choose a target by health",
-        format!(
-            "delete it; where {:?} is named, write {:?} and {:?} among the members of a group, and one of the two as the target of writes",
-            id.value,
-            name("primary"),
-            name("secondary")
-        ),
-    )
-}
-
-/// An origin that says only where it is, and that nobody will ever reach.
-pub(super) fn stand_in(id: At<String>) -> Origin {
-    let url = At {
-        value: "http://invalid".to_owned(),
-        place: id.place.clone(),
-    };
-    Origin {
-        url: Some(url),
-        ..Origin::named(id)
-    }
 }
 
 type Tls = (

@@ -352,36 +352,6 @@ impl<'t> Table<'t> {
         rest
     }
 
-    /// Reports `name`, whose meaning is settled, but that nothing obeys yet. It is not offered to anybody who misspells.
-    pub(super) fn not_built_yet(
-        &mut self,
-        name: &'static str,
-        what: &str,
-        instead: &str,
-        problems: &mut Vec<Problem>,
-    ) {
-        let known = self.known.len();
-        if let Some((place, _)) = self.take(name) {
-            problems.push(place.error(
-                format!("is not built yet: this version cannot {what}"),
-                instead,
-            ));
-        }
-        self.known.truncate(known);
-    }
-
-    /// Like [`Table::named_tables`], of something that is not built yet; nobody is offered it either.
-    pub(super) fn not_built_yet_tables(
-        &mut self,
-        name: &'static str,
-        problems: &mut Vec<Problem>,
-    ) -> Vec<(At<String>, Table<'t>)> {
-        let known = self.known.len();
-        let tables = self.named_tables(name, problems);
-        self.known.truncate(known);
-        tables
-    }
-
     /// Reports every entry that nothing asked for.
     pub(super) fn finish(self, problems: &mut Vec<Problem>) {
         for entry in self.entries.iter().filter(|entry| !entry.taken) {

@@ -9,11 +9,12 @@ fn facts(edge: &Edge) -> String {
     let mut hosts: Vec<_> = edge.hosts.exact.iter().collect();
     hosts.sort();
     format!(
-        "{:?}\n{:?}\n{:#?}\n{:#?}\n{:#?}\n{hosts:?} {:?} {:?} {:?}\n{:?}",
+        "{:?}\n{:?}\n{:#?}\n{:#?}\n{:#?}\n{:#?}\n{hosts:?} {:?} {:?} {:?}\n{:?}",
         edge.listen,
         edge.access_log,
         edge.origins,
         edge.targets,
+        edge.records,
         edge.distributions,
         edge.hosts.wildcards,
         edge.hosts.any,

@@ -88,66 +88,59 @@ pub(crate) struct Wanted<'a> {
 /// Asks the members of the route's target until the rule says which outcome to deliver.
 pub(crate) async fn fetch(view: &View, wanted: &Wanted<'_>, body: &mut Once) -> Fetched {
     let (route, method) = (wanted.route, wanted.request.method);
-    let target = route.target;
-    let ask = Ask::of(route.behavior, method, route.path, !body.is_empty());
     let clock = view.live.clock;
     let started = Moment::now();
-    let mut standings = standings(view, target);
-    let mut attempts: Vec<Attempt> = Vec::with_capacity(1);
-    // What the latest attempt brought, which is this one of `attempts`.
-    let mut latest: Option<(usize, Result<Answer, OriginError>)> = None;
+    let mut course = Course {
+        view,
+        target: route.target,
+        ask: Ask::of(route.behavior, method, route.path, !body.is_empty()),
+        standings: standings(view, route.target),
+        attempts: Vec::with_capacity(1),
+    };
     // The soft answer that is held, its body unread. Boxed: rare, and large.
     let mut held: Option<(usize, Box<Answer>)> = None;
-    let mut elapsed = Duration::ZERO;
+    let mut onward = course.onward(Duration::ZERO);
     loop {
-        let (member, within) =
-            match failover::next_step(target, ask, &standings, &attempts, elapsed) {
-                Step::Try { member, within } => (member, within),
-                Step::Skip { member, why } => {
-                    if why == Why::Breaker && may_try(view, target, member) {
-                        standings[member] = Standing::Alive;
-                        continue;
-                    }
-                    let outcome = Outcome::Skipped(why);
-                    note(view, target, member, outcome, started);
-                    attempts.push(Attempt {
-                        member,
-                        outcome,
-                        sent: Sent::Nothing,
-                        took: Duration::ZERO,
-                    });
-                    continue;
-                }
-                Step::Deliver(delivered) => {
-                    let answer = delivers(delivered, latest, held, &attempts);
-                    let member = attempts.get(delivered).map(|attempt| attempt.member);
-                    if let Some(vitals) = member.and_then(|member| vitals(view, target, member)) {
-                        vitals.delivered(view.worker);
-                    }
-                    return Fetched {
-                        answer,
-                        attempts,
-                        delivered,
-                    };
-                }
-            };
-        // The answer makes room for the next attempt: it is kept if it is the first soft one.
-        match latest.take() {
-            Some((index, Ok(answer)))
-                if held.is_none() && failover::is_soft(target, &attempts[index]) =>
-            {
-                held = Some((index, Box::new(answer)));
+        let (member, ref within) = match onward {
+            Onward::Try { member, within } => (member, within),
+            Onward::NobodyIsLeft(why) => {
+                return Fetched {
+                    answer: Err(OriginError::LeftOut(why)),
+                    delivered: course.attempts.len().saturating_sub(1),
+                    attempts: course.attempts,
+                };
             }
-            Some((_, unwanted)) => set_aside(unwanted),
-            None => {}
-        }
+            Onward::Deliver(_) => unreachable!("the rule delivers only what an attempt brought"),
+        };
         // Not by the turn: what the edge did in it before is no time of the origin's.
         let began = Moment::read();
-        let turn = attempts
-            .iter()
-            .filter(|attempt| attempt.member == member)
-            .count();
-        let outcome = ask_one(view, wanted, member, &within, turn, body).await;
+        let origin = course.target.members[member].origin;
+        let outcome = match &view.live.edge.origin(origin).kind {
+            OriginKind::Page(_) => Ok(Answer::Page(origin)),
+            OriginKind::Server(server) => {
+                let reach = reach(view, origin, server, wanted.viewer.scheme);
+                let mut errand = Errand {
+                    method: wanted.request.method,
+                    to_websocket: wanted.request.to_websocket,
+                    head: &|| {
+                        let frame = view.live.frame(wanted.route);
+                        let (request, viewer) = (wanted.request, wanted.viewer);
+                        headers::for_origin(wanted.route, frame, server, request, viewer)
+                    },
+                    body,
+                    watch: wanted.watch,
+                    server_name: reach.way.tls.as_ref().map(|_| {
+                        let plan = &wanted.route.behavior.origin_request;
+                        server_name(plan, server, wanted.viewer.host)
+                    }),
+                    turn: course.tries_at(member),
+                    gap: course.target.members[member].timers.response_timeout,
+                };
+                attempt(&reach.way, &reach.pool, clock, within, &mut errand)
+                    .await
+                    .map(Answer::Origin)
+            }
+        };
         let (told, sent) = match &outcome {
             Ok(answer) => (Outcome::Status(answer.status(view)), Sent::Something),
             Err(error) => match error.fault() {
@@ -156,94 +149,128 @@ pub(crate) async fn fetch(view: &View, wanted: &Wanted<'_>, body: &mut Once) -> 
                 Fault::Viewer(_) => {
                     return Fetched {
                         answer: outcome,
-                        delivered: attempts.len(),
-                        attempts,
+                        delivered: course.attempts.len(),
+                        attempts: course.attempts,
                     };
                 }
             },
         };
         if let Err(error) = &outcome {
-            tell_failure(view, target, member, error);
+            tell_failure(view, course.target, member, error);
         }
-        note(view, target, member, told, began);
-        latest = Some((attempts.len(), outcome));
-        attempts.push(Attempt {
-            member,
-            outcome: told,
-            sent,
-            took: clock.since(began),
-        });
-        elapsed = clock.since(started);
+        let this = course.attempts.len();
+        course.note(member, told, sent, began);
+        onward = course.onward(clock.since(started));
+        if let Onward::Deliver(delivered) = onward {
+            let answer = match held {
+                Some((index, answer)) if index == delivered => {
+                    set_aside(outcome);
+                    Ok(*answer)
+                }
+                unwanted => {
+                    if let Some((_, answer)) = unwanted {
+                        answer.set_aside();
+                    }
+                    outcome
+                }
+            };
+            return Fetched {
+                answer,
+                attempts: course.attempts,
+                delivered,
+            };
+        }
+        // The answer makes room for the next attempt: it is kept if it is the first soft one.
+        let is_soft = failover::is_soft(course.target, &course.attempts[this]);
+        match outcome {
+            Ok(answer) if is_soft && held.is_none() => held = Some((this, Box::new(answer))),
+            unwanted => set_aside(unwanted),
+        }
     }
 }
 
-/// One attempt at `member`, the `turn`th from 0.
-async fn ask_one(
-    view: &View,
-    wanted: &Wanted<'_>,
-    member: usize,
-    within: &Limits,
-    turn: usize,
-    body: &mut Once,
-) -> Result<Answer, OriginError> {
-    let member = &wanted.route.target.members[member];
-    let server = match &view.live.edge.origin(member.origin).kind {
-        OriginKind::Page(_) => return Ok(Answer::Page(member.origin)),
-        OriginKind::Server(server) => server,
-    };
-    let reach = reach(view, member.origin, server, wanted.viewer.scheme);
-    let mut errand = Errand {
-        method: wanted.request.method,
-        to_websocket: wanted.request.to_websocket,
-        head: &|| {
-            let frame = view.live.frame(wanted.route);
-            let (request, viewer) = (wanted.request, wanted.viewer);
-            headers::for_origin(wanted.route, frame, server, request, viewer)
-        },
-        body,
-        watch: wanted.watch,
-        server_name: reach.way.tls.as_ref().map(|_| {
-            let plan = &wanted.route.behavior.origin_request;
-            server_name(plan, server, wanted.viewer.host)
-        }),
-        turn,
-        gap: member.timers.response_timeout,
-    };
-    attempt(
-        &reach.way,
-        &reach.pool,
-        view.live.clock,
-        within,
-        &mut errand,
-    )
-    .await
-    .map(Answer::Origin)
+/// What the rule is asked about, and what came of it so far.
+struct Course<'c> {
+    view: &'c View,
+    target: &'c Target,
+    ask: Ask,
+    standings: Vec<Standing>,
+    attempts: Vec<Attempt>,
 }
 
-/// The outcome of `attempts[delivered]`: the latest one, a held one, or that nobody was asked.
-fn delivers(
-    delivered: usize,
-    latest: Option<(usize, Result<Answer, OriginError>)>,
-    held: Option<(usize, Box<Answer>)>,
-    attempts: &[Attempt],
-) -> Result<Answer, OriginError> {
-    match held {
-        Some((index, answer)) if index == delivered => {
-            if let Some((_, outcome)) = latest {
-                set_aside(outcome);
+/// Where a request goes on to.
+enum Onward {
+    Try {
+        member: usize,
+        within: Limits,
+    },
+    /// The latest attempt's outcome, or a held one's.
+    Deliver(usize),
+    /// Nobody was asked, and nobody may be.
+    NobodyIsLeft(Why),
+}
+
+impl Course<'_> {
+    /// Who is asked next, or whose answer is delivered. Whoever is left out on the way is noted.
+    fn onward(&mut self, elapsed: Duration) -> Onward {
+        loop {
+            let step = failover::next_step(
+                self.target,
+                self.ask,
+                &self.standings,
+                &self.attempts,
+                elapsed,
+            );
+            match step {
+                Step::Try { member, within } => return Onward::Try { member, within },
+                Step::Skip { member, why } => {
+                    if why == Why::Breaker && may_try(self.view, self.target, member) {
+                        self.standings[member] = Standing::Alive;
+                    } else {
+                        let outcome = Outcome::Skipped(why);
+                        self.note(member, outcome, Sent::Nothing, Moment::now());
+                    }
+                }
+                Step::Deliver(delivered) => {
+                    let attempt = self.attempts[delivered];
+                    if let Some(vitals) = vitals(self.view, self.target, attempt.member) {
+                        vitals.delivered(self.view.worker);
+                    }
+                    return match attempt.outcome {
+                        Outcome::Skipped(why) => Onward::NobodyIsLeft(why),
+                        Outcome::Status(_) | Outcome::Failed(_) => Onward::Deliver(delivered),
+                    };
+                }
             }
-            return Ok(*answer);
         }
-        Some((_, answer)) => answer.set_aside(),
-        None => {}
     }
-    match (
-        latest,
-        attempts.get(delivered).map(|attempt| attempt.outcome),
-    ) {
-        (Some((_, outcome)), _) => outcome,
-        (None, Some(Outcome::Skipped(why))) => Err(OriginError::LeftOut(why)),
-        (None, _) => unreachable!("the rule delivers only what an attempt brought"),
+
+    /// Attempts at `member` so far.
+    fn tries_at(&self, member: usize) -> usize {
+        let attempts = self.attempts.iter();
+        attempts.filter(|attempt| attempt.member == member).count()
+    }
+
+    /// One more attempt, which began at `began`.
+    fn note(&mut self, member: usize, outcome: Outcome, sent: Sent, began: Moment) {
+        let clock = self.view.live.clock;
+        if let Some(vitals) = vitals(self.view, self.target, member) {
+            let breaker = breaker(self.view, self.target, member);
+            let began = clock.nominal_at(began);
+            vitals.note(self.view.worker, outcome, breaker, began, || {
+                clock.elapsed()
+            });
+        }
+        let took = match outcome {
+            Outcome::Skipped(_) => Duration::ZERO,
+            Outcome::Status(_) | Outcome::Failed(_) => clock.since(began),
+        };
+        self.attempts.push(Attempt {
+            member,
+            outcome,
+            sent,
+            took,
+        });
     }
 }
 
@@ -292,20 +319,6 @@ fn may_try(view: &View, target: &Target, member: usize) -> bool {
     both.is_some_and(|(vitals, breaker)| {
         vitals.may_try(breaker, view.live.clock.elapsed(), patience)
     })
-}
-
-fn note(view: &View, target: &Target, member: usize, outcome: Outcome, began: Moment) {
-    if let Some(vitals) = vitals(view, target, member) {
-        let clock = view.live.clock;
-        let breaker = breaker(view, target, member);
-        vitals.note(
-            view.worker,
-            outcome,
-            breaker,
-            clock.nominal_at(began),
-            || clock.elapsed(),
-        );
-    }
 }
 
 fn set_aside(outcome: Result<Answer, OriginError>) {

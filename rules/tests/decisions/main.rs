@@ -4,15 +4,18 @@
 mod cast;
 mod play;
 mod properties {
+    mod breaker;
     mod chance;
     mod explain;
     mod failover;
     mod headers;
     mod routing;
+    mod standing;
     mod told;
 }
 mod tables {
     mod admit;
+    mod breaker;
     mod certificate;
     mod challenge;
     mod error_page;
@@ -21,9 +24,11 @@ mod tables {
     mod origin_head;
     mod passed_on;
     mod petclinic;
+    mod record;
     mod renewal;
     mod routing;
     mod server_name;
+    mod standing;
     mod told;
     mod viewer_head;
     mod websocket;

@@ -7,6 +7,7 @@ use http::{Method, StatusCode};
 use tideover_config::{Edge, Failure, Mode, Overrides, Target, load_text};
 use tideover_rules::failover::{Ask, Attempt, Limits, Outcome, Sent, Step, next_step};
 use tideover_rules::route::within;
+use tideover_rules::standing::Standing;
 
 /// The origins of most plays.
 pub(crate) const ORIGINS: &str = r#"
@@ -102,6 +103,17 @@ pub(crate) struct Played {
 /// word, which takes as long as it may; `/3s` or `/300ms` behind it is another time, and a `+` repeats it for as long as
 /// the same member is asked. A page answers by itself.
 pub(crate) fn play(edge: &Edge, method: &str, path: &str, script: &str) -> Played {
+    play_standing(edge, &[], method, path, script)
+}
+
+/// The same with members that stand like this. Who is left out is told in parentheses: `(vm) swa -> 200 of swa`.
+pub(crate) fn play_standing(
+    edge: &Edge,
+    standings: &[Standing],
+    method: &str,
+    path: &str,
+    script: &str,
+) -> Played {
     let (target, ask) = asked(edge, method, path);
     let mut lines = script.split_whitespace().peekable();
     let mut past: Vec<Attempt> = Vec::new();
@@ -110,7 +122,7 @@ pub(crate) fn play(edge: &Edge, method: &str, path: &str, script: &str) -> Playe
     let mut told = Vec::new();
     let mut repeated: Option<(usize, &str)> = None;
     let delivered = loop {
-        let (member, within) = match next_step(target, ask, &[], &past, elapsed) {
+        let (member, within) = match next_step(target, ask, standings, &past, elapsed) {
             Step::Try { member, within } => (member, within),
             Step::Skip { member, why } => {
                 let outcome = Outcome::Skipped(why);

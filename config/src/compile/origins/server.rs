@@ -9,13 +9,14 @@ use http::{HeaderName, HeaderValue};
 use super::{check_mask, missing, nowhere, number, perhaps, size, span, word};
 use crate::compile::defaults::Defaults;
 use crate::compile::display_span;
+use crate::compile::health::{breaker, health_check};
 use crate::compile::url::{self, NotAnUrl, Scheme, Url};
 use crate::origin::{
     AddressFamily, ConnectionAttempts, Endpoint, HostHeader, OriginScheme, OriginTls, Server,
     Timers, Trust,
 };
 use crate::problem::Problem;
-use crate::written::{At, Origin, Place, Written};
+use crate::written::{At, Breaker, Origin, Place, Written};
 
 /// Connections per worker of an origin that does not say.
 const DEFAULT_CONNECTIONS: usize = 512;
@@ -49,7 +50,15 @@ pub(super) fn places(origin: &Origin) -> Vec<&Place> {
     let numbers = numbers.into_iter().flatten().map(|at| &at.place);
     let spans = spans.into_iter().flatten().map(|at| &at.place);
     let headers = origin.headers.iter().map(|(name, _)| &name.place);
-    strings.chain(numbers).chain(spans).chain(headers).collect()
+    let health = origin.health_check.as_ref().map(|check| &check.place);
+    let breaker = origin.breaker.as_ref().map(Breaker::place);
+    strings
+        .chain(numbers)
+        .chain(spans)
+        .chain(headers)
+        .chain(health)
+        .chain(breaker)
+        .collect()
 }
 
 pub(super) fn server(
@@ -91,12 +100,13 @@ pub(super) fn server(
             .and_then(|said| size(said, 1..=65_535, problems))
             .unwrap_or(DEFAULT_CONNECTIONS),
         health_check: None,
-        breaker: None,
+        breaker: breaker(origin, defaults, problems),
     };
     if let Some(endpoint) = connect_to(origin, &server, problems) {
         server.http = endpoint.clone();
         server.https = endpoint;
     }
+    server.health_check = health_check(origin, &server, problems);
     server
 }
 
@@ -251,11 +261,7 @@ fn own_host(address: &Address) -> HeaderValue {
         // Which port it will be is the viewer's choice, so none is named.
         OriginScheme::MatchViewer => None,
     };
-    let name = if address.host.contains(':') {
-        format!("[{}]", address.host)
-    } else {
-        address.host.to_string()
-    };
+    let name = url::bracketed(&address.host);
     let host = match port {
         Some(port) => format!("{name}:{port}"),
         None => name,
