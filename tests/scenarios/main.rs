@@ -19,6 +19,7 @@ mod letting_go;
 mod limits;
 mod load;
 mod messages;
+mod metrics;
 mod nginx;
 mod policies;
 mod protocols;

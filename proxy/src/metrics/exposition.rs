@@ -37,12 +37,7 @@ impl Exposition {
     }
 
     /// One of the numbers that a histogram is made of, such as `_sum`.
-    pub(super) fn sample_of(
-        &mut self,
-        suffix: &str,
-        labels: &[(&str, &str)],
-        value: impl Display,
-    ) {
+    pub(super) fn sample_of(&mut self, suffix: &str, labels: &[(&str, &str)], value: impl Display) {
         self.text.push_str(self.name);
         self.text.push_str(suffix);
         for (index, (label, value)) in labels.iter().enumerate() {

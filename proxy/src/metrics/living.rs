@@ -65,13 +65,15 @@ fn attempts(live: &Live, text: &mut Exposition) {
         let counts = tallied.answered.into_iter().chain(tallied.failed);
         text.samples(("origin", origin), "outcome", words, counts);
     }
-    let help = "Requests that would have come to the origin and were not sent there, by the reason.";
+    let help =
+        "Requests that would have come to the origin and were not sent there, by the reason.";
     text.counter("tideover_skipped_attempts_total", help);
     for (origin, tallied) in &tallied {
         let words = Why::ALL.map(Why::word);
         text.samples(("origin", origin), "reason", words, tallied.skipped);
     }
-    let help = "Requests whose viewer got the origin's answer, or the failure of the attempt at it.";
+    let help =
+        "Requests whose viewer got the origin's answer, or the failure of the attempt at it.";
     text.counter("tideover_delivered_total", help);
     for (origin, tallied) in &tallied {
         text.sample(&[("origin", origin)], tallied.delivered);
@@ -85,8 +87,7 @@ fn states(live: &Live, text: &mut Exposition) {
             text.sample(&[("origin", origin)], number(&alive.vitals));
         }
     }
-    let help =
-        "Connections to the origin that are open, idle or in use, as of the last tenth of a second.";
+    let help = "Connections to the origin that are open, idle or in use, as of the last tenth of a second.";
     text.gauge("tideover_origin_connections", help);
     for (origin, alive) in servers(live) {
         let connections = alive.vitals.connections();
