@@ -60,9 +60,12 @@ fn has_secrets(edge: &Edge) -> bool {
         OriginKind::Page(_) => false,
     });
     let mut distributions = edge.distributions.iter();
-    in_headers
-        || distributions
-            .any(|distribution| matches!(distribution.voice.attempts, AttemptsShown::Token(_)))
+    in_headers || distributions.any(|distribution| has_token(&distribution.voice))
+}
+
+fn has_token(voice: &Voice) -> bool {
+    let mut shown = [&voice.attempts, &voice.server_timing].into_iter();
+    shown.any(|shown| matches!(shown, AttemptsShown::Token(_)))
 }
 
 /// What was said on the command line and cannot be said in a file.
@@ -280,7 +283,13 @@ fn voice(voice: &Voice, lines: &mut Lines) {
         AttemptsShown::Off => "off",
     };
     lines.field("attempts", quoted(attempts));
-    if matches!(voice.attempts, AttemptsShown::Token(_)) {
+    let server_timing = match &voice.server_timing {
+        AttemptsShown::Public => Some("true"),
+        AttemptsShown::Token(_) => Some("\"token\""),
+        AttemptsShown::Off => None,
+    };
+    lines.some("server_timing", server_timing);
+    if has_token(voice) {
         lines.field("attempts_token", quoted(MASK));
     }
 }

@@ -157,12 +157,7 @@ impl Line {
         let logged = self.view.live.edge.access_log.to != LogTo::Off;
         self.answered = Some(Answered {
             status: head.status,
-            // Not by the turn: what the edge did in it counts.
-            first_byte: self
-                .view
-                .live
-                .clock
-                .nominal(Moment::read().since(self.started)),
+            first_byte: self.took_so_far(),
             // Status line, one line each, an empty line.
             head_bytes: if logged {
                 17 + (bytes_of(&head.headers) + "\r\n".len()) as u64
@@ -182,6 +177,12 @@ impl Line {
     /// The fields of the viewer's head.
     pub(crate) fn fields(&self) -> Fields<'_> {
         self.survey.fields(&self.request.headers)
+    }
+
+    /// Nominal time since its head came, by the system's clock and not by the turn: what the edge did in it counts.
+    pub(crate) fn took_so_far(&self) -> Duration {
+        let clock = self.view.live.clock;
+        clock.nominal(Moment::read().since(self.started))
     }
 
     pub(crate) fn add_sent(&mut self, bytes: u64) {

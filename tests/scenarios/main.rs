@@ -26,6 +26,7 @@ mod protocols;
 mod proxy_protocol;
 mod reload;
 mod routing;
+mod server_timing;
 mod slow_viewers;
 mod streaming;
 mod tls;

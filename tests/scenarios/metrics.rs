@@ -18,7 +18,7 @@ async fn edge_with_everything() -> (Origin, Origin, Edge) {
         [failover_record.app]
         primary = "blue"
         secondary = "green"
-        fail_over = "auto"
+        fail_over = "manual"
         fail_back = "manual"
 
         [origin_group.tiers]

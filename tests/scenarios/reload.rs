@@ -263,7 +263,10 @@ mod numbers {
                 "tideover_responses_total{distribution=\"site\",class=\"5xx\"}",
                 0.0,
             ),
-            ("tideover_attempts_total{origin=\"red\",outcome=\"2xx\"}", 1.0),
+            (
+                "tideover_attempts_total{origin=\"red\",outcome=\"2xx\"}",
+                1.0,
+            ),
             ("tideover_panics_total", 0.0),
         ] {
             assert!(
