@@ -15,6 +15,7 @@ mod lifecycle;
 mod listen;
 mod maps;
 mod origins;
+mod pem;
 mod records;
 mod targets;
 mod tls;

@@ -121,7 +121,8 @@ impl Fault {
         Self::Other,
     ];
 
-    fn as_str(self) -> &'static str {
+    /// As in metrics and in the log.
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::ProtocolError => "protocol_error",
             Self::FlowControlError => "flow_control_error",

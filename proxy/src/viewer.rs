@@ -26,11 +26,12 @@ use http::HeaderValue;
 use tideover_config::ViewerScheme;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
 
 pub(crate) use balance::Staff;
-pub(crate) use crowd::{Crowd, most_connections};
+pub(crate) use crowd::{Crowd, most_connections, most_requests};
 pub(crate) use listen::{Accepting, REST, Shortage, accept};
-pub(crate) use socket::{Close, Closing, ListeningSocket, bind, welcome_new};
+pub(crate) use socket::{Close, Closing, Families, ListeningSocket, bind, welcome_new};
 pub use tls::CertificateError;
 pub(crate) use tls::{Handshake, Tls};
 
@@ -253,9 +254,18 @@ async fn shake_hands(worker: Rc<Worker>, address: SocketAddr, tcp: Tcp, place: P
         // A reload took TLS out of the config while the viewer was on its way.
         return;
     };
-    let limit = view.live.clock.real(tls.handshake_timeout());
-    // Boxed: large, and over soon.
-    let shaken = Box::pin(tokio::time::timeout(limit, tls.handshake(tcp))).await;
+    let limit = Instant::now() + view.live.clock.real(tls.handshake_timeout());
+    let speaks = tokio::select! {
+        biased;
+        speaks = timeout_at(limit, tcp.begins()) => speaks,
+        () = farewell::is_past_waiting(&worker) => return,
+    };
+    let shaken = match speaks {
+        // Boxed: large, and over soon.
+        Ok(Ok(())) => Box::pin(timeout_at(limit, tls.handshake(tcp))).await,
+        Ok(Err(error)) => Ok(Err(error)),
+        Err(late) => Err(late),
+    };
     let (stream, handshake) = match shaken {
         Ok(Ok(shaken)) => shaken,
         Ok(Err(error)) => {
@@ -292,7 +302,14 @@ async fn sniff(worker: Rc<Worker>, peer: Rc<Peer>, transport: Transport) {
         .clock
         .real(view.live.edge.listen.limits.head_timeout);
     drop(view);
-    match tokio::time::timeout(limit, transport.begins_with_http2()).await {
+    let sniffed = tokio::select! {
+        biased;
+        sniffed = tokio::time::timeout(limit, transport.begins_with_http2()) => sniffed,
+        () = farewell::is_past_waiting(&worker) => {
+            return worker.counters.connection_end(ConnectionEnd::Good);
+        }
+    };
+    match sniffed {
         Ok(Ok(true)) => http2::serve(worker, peer, transport).await,
         Ok(Ok(false)) => connection::serve(worker, peer, transport).await,
         Ok(Err(_)) => worker.counters.connection_end(ConnectionEnd::Broken),

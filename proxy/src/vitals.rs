@@ -174,7 +174,10 @@ impl Vitals {
         if another_is_only && !self.has(Mark::Only) {
             return Standing::Off(Why::NotTheOnly);
         }
-        let admission = breaker.map(|breaker| self.breaker().admits(breaker, now, nth, now));
+        let admission = breaker.map(|breaker| {
+            let state = self.breaker();
+            state.admits(breaker, now, nth, Duration::ZERO)
+        });
         match admission {
             // Who may try is seen when it comes to that.
             Some(Admission::Waits | Admission::Tries(_)) => Standing::Suspect(Why::Breaker),

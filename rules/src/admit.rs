@@ -243,17 +243,16 @@ fn check_target(method: &Method, target: &Uri) -> Result<(), Malformed> {
         let is_authority = target.scheme().is_none() && target.authority().is_some();
         return is_authority.then_some(()).ok_or(Malformed::InvalidTarget);
     }
-    let is_good = match target.scheme_str() {
+    let has_its_parts = match target.scheme_str() {
         Some("http" | "https") => target.authority().is_some(),
         Some(_) => false,
         // No scheme: a path alone. `host:port` (CONNECT) and a bare word have an authority and no path.
-        None => {
-            target.authority().is_none()
-                && (target.path().starts_with('/')
-                    || (target.path() == "*" && *method == Method::OPTIONS))
-        }
+        None => target.authority().is_none(),
     };
-    if is_good {
+    // Over HTTP/2 a `*` comes beside scheme and authority.
+    let is_a_path =
+        target.path().starts_with('/') || (target.path() == "*" && *method == Method::OPTIONS);
+    if has_its_parts && is_a_path {
         Ok(())
     } else {
         Err(Malformed::InvalidTarget)

@@ -11,7 +11,7 @@ use crate::certificates::{Certificate, authority_pem};
 use crate::folder::Folder;
 use crate::gate::{ms, patiently};
 use crate::origin::Origin;
-use crate::secure::Protocol;
+use crate::secure::{Protocol, client_config, shakes_hands};
 use crate::viewer::{Viewer, viewer_of};
 
 /// An edge with this `tideover.toml`.
@@ -91,6 +91,21 @@ pub fn in_front_of(origin: &Origin) -> EdgeBuilder {
         origin.name()
     ))
     .origins([origin])
+}
+
+/// The counter of viewers that came up against the limit of this name.
+pub fn reached(limit: &str) -> String {
+    format!("tideover_limits_reached_total{{limit=\"{limit}\"}}")
+}
+
+/// Whether the certificate that this edge shows for `server_name` is good for that name, by an authority that is trusted.
+///
+/// # Panics
+/// When it does not listen for TLS.
+pub async fn is_trusted(edge: &Edge, server_name: &str) -> bool {
+    let config = client_config(Protocol::Tls);
+    let shaken = shakes_hands(edge.tls_address(), server_name, config).await;
+    shaken.is_ok()
 }
 
 /// A viewer of this edge.

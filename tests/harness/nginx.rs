@@ -13,6 +13,7 @@ use socket2::{Domain, Socket, Type};
 use crate::certificates::Certificate;
 use crate::folder::Folder;
 use crate::gate::{ms, patiently};
+use crate::origin::{BlackHole, fills_the_queue};
 
 /// How a line of its access log looks: `GET /owners?page=2 200 ID`, the id being what the edge sends as `X-Request-Id`.
 const LOG_FORMAT: &str = "$request_method $request_uri $status $http_x_request_id";
@@ -272,6 +273,32 @@ impl Nginx {
         let master = self.master.as_ref().expect("it runs");
         let signal = if stopped { Signal::STOP } else { Signal::CONT };
         kill_process_group(Pid::from_child(master), signal).expect("it runs");
+    }
+
+    /// Killed, and from then on connecting to its port never ends; until the value is dropped, when the port refuses.
+    pub async fn becomes_a_black_hole(&mut self) -> BlackHole {
+        self.is_killed().await;
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        socket
+            .set_reuse_address(true)
+            .expect("a socket takes options");
+        socket
+            .bind(&self.address.into())
+            .expect("the port is nobody else's");
+        fills_the_queue(socket, self.address).await
+    }
+
+    /// Writes a file into its folder, such as `www/NAME`.
+    pub fn writes(&self, name: &str, content: &str) {
+        self.folder.write(name, content);
+    }
+
+    /// Removes it again.
+    ///
+    /// # Panics
+    /// When it is not there.
+    pub fn removes(&self, name: &str) {
+        std::fs::remove_file(self.folder.path().join(name)).expect("the file is there");
     }
 
     /// Ids of its worker processes.

@@ -191,7 +191,9 @@ impl OriginBuilder {
             .expect("a bound socket has an address");
         let presence = match self.place {
             Place::Refuses => Presence::Refuses { _bound: socket },
-            Place::BlackHole => fills_the_queue(socket, address).await,
+            Place::BlackHole => Presence::BlackHole {
+                _hole: fills_the_queue(socket, address).await,
+            },
             Place::Listens => {
                 socket.listen(1024).expect("a bound socket listens");
                 socket
@@ -215,7 +217,7 @@ impl OriginBuilder {
 }
 
 /// Listens with the shortest queue there is and connects to it until nothing goes in any more.
-async fn fills_the_queue(socket: Socket, address: SocketAddr) -> Presence {
+pub(crate) async fn fills_the_queue(socket: Socket, address: SocketAddr) -> BlackHole {
     socket.listen(0).expect("a bound socket listens");
     let mut queued = Vec::new();
     loop {
@@ -228,10 +230,17 @@ async fn fills_the_queue(socket: Socket, address: SocketAddr) -> Presence {
             Ok(Err(_)) | Err(_) => break,
         }
     }
-    Presence::BlackHole {
+    BlackHole {
         _listening: socket,
         _queued: queued,
     }
+}
+
+/// A port to which connecting never ends, as long as this value lives.
+#[derive(Debug)]
+pub struct BlackHole {
+    _listening: Socket,
+    _queued: Vec<TcpStream>,
 }
 
 /// What an origin will do.
@@ -330,8 +339,7 @@ enum Presence {
         _bound: Socket,
     },
     BlackHole {
-        _listening: Socket,
-        _queued: Vec<TcpStream>,
+        _hole: BlackHole,
     },
 }
 
@@ -376,6 +384,11 @@ impl Origin {
     /// Every request so far.
     pub fn requests(&self) -> Vec<Seen> {
         self.state.seen().clone()
+    }
+
+    /// How many that are.
+    pub fn count(&self) -> usize {
+        self.state.seen().len()
     }
 
     /// The only request so far.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use harness::certificates::authority_pem;
 use harness::{
     Authority, Edge, EdgeBuilder, Folder, Origin, Protocol, Refuses, authority, client_config,
-    edge, in_front_of, ms, origin, patiently, shakes_hands, viewer, viewer_by,
+    edge, in_front_of, is_trusted, ms, origin, patiently, shakes_hands, viewer, viewer_by,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -37,12 +37,6 @@ fn ordering(
             folder.path().join("acme"),
         ))
         .flags(|flags| flags.listen_tls = vec!["127.0.0.1:0".to_owned()])
-}
-
-async fn is_trusted(edge: &Edge, server_name: &str) -> bool {
-    let config = client_config(Protocol::Tls);
-    let shaken = shakes_hands(edge.tls_address(), server_name, config).await;
-    shaken.is_ok()
 }
 
 async fn until_trusted(edge: &Edge, server_name: &str) {

@@ -3,7 +3,7 @@
 use harness::frames::{
     code, connects, data, flag, frame, get, greets, headers, kind, request, setting, window_update,
 };
-use harness::{Edge, Origin, Step, answer, gate, in_front_of, ms, origin, settles};
+use harness::{Edge, Origin, Step, answer, gate, in_front_of, ms, origin, settles, viewer};
 
 async fn in_front(primary: &Origin) -> Edge {
     in_front_of(primary)
@@ -109,6 +109,43 @@ mod windows {
 
 mod drains {
     use super::*;
+
+    /// Nobody knows yet what it would have spoken.
+    #[tokio::test]
+    async fn who_has_said_nothing_does_not_hold_up_a_drain() {
+        let primary = origin("primary").start().await;
+        let edge = in_front_of(&primary)
+            .and("[listen]\nh2c = true")
+            .start()
+            .await;
+        let mut silent = viewer(&edge).connects().await;
+        let mut begun = viewer(&edge).connects().await;
+        begun.sends("PRI * HT").await;
+        edge.until_metric("tideover_viewer_connections", 2.0).await;
+
+        let began = std::time::Instant::now();
+        edge.shuts_down(ms(20_000)).await;
+
+        assert!(began.elapsed() < ms(4_000), "{:?}", began.elapsed());
+        assert!(silent.until_closed().await);
+        begun.until_closed().await;
+    }
+
+    #[tokio::test]
+    async fn who_leaves_without_a_word_is_let_go() {
+        let primary = origin("primary").start().await;
+        let edge = in_front_of(&primary)
+            .and("[listen]\nh2c = true\nhead_timeout = \"10m\"")
+            .start()
+            .await;
+        let mut silent = viewer(&edge).connects().await;
+        edge.until_metric("tideover_viewer_connections", 1.0).await;
+
+        silent.ends().await;
+
+        assert!(silent.until_closed().await);
+        edge.until_metric("tideover_viewer_connections", 0.0).await;
+    }
 
     #[tokio::test]
     async fn a_drain_finishes_what_runs_and_takes_nothing_new() {

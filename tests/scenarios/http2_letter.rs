@@ -20,8 +20,7 @@ const STREAM_CLOSED: Verdict = Connection(Some(code::STREAM_CLOSED));
 /// Why the HTTP/2 library says something else, each time to nobody's harm.
 const ONE_CODE: &str = "it has one code for all frames and blocks that it cannot read; the connection ends all the same";
 const NO_STREAM: &str =
-    "it ends the connection where the stream would do, which RFC 9113, section 5.4, allows";
-const NO_CONNECTION: &str = "it ends the stream where the connection would do";
+    "the connection ends where the stream would do, which RFC 9113, section 5.4, allows";
 const UNSEEN: &str = "it drops this before anybody can see it, so nothing of it is forwarded";
 
 const MALFORMED: Verdict = Stream(code::PROTOCOL_ERROR);
@@ -332,19 +331,8 @@ async fn section_5_streams() {
             ),
         ],
         &[
-            ("5.1 half-closed: DATA", PROTOCOL_ERROR, NO_STREAM),
-            ("5.1 half-closed: HEADERS", PROTOCOL_ERROR, NO_STREAM),
-            (
-                "5.1 closed: DATA",
-                Stream(code::STREAM_CLOSED),
-                NO_CONNECTION,
-            ),
-            ("5.1 closed: HEADERS", PROTOCOL_ERROR, ONE_CODE),
-            (
-                "5.1.1 a stream that was skipped",
-                Stream(code::STREAM_CLOSED),
-                NO_CONNECTION,
-            ),
+            ("5.1 half-closed: DATA", STREAM_CLOSED, NO_STREAM),
+            ("5.1 half-closed: HEADERS", STREAM_CLOSED, NO_STREAM),
         ],
     )
     .await;
@@ -447,18 +435,7 @@ async fn section_6_data_headers_and_continuation() {
                 PROTOCOL_ERROR,
             ),
         ],
-        &[
-            (
-                "6.1 DATA without its padding's length",
-                PROTOCOL_ERROR,
-                ONE_CODE,
-            ),
-            (
-                "6.2 HEADERS too short for its priority",
-                PROTOCOL_ERROR,
-                ONE_CODE,
-            ),
-        ],
+        &[],
     )
     .await;
 }
@@ -669,18 +646,12 @@ async fn section_6_what_is_about_the_connection() {
             ),
         ],
         &[
-            ("6.3 PRIORITY of 4 bytes", PROTOCOL_ERROR, ONE_CODE),
-            ("6.4 RST_STREAM of 3 bytes", PROTOCOL_ERROR, ONE_CODE),
-            ("6.5 SETTINGS ACK with a payload", PROTOCOL_ERROR, ONE_CODE),
-            ("6.5 SETTINGS of 5 bytes", PROTOCOL_ERROR, ONE_CODE),
+            ("6.3 PRIORITY of 4 bytes", FRAME_SIZE_ERROR, NO_STREAM),
             (
                 "6.5.2 a window beyond the largest",
                 PROTOCOL_ERROR,
                 ONE_CODE,
             ),
-            ("6.7 PING of 6 bytes", PROTOCOL_ERROR, ONE_CODE),
-            ("6.8 GOAWAY of 7 bytes", PROTOCOL_ERROR, ONE_CODE),
-            ("6.9 WINDOW_UPDATE of 3 bytes", PROTOCOL_ERROR, ONE_CODE),
             (
                 "6.9 WINDOW_UPDATE of 0 for a stream",
                 PROTOCOL_ERROR,

@@ -1,6 +1,6 @@
 //! Promise 6: limits on everything that a peer controls, deadlines on everything that waits.
 
-use harness::{Edge, EdgeBuilder, Origin, in_front_of, ms, origin, viewer};
+use harness::{Edge, EdgeBuilder, Origin, in_front_of, ms, origin, reached, viewer};
 
 async fn cast(with: impl FnOnce(EdgeBuilder) -> EdgeBuilder) -> (Edge, Origin) {
     let primary = origin("primary").start().await;
@@ -152,10 +152,6 @@ mod times {
         builder
             .and("[listen]\nhead_timeout = \"300ms\"\nidle_timeout = \"20s\"")
             .logs("json")
-    }
-
-    fn reached(limit: &str) -> String {
-        format!("tideover_limits_reached_total{{limit=\"{limit}\"}}")
     }
 
     #[tokio::test]

@@ -1,13 +1,9 @@
 //! Promise 6: how much of the edge viewers may take up, what they are told at each limit, and that it lets go again.
 
 use harness::{
-    Edge, Gate, Line, Origin, Protocol, Step, answer, gate, in_front_of, origin, viewer, viewer_by,
+    Edge, Gate, Line, Origin, Protocol, Step, answer, gate, in_front_of, origin, reached, viewer,
+    viewer_by,
 };
-
-/// The counter of viewers that came up against the limit of this name.
-fn reached(limit: &str) -> String {
-    format!("tideover_limits_reached_total{{limit=\"{limit}\"}}")
-}
 
 const OPEN: &str = "tideover_viewer_connections";
 

@@ -3,16 +3,13 @@
 use std::sync::Arc;
 
 use harness::{
-    Edge, Line, Origin, Protocol, client_config, in_front_of, ms, origin, patiently, viewer,
+    Edge, Line, Origin, Protocol, client_config, in_front_of, ms, origin, patiently, reached,
+    viewer, viewer_of,
 };
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-
-fn reached(limit: &str) -> String {
-    format!("tideover_limits_reached_total{{limit=\"{limit}\"}}")
-}
 
 /// An edge behind something that speaks for others at these addresses.
 async fn behind(networks: &str, more: &str) -> (Edge, Origin) {
@@ -190,6 +187,28 @@ async fn who_has_not_said_who_it_is_does_not_hold_up_a_drain() {
     edge.shuts_down(ms(8_000)).await;
 
     assert!(began.elapsed() < ms(4_000), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn who_was_let_in_just_before_a_drain_is_answered() {
+    let (edge, primary) = behind(EVERYBODY_HERE, "").await;
+    let status = viewer_of(edge.status());
+    let mut line = viewer(&edge).connects().await;
+    edge.until_metric("tideover_viewer_connections", 1.0).await;
+
+    let drains = tokio::spawn(edge.shuts_down(ms(8_000)));
+    patiently("it drains", async {
+        while status.get("/readyz").await.status != 503 {
+            tokio::time::sleep(ms(5)).await;
+        }
+    })
+    .await;
+    line.sends([&version_2("2001:db8::7"), ASK.as_bytes()].concat())
+        .await;
+
+    line.receives("GET").await.expect(200);
+    assert_eq!(primary.request().value("x-forwarded-for"), "2001:db8::7");
+    assert_eq!(drains.await.expect("it ends").requests, 1);
 }
 
 #[tokio::test]

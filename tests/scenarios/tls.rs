@@ -2,7 +2,7 @@
 
 use harness::certificates::Certificate;
 use harness::{
-    Edge, EdgeBuilder, Origin, Protocol, client_config, in_front_of, origin, patiently,
+    EdgeBuilder, Origin, Protocol, client_config, in_front_of, is_trusted, ms, origin, patiently,
     shakes_hands, viewer, viewer_by,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -10,17 +10,6 @@ use tokio::net::TcpStream;
 
 async fn app() -> Origin {
     origin("app").start().await
-}
-
-/// The names that the certificate shown for `server_name` is good for are told by whether the viewer trusts it.
-async fn is_trusted(edge: &Edge, server_name: &str) -> bool {
-    shakes_hands(
-        edge.tls_address(),
-        server_name,
-        client_config(Protocol::Tls),
-    )
-    .await
-    .is_ok()
 }
 
 fn two_certificates(edge: EdgeBuilder) -> EdgeBuilder {
@@ -342,4 +331,65 @@ async fn https_only_and_redirects_mean_tls() {
             response.expect(status).header("location", &location);
         }
     }
+}
+
+/// However much it has sent beside that: with bytes unread a close would be a reset.
+#[tokio::test]
+async fn a_viewer_whose_handshake_fails_is_told_why() {
+    const UNEXPECTED_MESSAGE: u8 = 10;
+    const DECODE_ERROR: u8 = 50;
+    let app = app().await;
+    let edge = in_front_of(&app).tls().start().await;
+    let record = |kind: u8, payload: &[u8]| {
+        let length = u16::try_from(payload.len()).expect("short").to_be_bytes();
+        [&[kind, 3, 1], &length[..], payload].concat()
+    };
+    let large = [&[1, 0, 0xff, 0xff][..], &[0; 0xffff]].concat();
+    for (what, sent, alert) in [
+        ("no TLS", vec![b'x'; 100_000], DECODE_ERROR),
+        (
+            "data first",
+            record(23, &[0; 16_000]).repeat(9),
+            UNEXPECTED_MESSAGE,
+        ),
+        (
+            "a message of 16 MiB",
+            record(22, &[1, 0xff, 0xff, 0xff]).repeat(999),
+            DECODE_ERROR,
+        ),
+        (
+            "a hello of 64 KiB",
+            large
+                .chunks(16_000)
+                .flat_map(|piece| record(22, piece))
+                .collect(),
+            DECODE_ERROR,
+        ),
+    ] {
+        let mut line = TcpStream::connect(edge.tls_address())
+            .await
+            .expect("it listens");
+        patiently(what, line.write_all(&sent)).await.expect(what);
+        let mut came = Vec::new();
+        let ended = patiently(what, line.read_to_end(&mut came)).await;
+        assert!(ended.is_ok(), "{what}: {ended:?}");
+        assert_eq!(came, [21, 3, 3, 0, 2, 2, alert], "{what}");
+    }
+}
+
+#[tokio::test]
+async fn who_has_said_nothing_does_not_hold_up_a_drain() {
+    let app = app().await;
+    let edge = in_front_of(&app).tls().start().await;
+    let mut silent = TcpStream::connect(edge.tls_address())
+        .await
+        .expect("it listens");
+    edge.until_metric("tideover_viewer_connections", 1.0).await;
+
+    let began = std::time::Instant::now();
+    edge.shuts_down(ms(20_000)).await;
+
+    assert!(began.elapsed() < ms(4_000), "{:?}", began.elapsed());
+    let ended = patiently("it is closed", silent.read(&mut [0])).await;
+    assert_eq!(ended.expect("in order"), 0);
 }

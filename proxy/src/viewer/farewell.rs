@@ -12,6 +12,15 @@ use crate::worker::Worker;
 /// closed at once.
 const MAY_BE_SENDING: Duration = Duration::from_millis(500);
 
+/// Ready once the edge drains and a viewer that has just connected would have said something.
+pub(super) async fn is_past_waiting(worker: &Worker) {
+    let begins = worker.drain.begins();
+    if !worker.drain.has_begun() {
+        begins.await;
+    }
+    tokio::time::sleep(MAY_BE_SENDING).await;
+}
+
 /// One connection's part in a drain.
 #[derive(Debug, Default)]
 pub(super) struct Farewell {

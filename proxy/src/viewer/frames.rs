@@ -1,5 +1,6 @@
 //! A read-only look at the frames that a viewer sends, below the HTTP/2 library: which of them bring nothing forward, how
-//! long one takes to arrive, and whether trailers begin like a head, which the library does not mind.
+//! long one takes to arrive, and what the library does not mind, or has the wrong word for: trailers that begin like a head,
+//! streams that go on after their end, frames of a wrong size.
 //!
 //! The library bounds what a frame makes it keep (streams that were reset, header blocks, CONTINUATION). What makes it work
 //! without keeping anything it takes for ever: PING, SETTINGS, PRIORITY, frames of types that nobody knows, empty DATA,
@@ -26,7 +27,12 @@ const FRAME_HEAD: usize = 9;
 mod kind {
     pub(super) const DATA: u8 = 0;
     pub(super) const HEADERS: u8 = 1;
+    pub(super) const PRIORITY: u8 = 2;
+    pub(super) const RST_STREAM: u8 = 3;
+    pub(super) const SETTINGS: u8 = 4;
     pub(super) const PING: u8 = 6;
+    pub(super) const GOAWAY: u8 = 7;
+    pub(super) const WINDOW_UPDATE: u8 = 8;
     pub(super) const CONTINUATION: u8 = 9;
 }
 
@@ -56,6 +62,7 @@ pub(super) struct Frames {
     waits_since: Moment,
     /// The last stream whose header block came whole.
     last_stream: u32,
+    states: StreamStates,
     trailers: Trailers,
     answered_a_ping: bool,
     spare: u32,
@@ -71,6 +78,65 @@ pub(super) enum Offence {
     /// Source: RFC 9113, section 8.1.
     #[error("trailers with a pseudo-header field")]
     PseudoTrailer,
+    /// Source: RFC 9113, section 5.1.
+    #[error("a stream that goes on after its end")]
+    StreamClosed,
+    /// Source: RFC 9113, section 5.1.1.
+    #[error("DATA on a stream that was skipped")]
+    StreamSkipped,
+    /// Source: RFC 9113, section 4.2.
+    #[error("a frame of a size that its type cannot have")]
+    FrameSize,
+}
+
+/// Which of the latest streams the viewer has begun, and on which of these it has said its last. Older ones are left to the
+/// library.
+#[derive(Debug, Default)]
+struct StreamStates {
+    newest: u32,
+    /// Bit 0 is `newest`, bit n the stream that is 2n below.
+    begun: u128,
+    over: u128,
+}
+
+impl StreamStates {
+    /// HEADERS come, which open this stream or are its trailers.
+    fn has_headers(&mut self, stream: u32) -> Result<(), Offence> {
+        if let Some(further) = stream.checked_sub(self.newest + 1) {
+            let by = further / 2 + 1;
+            self.newest = stream;
+            self.begun = self.begun.checked_shl(by).unwrap_or(0) | 1;
+            self.over = self.over.checked_shl(by).unwrap_or(0);
+            return Ok(());
+        }
+        if self.over & self.bit(stream) != 0 {
+            return Err(Offence::StreamClosed);
+        }
+        Ok(())
+    }
+
+    fn has_data(&self, stream: u32) -> Result<(), Offence> {
+        let bit = self.bit(stream);
+        if self.over & bit != 0 {
+            return Err(Offence::StreamClosed);
+        }
+        if self.begun & bit != bit {
+            return Err(Offence::StreamSkipped);
+        }
+        Ok(())
+    }
+
+    fn is_over(&mut self, stream: u32) {
+        self.over |= self.begun & self.bit(stream);
+    }
+
+    /// 0 for a stream that nothing is known of.
+    fn bit(&self, stream: u32) -> u128 {
+        match self.newest.checked_sub(stream) {
+            Some(below) if stream % 2 == 1 => 1_u128.checked_shl(below / 2).unwrap_or(0),
+            _ => 0,
+        }
+    }
 }
 
 /// The beginning of a trailer block that is being read: a pseudo-header field anywhere else in it is refused by the library.
@@ -164,6 +230,7 @@ impl Frames {
             block_is_open: false,
             waits_since: Moment::now(),
             last_stream: 0,
+            states: StreamStates::default(),
             trailers: Trailers::default(),
             answered_a_ping: false,
             spare: TO_SPARE,
@@ -217,6 +284,11 @@ impl Frames {
         self.waits_since
     }
 
+    /// A byte has come at least.
+    pub(super) fn said_something(&self) -> bool {
+        self.preface_left < HTTP_2_PREFACE.len()
+    }
+
     /// The last stream whose header block came whole, or 0.
     pub(super) fn last_stream(&self) -> u32 {
         self.last_stream
@@ -242,15 +314,45 @@ impl Frames {
     fn frame_begins(&mut self) -> Result<(), Offence> {
         let [high, middle, low, ..] = self.head;
         self.payload_left = u32::from_be_bytes([0, high, middle, low]) as usize;
+        if !self.has_a_fit_size() {
+            return Err(Offence::FrameSize);
+        }
+        let stream = self.stream();
         match self.kind() {
             kind::HEADERS => {
-                if self.stream() <= self.last_stream {
+                self.states.has_headers(stream)?;
+                if stream <= self.last_stream {
                     self.trailers = Trailers::begin(self.head[4]);
                 }
-                Ok(())
             }
-            kind::DATA if self.payload_left > 0 || self.has(flag::END_STREAM) => Ok(()),
+            kind::DATA => self.states.has_data(stream)?,
+            kind::RST_STREAM => self.states.is_over(stream),
+            _ => {}
+        }
+        let ends = matches!(self.kind(), kind::HEADERS | kind::DATA) && self.has(flag::END_STREAM);
+        if ends {
+            self.states.is_over(stream);
+        }
+        match self.kind() {
+            kind::HEADERS => Ok(()),
+            kind::DATA if self.payload_left > 0 || ends => Ok(()),
             _ => self.brings_nothing(),
+        }
+    }
+
+    /// Source: RFC 9113, section 6.
+    fn has_a_fit_size(&self) -> bool {
+        let size = self.payload_left;
+        match self.kind() {
+            kind::DATA => size > 0 || !self.has(flag::PADDED),
+            kind::HEADERS => size >= usize::from(Trailers::begin(self.head[4]).before),
+            kind::PRIORITY => size == 5,
+            kind::RST_STREAM | kind::WINDOW_UPDATE => size == 4,
+            kind::SETTINGS if self.has(flag::ACK) => size == 0,
+            kind::SETTINGS => size.is_multiple_of(6),
+            kind::PING => size == 8,
+            kind::GOAWAY => size >= 8,
+            _ => true,
         }
     }
 
@@ -406,6 +508,89 @@ mod tests {
         }
     }
 
+    /// What was sent before DATA or HEADERS on which stream, and what is said to each of the two.
+    #[test]
+    fn a_stream_that_was_ended_or_skipped_stays_so() {
+        const CLOSED: Result<(), Offence> = Err(Offence::StreamClosed);
+        const SKIPPED: Result<(), Offence> = Err(Offence::StreamSkipped);
+        let begins = |stream| frame(kind::HEADERS, flag::END_HEADERS, stream, 9);
+        let ends = |stream| frame(kind::DATA, flag::END_STREAM, stream, 9);
+        let resets = |stream| frame(kind::RST_STREAM, 0, stream, 4);
+        let whole = |stream| {
+            let flags = flag::END_HEADERS | flag::END_STREAM;
+            frame(kind::HEADERS, flags, stream, 9)
+        };
+        let many = |last: u8| {
+            (1..=last)
+                .step_by(2)
+                .map(whole)
+                .collect::<Vec<_>>()
+                .concat()
+        };
+        // What is unknown here is the library's: a stream that was not begun, or so long ago that it is forgotten.
+        let cases = [
+            (vec![], 1, Ok(()), Ok(())),
+            (begins(1), 1, Ok(()), Ok(())),
+            (whole(1), 1, CLOSED, CLOSED),
+            ([begins(1), ends(1)].concat(), 1, CLOSED, CLOSED),
+            ([begins(1), resets(1)].concat(), 1, CLOSED, CLOSED),
+            ([begins(1), whole(1)].concat(), 1, CLOSED, CLOSED),
+            ([begins(1), resets(3)].concat(), 3, Ok(()), Ok(())),
+            ([begins(1), whole(3)].concat(), 1, Ok(()), Ok(())),
+            (begins(5), 3, SKIPPED, Ok(())),
+            ([begins(5), resets(3)].concat(), 3, SKIPPED, Ok(())),
+            (begins(5), 2, Ok(()), Ok(())),
+            ([begins(1), begins(255)].concat(), 1, Ok(()), Ok(())),
+            (many(255), 1, CLOSED, CLOSED),
+            (many(255), 255, CLOSED, CLOSED),
+            ([many(253), frame_far_on()].concat(), 253, Ok(()), Ok(())),
+        ];
+        for (before, stream, to_data, to_headers) in cases {
+            for (next, expected) in [(ends(stream), to_data), (whole(stream), to_headers)] {
+                let mut frames = frames();
+                let before = [HTTP_2_PREFACE, &before].concat();
+                frames.came(&before).expect("nothing is wrong yet");
+                assert_eq!(frames.came(&next), expected, "{before:?} {next:?}");
+            }
+        }
+    }
+
+    fn frame_far_on() -> Vec<u8> {
+        let mut bytes = frame(kind::HEADERS, flag::END_HEADERS, 1, 9);
+        bytes[5] = 0x7f;
+        bytes
+    }
+
+    #[test]
+    fn a_frame_has_a_size_that_fits_its_type() {
+        const PADDED: u8 = flag::PADDED;
+        for (kind, flags, fit, unfit) in [
+            (kind::DATA, 0, &[0, 1][..], &[][..]),
+            (kind::DATA, PADDED, &[1], &[0]),
+            (kind::HEADERS, PADDED, &[1], &[0]),
+            (kind::HEADERS, flag::PRIORITY, &[5], &[4]),
+            (kind::HEADERS, flag::PRIORITY | PADDED, &[6], &[5]),
+            (kind::PRIORITY, 0, &[5], &[0, 4, 6]),
+            (kind::RST_STREAM, 0, &[4], &[0, 3, 5]),
+            (kind::SETTINGS, 0, &[0, 6, 12], &[1, 5, 7]),
+            (kind::SETTINGS, flag::ACK, &[0], &[6]),
+            (kind::PING, 0, &[8], &[0, 7, 9]),
+            (kind::GOAWAY, 0, &[8, 20], &[0, 7]),
+            (kind::WINDOW_UPDATE, 0, &[4], &[0, 3, 5]),
+            (kind::CONTINUATION, 0, &[0, 1], &[]),
+            (99, 0, &[0, 1], &[]),
+        ] {
+            let fit = fit.iter().map(|size| (size, Ok(())));
+            let unfit = unfit.iter().map(|size| (size, Err(Offence::FrameSize)));
+            for (size, expected) in fit.chain(unfit) {
+                let mut frames = frames();
+                frames.came(HTTP_2_PREFACE).expect("a preface");
+                let came = frames.came(&frame(kind, flags, 1, *size));
+                assert_eq!(came, expected, "{kind} {flags} {size}");
+            }
+        }
+    }
+
     #[test]
     fn what_brings_nothing_forward_is_bounded_by_what_was_earned() {
         let ping = frame(6, 0, 0, 8);
@@ -420,16 +605,18 @@ mod tests {
             if let Some(bytes) = sent {
                 frames.peer.earned.sent(bytes);
             }
-            for useful in [
+            for (useful, stream) in [
                 frame(kind::HEADERS, flag::END_HEADERS, 1, 9),
                 frame(kind::DATA, 0, 1, 1),
                 frame(kind::DATA, flag::END_STREAM, 1, 0),
             ]
             .iter()
             .cycle()
-            .take(5_000)
+            .zip((0..5_000_u16).map(|turn| 1 + turn / 3 * 2))
             {
-                frames.came(useful).expect("it brings something");
+                let mut useful = useful.clone();
+                useful[7..9].copy_from_slice(&stream.to_be_bytes());
+                frames.came(&useful).expect("it brings something");
             }
             for _ in 0..TO_SPARE + more {
                 frames.came(&ping).expect("there is some to spare");

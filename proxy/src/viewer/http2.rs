@@ -2,18 +2,18 @@
 
 use std::cell::Cell;
 use std::convert::Infallible;
-use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, Request, Response, header};
+use http::{HeaderMap, HeaderValue, Request, Response, Version, header};
 use hyper::body::Incoming;
 use hyper::rt::Executor;
 use hyper::server::conn::http2;
 use hyper_util::rt::TokioIo;
+use tideover_rules::told::{self, ResultType};
 use tower::Service;
 
 use super::Peer;
@@ -21,6 +21,7 @@ use super::connection::Patience;
 use super::cork::Cork;
 use super::frames::{Frames, Offence};
 use super::transport::Transport;
+use crate::access_log::{self, Refused, Sender};
 use crate::body::{Body, BoundUntaken};
 use crate::clock::{Moment, wake_by, with_alarm};
 use crate::limit::Limit;
@@ -92,6 +93,36 @@ pub(super) async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, transport: Transpo
     ))
     .await;
     worker.counters.connection_end(ended);
+    let is_late = drain.waits_since() + patience.head <= Moment::now() && drain.said_something();
+    if let Some(refused) = refused(ended, is_late) {
+        tracing::debug!(peer = %peer.address, ?refused, "an HTTP/2 connection was ended");
+        access_log::refused(&worker, Sender::of(&peer, Version::HTTP_2), refused);
+    }
+}
+
+/// What the log says of a connection that this side ended: because of what the viewer sent, or because the rest of what it
+/// began did not come in time, whatever was counted before that.
+fn refused(ended: ConnectionEnd, is_late: bool) -> Option<Refused> {
+    let fault = match ended {
+        ConnectionEnd::Faulty(fault) => Some(fault),
+        ConnectionEnd::OutOfTime(_) | ConnectionEnd::Broken if is_late => None,
+        ConnectionEnd::OutOfTime(_)
+        | ConnectionEnd::Broken
+        | ConnectionEnd::Good
+        | ConnectionEnd::RefusedHead(_) => return None,
+    };
+    let (result, detail) = match fault {
+        Some(Fault::EnhanceYourCalm) => (ResultType::LimitExceeded, told::LIMIT_EXCEEDED),
+        Some(_) => (ResultType::Error, "InvalidRequest"),
+        None => (ResultType::Error, "InvalidRequestHeader"),
+    };
+    Some(Refused {
+        status: None,
+        result,
+        detail,
+        limit: fault.is_none().then_some(Limit::HeadTimeout),
+        fault,
+    })
 }
 
 /// Drives `connection` until it ends by itself, after the requests at hand if the edge drains, or because nothing was asked
@@ -103,17 +134,10 @@ async fn to_its_end(
     peer: &Peer,
     patience: Patience,
 ) -> ConnectionEnd {
-    let mut drain_begins = pin!(worker.drain.begins());
-    let mut is_heard_of = false;
     let mut told_to_go = Moment::NEVER;
     let mut is_counted = false;
     let mut ended = None;
-    poll_fn(|context| {
-        if !is_heard_of {
-            // Polled once, it wakes this task.
-            is_heard_of = true;
-            let _ = drain_begins.as_mut().poll(context);
-        }
+    let drives = |context: &mut Context<'_>| {
         let (limit, idle_timeout) = patience.for_what_is_due(peer);
         let is_idle = peer.waits_since.get() != Moment::NEVER;
         let is_over = is_idle && peer.waits_since.get() + idle_timeout <= Moment::now();
@@ -133,13 +157,10 @@ async fn to_its_end(
                 Poll::Ready(Err(error)) => {
                     tracing::debug!(peer = %peer.address, error = &error as &dyn std::error::Error, "an HTTP/2 connection ended");
                     let fault = match cork.offence() {
-                        Some(Offence::Flood) => {
-                            cork.say_go_away(h2::Reason::ENHANCE_YOUR_CALM);
-                            Some(Fault::EnhanceYourCalm)
-                        }
-                        Some(Offence::PseudoTrailer) => {
-                            cork.say_go_away(h2::Reason::PROTOCOL_ERROR);
-                            Some(Fault::ProtocolError)
+                        Some(offence) => {
+                            let reason = reason(offence);
+                            cork.say_go_away(reason);
+                            Some(fault_of(reason))
                         }
                         None => fault(&error),
                     };
@@ -188,8 +209,8 @@ async fn to_its_end(
             wake_by(Moment::now() + idle_timeout);
         }
         Poll::Pending
-    })
-    .await
+    };
+    worker.drain.wakes(drives).await
 }
 
 /// What the viewer did, if this is why this side ended the connection.
@@ -198,8 +219,23 @@ fn fault(error: &hyper::Error) -> Option<Fault> {
     if error.is_io() || error.is_remote() {
         return None;
     }
-    Some(match error.reason()? {
-        h2::Reason::NO_ERROR => return None,
+    match error.reason()? {
+        h2::Reason::NO_ERROR => None,
+        reason => Some(fault_of(reason)),
+    }
+}
+
+fn reason(offence: Offence) -> h2::Reason {
+    match offence {
+        Offence::Flood => h2::Reason::ENHANCE_YOUR_CALM,
+        Offence::PseudoTrailer | Offence::StreamSkipped => h2::Reason::PROTOCOL_ERROR,
+        Offence::StreamClosed => h2::Reason::STREAM_CLOSED,
+        Offence::FrameSize => h2::Reason::FRAME_SIZE_ERROR,
+    }
+}
+
+fn fault_of(reason: h2::Reason) -> Fault {
+    match reason {
         h2::Reason::PROTOCOL_ERROR => Fault::ProtocolError,
         h2::Reason::FLOW_CONTROL_ERROR => Fault::FlowControlError,
         h2::Reason::STREAM_CLOSED => Fault::StreamClosed,
@@ -207,7 +243,7 @@ fn fault(error: &hyper::Error) -> Option<Fault> {
         h2::Reason::COMPRESSION_ERROR => Fault::CompressionError,
         h2::Reason::ENHANCE_YOUR_CALM => Fault::EnhanceYourCalm,
         _ => Fault::Other,
-    })
+    }
 }
 
 /// Runs each request of a connection in a task of its own.

@@ -10,9 +10,10 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::{ClientHello, ProducesTickets, ResolvesServerCert, StoresServerSessions};
 use rustls::sign::CertifiedKey;
-use rustls::{CipherSuite, ProtocolVersion, ServerConfig};
+use rustls::{CipherSuite, InvalidMessage, ProtocolVersion, ServerConfig};
 use tideover_config::{Certificate, Edge, MinimumProtocol, ViewerTls};
 use tideover_rules::certificate::CertificateNames;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
@@ -21,6 +22,10 @@ use crate::tcp::Tcp;
 
 const HTTP_2: &[u8] = b"h2";
 const HTTP_1: &[u8] = b"http/1.1";
+/// How long a viewer whose handshake failed may take to hear why, and how much of what it goes on sending is thrown away
+/// meanwhile, in bytes.
+const LAST_WORD: Duration = Duration::from_millis(500);
+const MOST_UNREAD: usize = 256 * 1024;
 /// Names that reach this machine only, for a certificate that the edge makes itself.
 const LOCAL_NAMES: [&str; 4] = ["localhost", "*.localhost", "127.0.0.1", "::1"];
 
@@ -156,7 +161,14 @@ impl Tls {
     /// Shakes hands. The caller bounds the time.
     pub(super) async fn handshake(&self, tcp: Tcp) -> io::Result<(Box<TlsStream<Tcp>>, Handshake)> {
         let acceptor = TlsAcceptor::from(Arc::clone(&self.config));
-        let stream = acceptor.accept(tcp).await?;
+        let stream = match acceptor.accept(tcp).into_fallible().await {
+            Ok(stream) => stream,
+            Err((error, tcp)) => {
+                // Late is as good as not at all.
+                let _ = tokio::time::timeout(LAST_WORD, refuse(tcp, &error)).await;
+                return Err(error);
+            }
+        };
         let (_, connection) = stream.get_ref();
         let handshake = Handshake {
             server_name: connection.server_name().map(Into::into),
@@ -168,6 +180,34 @@ impl Tls {
         };
         Ok((Box::new(stream), handshake))
     }
+}
+
+/// Sees to it that the viewer hears what is wrong with its handshake: with bytes unread a close is a reset, which may overtake
+/// the alert.
+async fn refuse(mut tcp: Tcp, error: &io::Error) -> io::Result<()> {
+    /// Fatal: the message cannot be decoded. Source: RFC 8446, sections 5.1 and 6.
+    const DECODE_ERROR: [u8; 7] = [21, 3, 3, 0, 2, 2, 50];
+    if error.kind() != io::ErrorKind::InvalidData {
+        return Ok(());
+    }
+    let cause: Option<&rustls::Error> = error.get_ref().and_then(|cause| cause.downcast_ref());
+    // Of all that can be wrong, the library says nothing to a message that is too large, or too large for its buffer.
+    if matches!(
+        cause,
+        Some(rustls::Error::InvalidMessage(
+            InvalidMessage::HandshakePayloadTooLarge
+        )) | None
+    ) {
+        tcp.write_all(&DECODE_ERROR).await?;
+    }
+    tcp.shutdown().await?;
+    let mut left = vec![0; 4_096];
+    for _ in 0..MOST_UNREAD / left.len() {
+        if tcp.read(&mut left).await? == 0 {
+            break;
+        }
+    }
+    Ok(())
 }
 
 impl Shown {

@@ -262,6 +262,12 @@ async fn section_8_requests() {
                 Answer(400),
             ),
             (
+                "8.3.1 anything else for all of it",
+                only(&request("GET", "*")),
+                1,
+                Answer(400),
+            ),
+            (
                 "8.3.1 OPTIONS for all of it",
                 only(&request("OPTIONS", "*")),
                 1,

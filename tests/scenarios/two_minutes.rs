@@ -1,0 +1,276 @@
+//! The two minutes: how long readers and writers notice that the primary is gone. The original set-up needed 120 s (two failed
+//! checks 30 s apart and a TTL of 60 s); here real nginx tiers die in four ways under a steady load.
+//!
+//! `TIDEOVER_SCALE=1` plays it in real time and prints the table of the README; otherwise time goes faster.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use harness::{Edge, Nginx, edge, ms, nginx, patiently, viewer};
+use tokio::task::JoinSet;
+
+const THREE_TIER: &str = include_str!("../../examples/three-tier.toml");
+const PAGE: &str = include_str!("../../examples/maintenance.html");
+
+/// How the primary dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Death {
+    /// Its port refuses.
+    Refused,
+    /// Connecting to it never ends.
+    BlackHoled,
+    /// It takes requests and says nothing.
+    Silent,
+    /// It answers 503.
+    Answers503,
+}
+
+fn scale() -> f64 {
+    let said = std::env::var("TIDEOVER_SCALE").ok();
+    said.and_then(|said| said.parse().ok()).unwrap_or(0.2)
+}
+
+/// A tier that answers with its name, and 503 while the file `down` is in its folder.
+async fn tier(name: &str) -> Nginx {
+    let server = format!(
+        "if (-f $document_root/down) {{ return 503; }} location / {{ return 200 \"from {name}\"; }}"
+    );
+    nginx(name, &server).start().await
+}
+
+/// One answer, as its viewer saw it.
+#[derive(Clone, Debug)]
+struct Answer {
+    asked: Instant,
+    took: Duration,
+    status: u16,
+    by: String,
+}
+
+/// Readers and writers who ask without end, each after a short pause.
+struct Crowd {
+    ends: Arc<AtomicBool>,
+    reads: Arc<Mutex<Vec<Answer>>>,
+    writes: Arc<Mutex<Vec<Answer>>>,
+    tasks: JoinSet<()>,
+}
+
+impl Crowd {
+    fn begins(edge: &Edge) -> Self {
+        let mut crowd = Self {
+            ends: Arc::default(),
+            reads: Arc::default(),
+            writes: Arc::default(),
+            tasks: JoinSet::new(),
+        };
+        let ids = Arc::new(AtomicU64::new(0));
+        for index in 0..12 {
+            let (viewer, ends) = (
+                viewer(edge).host("www.goupang.shop"),
+                Arc::clone(&crowd.ends),
+            );
+            let is_writer = index % 3 == 0;
+            let answers = Arc::clone(if is_writer {
+                &crowd.writes
+            } else {
+                &crowd.reads
+            });
+            let ids = Arc::clone(&ids);
+            crowd.tasks.spawn(async move {
+                while !ends.load(SeqCst) {
+                    let asked = Instant::now();
+                    let response = if is_writer {
+                        let id = ids.fetch_add(1, SeqCst);
+                        viewer
+                            .post(&format!("/petclinic/owners/new?id={id}"), "name=George")
+                            .await
+                    } else {
+                        viewer.get("/petclinic/").await
+                    };
+                    let answer = Answer {
+                        asked,
+                        took: asked.elapsed(),
+                        status: response.status,
+                        by: response.text(),
+                    };
+                    answers
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .push(answer);
+                    tokio::time::sleep(ms(10)).await;
+                }
+            });
+        }
+        crowd
+    }
+
+    fn all(answers: &Mutex<Vec<Answer>>) -> Vec<Answer> {
+        answers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Returns when so many of `answers` in a row that were asked after `since` came from `tier` without delay.
+    async fn until_served_by(answers: &Mutex<Vec<Answer>>, tier: &str, since: Instant) {
+        patiently("the crowd is served by another", async {
+            loop {
+                let all = Self::all(answers);
+                let mut lately = all.iter().rev().take_while(|answer| answer.asked > since);
+                if (0..20).all(|_| lately.next().is_some_and(|answer| answer.by.contains(tier))) {
+                    return;
+                }
+                tokio::time::sleep(ms(10)).await;
+            }
+        })
+        .await;
+    }
+
+    async fn ends(mut self) -> (Vec<Answer>, Vec<Answer>) {
+        self.ends.store(true, SeqCst);
+        while let Some(ended) = self.tasks.join_next().await {
+            ended.expect("every request is answered");
+        }
+        (Self::all(&self.reads), Self::all(&self.writes))
+    }
+}
+
+/// No write reached a tier twice, nor two tiers.
+fn no_write_was_sent_twice(tiers: [&Nginx; 2]) {
+    let mut seen: HashMap<String, u32> = HashMap::new();
+    for line in tiers.iter().flat_map(|tier| tier.log()) {
+        if line.starts_with("POST ") {
+            let target = line.split(' ').nth(1).unwrap_or_default().to_owned();
+            *seen.entry(target).or_default() += 1;
+        }
+    }
+    let twice: Vec<_> = seen.iter().filter(|(_, count)| **count > 1).collect();
+    assert!(twice.is_empty(), "{twice:?}");
+    assert!(!seen.is_empty());
+}
+
+async fn dies(death: Death) {
+    let scale = scale();
+    let (mut aws, vm) = (tier("aws").await, tier("azure-vm").await);
+    let swa = tier("azure-swa").await;
+    let config = THREE_TIER.replace(
+        "fail_back = \"manual\"",
+        "fail_back = \"auto\"\nhold_down = \"5s\"",
+    );
+    assert!(
+        config.contains("hold_down"),
+        "the example says who moves it back"
+    );
+    let edge = edge(&config)
+        .file("maintenance.html", PAGE)
+        .map("aws", &aws.url())
+        .map("azure-vm", &vm.url())
+        .map("azure-swa", &swa.url())
+        .time_scale(scale)
+        .start()
+        .await;
+    let crowd = Crowd::begins(&edge);
+    let began = Instant::now();
+    Crowd::until_served_by(&crowd.writes, "aws", began).await;
+    Crowd::until_served_by(&crowd.reads, "aws", began).await;
+
+    let died = Instant::now();
+    let mut black_hole = None;
+    match death {
+        Death::Refused => aws.is_killed().await,
+        Death::BlackHoled => black_hole = Some(aws.becomes_a_black_hole().await),
+        Death::Silent => aws.is_stopped(true),
+        Death::Answers503 => aws.writes("www/down", ""),
+    }
+    Crowd::until_served_by(&crowd.writes, "azure-vm", died).await;
+    Crowd::until_served_by(&crowd.reads, "azure-vm", died).await;
+    let dead = (Crowd::all(&crowd.reads), Crowd::all(&crowd.writes));
+
+    let revived = Instant::now();
+    match death {
+        Death::Refused => aws.starts().await,
+        Death::BlackHoled => {
+            drop(black_hole);
+            aws.starts().await;
+        }
+        Death::Silent => aws.is_stopped(false),
+        Death::Answers503 => aws.removes("www/down"),
+    }
+    Crowd::until_served_by(&crowd.writes, "aws", revived).await;
+    Crowd::until_served_by(&crowd.reads, "aws", revived).await;
+    let (reads, writes) = crowd.ends().await;
+
+    // Not one failed read, from the beginning to the end.
+    let failed: Vec<_> = reads.iter().filter(|read| read.status != 200).collect();
+    assert!(failed.is_empty(), "{failed:#?}");
+    // Writes failed for a while, told so, and none was sent twice.
+    let nominal = |span: Duration| span.div_f64(scale);
+    let first = writes
+        .iter()
+        .filter(|write| write.asked > died && write.by.contains("azure-vm"))
+        .map(|write| nominal((write.asked + write.took).saturating_duration_since(died)))
+        .min()
+        .expect("writes arrive at the secondary");
+    let lost = writes.iter().filter(|write| write.status != 200);
+    let lost: Vec<_> = lost.collect();
+    assert!(lost.iter().all(|write| write.status == 503), "{lost:#?}");
+    let after_return = lost.iter().filter(|write| write.asked > revived).count();
+    assert_eq!(after_return, 0, "the way back loses nothing");
+    aws.logged(1).await;
+    no_write_was_sent_twice([&aws, &vm]);
+    // Within three checks a second apart, and a second. What is black-holed or silent costs its last check a second more, and
+    // a write that was under way when it died waits for its own timers.
+    let within = Duration::from_secs(match death {
+        Death::Refused | Death::Answers503 => 4,
+        Death::BlackHoled | Death::Silent => 5,
+    });
+    assert!(first <= within, "{death:?}: writes arrive after {first:?}");
+
+    let slow = |answers: &[Answer]| {
+        let slow = answers.iter().filter(|answer| {
+            answer.asked > died - Duration::from_secs(1) && nominal(answer.took) > ms(100)
+        });
+        let slow: Vec<&Answer> = slow.collect();
+        let longest = slow.iter().map(|answer| nominal(answer.took)).max();
+        let last = slow
+            .iter()
+            .map(|answer| answer.asked.saturating_duration_since(died))
+            .max();
+        (
+            slow.len(),
+            longest.unwrap_or_default(),
+            nominal(last.unwrap_or_default()),
+        )
+    };
+    let (count, longest, last) = slow(&dead.0);
+    println!(
+        "| {death:?} | 0 of {} reads failed; {count} took longer than 0.1 s, {:.1} s at most, the last of them asked after {:.1} s | {:.1} s, {} told to come again |",
+        dead.0.len(),
+        longest.as_secs_f64(),
+        last.as_secs_f64(),
+        first.as_secs_f64(),
+        lost.len(),
+    );
+}
+
+#[tokio::test]
+async fn a_primary_that_refuses_costs_no_read_and_moves_the_writes() {
+    dies(Death::Refused).await;
+}
+
+#[tokio::test]
+async fn a_black_hole_costs_no_read_and_moves_the_writes() {
+    dies(Death::BlackHoled).await;
+}
+
+#[tokio::test]
+async fn silence_costs_no_read_and_moves_the_writes() {
+    dies(Death::Silent).await;
+}
+
+#[tokio::test]
+async fn answers_of_503_cost_no_read_and_move_the_writes() {
+    dies(Death::Answers503).await;
+}
