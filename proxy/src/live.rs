@@ -159,6 +159,24 @@ impl Live {
         }
     }
 
+    /// The records among the target's members by name, and how they stood when the request came.
+    pub(crate) fn sides(&self, routed: Routed) -> impl Iterator<Item = (&str, Side)> {
+        let Routed { target, way } = routed;
+        let routing = self.routings.get(usize::from(target.0));
+        let records = routing.and_then(Option::as_ref).map(|it| &it.records);
+        let records = records.into_iter().flatten().enumerate();
+        records.filter_map(move |(bit, record)| {
+            let record = self.edge.records.get(usize::from(record.0))?;
+            let is_on_primary = way & (1 << bit) == 0;
+            let side = if is_on_primary {
+                Side::Primary
+            } else {
+                Side::Secondary
+            };
+            Some((&*record.id, side))
+        })
+    }
+
     /// Whom `record` stands for now.
     pub(crate) fn side(&self, record: RecordId) -> Side {
         self.records[usize::from(record.0)].side()

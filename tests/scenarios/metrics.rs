@@ -6,20 +6,23 @@ use std::process::{Command, Stdio};
 
 use harness::{Edge, Origin, answer, edge, gate, ms, origin, patiently, tiers, viewer};
 
+const RECORD: &str = r#"
+    [failover_record.app]
+    primary = "blue"
+    secondary = "green"
+    fail_over = "manual"
+    fail_back = "manual"
+"#;
+
 /// An edge that shows every family that it has: a record, a group, a page.
 async fn edge_with_everything() -> (Origin, Origin, Edge) {
     let blue = origin("blue").start().await;
     let green = origin("green").start().await;
-    let edge = edge(
+    let edge = edge(&format!(
         r#"
+        {RECORD}
         [origin.gone]
         page = "gone.html"
-
-        [failover_record.app]
-        primary = "blue"
-        secondary = "green"
-        fail_over = "manual"
-        fail_back = "manual"
 
         [origin_group.tiers]
         members = ["app", "green", "gone"]
@@ -27,8 +30,8 @@ async fn edge_with_everything() -> (Origin, Origin, Edge) {
 
         [distribution.site.default_behavior]
         target = "tiers"
-        "#,
-    )
+        "#
+    ))
     .file("gone.html", "gone")
     .origins([&blue, &green])
     .start()
@@ -221,6 +224,21 @@ async fn every_number_is_of_a_family_that_is_explained_and_stands_once() {
         }
     }
     assert!(kinds.len() > 25, "{kinds:?}");
+}
+
+#[tokio::test]
+async fn a_line_of_the_log_says_whom_the_records_stood_for() {
+    let (blue, green) = (origin("blue").start().await, origin("green").start().await);
+    let edge = edge(&format!(
+        "{RECORD}\n[distribution.site.default_behavior]\ntarget = \"app\""
+    ));
+    let edge = edge.logs("json").origins([&blue, &green]).start().await;
+
+    viewer(&edge).get("/").await.expect(200);
+
+    let lines = edge.log_json(1).await;
+    assert_eq!(lines[0]["records"], serde_json::json!({"app": "primary"}));
+    assert_eq!(lines[0]["attempts"][0]["origin"], "blue");
 }
 
 /// `promtool check metrics`, which names what is not in the usual form. It comes with the server, which starts by itself where
