@@ -21,7 +21,7 @@ use crate::metrics::Count;
 pub(crate) struct Vitals {
     /// Of [`Mark`]s.
     marks: AtomicU32,
-    /// Outcomes that speak against it, since one spoke for it.
+    /// Requests whose outcome spoke against it, since one spoke for it.
     in_a_row: AtomicU32,
     /// A [`State`], as its word.
     breaker: AtomicU64,
@@ -65,7 +65,7 @@ pub(crate) struct Tally {
     skipped: [Count; Why::ALL.len()],
     /// Attempts whose outcome the viewer got.
     delivered: Count,
-    /// Outcomes that speak for and against it, as its breaker sees that.
+    /// Requests whose outcome speaks for and against it, as its breaker sees that.
     good: Count,
     bad: Count,
     /// As the worker last looked.
@@ -212,20 +212,24 @@ impl Vitals {
         changed.is_ok()
     }
 
-    /// Notes what became of an attempt that began at `began`, made by `worker`; for the breaker, too.
-    pub(crate) fn note(
+    /// One more attempt of `worker`'s.
+    pub(crate) fn count(&self, worker: usize, outcome: Outcome) {
+        if let Some(tally) = self.tallies.get(worker) {
+            tally.note(outcome);
+        }
+    }
+
+    /// What one of `worker`'s requests found here in the end, however many tries it had, says something about the origin. The
+    /// last of these began at `began`.
+    pub(crate) fn judge(
         &self,
         worker: usize,
         outcome: Outcome,
-        breaker: Option<&Breaker>,
+        breaker: &Breaker,
         began: Duration,
         now: impl Fn() -> Duration,
     ) {
         let tally = self.tallies.get(worker);
-        if let Some(tally) = tally {
-            tally.note(outcome);
-        }
-        let Some(breaker) = breaker else { return };
         match speaks(outcome, breaker) {
             Some(true) => {
                 tally.inspect(|tally| tally.good.add(1));
@@ -245,7 +249,7 @@ impl Vitals {
         }
     }
 
-    /// Too many of many attempts failed.
+    /// Too many of many requests failed.
     pub(crate) fn open(&self, now: impl Fn() -> Duration) {
         self.turn(&now, |state| match state {
             State::Closed | State::Recovering { .. } => State::OPENED,
