@@ -27,6 +27,7 @@ pub(crate) struct Scenario {
 const HTTP: &str = "http = \"127.0.0.1:0\"\n";
 
 /// All of them, in the order of the table. Configs and logs go into `folder`.
+#[expect(clippy::too_many_lines, reason = "a list")]
 pub(crate) fn all(folder: &Path) -> anyhow::Result<Vec<Scenario>> {
     let good = cast::good_origin()?;
     let busy = cast::busy_origin()?;

@@ -7,8 +7,9 @@ mod histogram;
 mod living;
 
 use std::fmt;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::StatusCode;
@@ -56,8 +57,8 @@ pub(crate) struct Counters {
     tunnels_ended: Count,
     log_lines_lost: Count,
     added: Histogram,
-    /// What the worker's thread has used of a processor, in microseconds.
-    busy: Count,
+    /// Where the system tells of the worker's thread.
+    thread: OnceLock<PathBuf>,
     pulse: Count,
 }
 
@@ -136,14 +137,24 @@ impl Fault {
 }
 
 impl Counters {
-    /// The worker has turned its loop. To be called on its own thread.
+    /// The worker whose thread this is begins.
+    pub(crate) fn begin(&self) {
+        // Nothing where there is no /proc.
+        if let Ok(thread) = std::fs::read_link("/proc/thread-self") {
+            let _ = self.thread.set(Path::new("/proc").join(thread));
+        }
+    }
+
+    /// What the worker's thread has used of a processor, where the system tells.
+    fn busy(&self) -> Option<Duration> {
+        let text = std::fs::read_to_string(self.thread.get()?.join("schedstat")).ok()?;
+        let nanos = text.split_ascii_whitespace().next()?.parse().ok()?;
+        Some(Duration::from_nanos(nanos))
+    }
+
+    /// The worker has turned its loop.
     pub(crate) fn pulse(&self) {
         self.pulse.add(1);
-        let busy = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-        let micros = Duration::try_from(busy).map(|busy| busy.as_micros());
-        if let Some(micros) = micros.ok().and_then(|micros| u64::try_from(micros).ok()) {
-            self.busy.set(micros);
-        }
     }
 
     pub(crate) fn viewer_came(&self) {
@@ -328,8 +339,9 @@ impl EdgeCounters {
         let help = "Processor time of each worker's thread; its rate is the share of the time in which that is busy.";
         text.counter("tideover_worker_busy_seconds_total", help);
         for (index, worker) in self.workers.iter().enumerate() {
-            let busy = Duration::from_micros(worker.busy.get());
-            text.sample(&[("worker", &index.to_string())], busy.as_secs_f64());
+            if let Some(busy) = worker.busy() {
+                text.sample(&[("worker", &index.to_string())], busy.as_secs_f64());
+            }
         }
     }
 

@@ -176,6 +176,7 @@ impl View {
 impl Worker {
     fn new(shared: Arc<Shared>, index: usize) -> Self {
         let counters = shared.counters.of(index);
+        counters.begin();
         let seen = Cell::new(shared.replaced.load(Acquire));
         let live = shared.live();
         let origins = Origins::new(&live, &Origins::default());

@@ -180,7 +180,6 @@ async fn a_worker_that_works_has_used_its_processor() {
     for _ in 0..50 {
         viewer(&edge).get("/").await.expect(200);
     }
-    // Looked at every tenth of a second.
     patiently("a worker was busy", async {
         while edge
             .metric("tideover_worker_busy_seconds_total{worker=\"0\"}")
