@@ -5,6 +5,7 @@
 //! never handed out.
 
 mod acme;
+mod admin;
 mod behaviors;
 mod defaults;
 mod distributions;
@@ -17,6 +18,7 @@ mod maps;
 mod origins;
 mod pem;
 mod records;
+mod rehearsal;
 mod targets;
 mod tls;
 mod url;
@@ -29,6 +31,7 @@ use defaults::Defaults;
 
 pub(crate) use defaults::USUAL_STATUSES;
 pub(crate) use values::display_span;
+pub use values::parse_span;
 
 /// Compiles `written`. The edge is good if no problem is an error.
 pub(crate) fn compile(
@@ -40,6 +43,7 @@ pub(crate) fn compile(
     let defaults = Defaults::of(mode);
 
     let listen = listen::listen(written, overrides, defaults.origin_interim, problems);
+    let admin = admin::admin(written, overrides, listen.admin, problems);
     let access_log = listen::access_log(written, overrides, problems);
     let mut origins = origins::origins(written, &defaults, problems);
     maps::apply(overrides, &mut origins, problems);
@@ -58,10 +62,12 @@ pub(crate) fn compile(
 
     Edge {
         listen,
+        admin,
         access_log,
         origins,
         targets,
         records: records.into_iter().flatten().collect(),
+        takes_faults: rehearsal::takes_faults(written, problems),
         distributions,
         hosts,
         mode,

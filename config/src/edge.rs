@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::admin::Admin;
 use crate::distribution::Distribution;
 use crate::listener::{AccessLog, Listen};
 use crate::origin::{Member, Origin, OriginId, OriginKind, Target, TargetId, Trust};
@@ -15,6 +16,8 @@ use crate::viewer_tls::Certificate;
 pub struct Edge {
     /// Listeners and limits.
     pub listen: Listen,
+    /// How it is seen and changed while it runs.
+    pub admin: Admin,
     /// Where lines go.
     pub access_log: AccessLog,
     /// By [`OriginId`].
@@ -27,6 +30,8 @@ pub struct Edge {
     pub distributions: Vec<Distribution>,
     /// `Host` to distribution.
     pub hosts: Hosts,
+    /// Origins may be made to fail on command.
+    pub takes_faults: bool,
     /// Which mode picked the defaults. For messages only: no rule asks.
     pub mode: Mode,
     /// Why it is that mode, in words that follow "mode faithful: ".
@@ -143,6 +148,8 @@ pub struct Overrides {
     pub tls_self_signed: bool,
     /// `--admin`.
     pub admin: Option<String>,
+    /// `TIDEOVER_ADMIN_TOKEN`, or what is in the file of `--admin-token-file`.
+    pub admin_token: Option<String>,
     /// `--status`.
     pub status: Option<String>,
     /// `--viewer-scheme`: `http` or `https`.

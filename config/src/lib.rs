@@ -8,6 +8,7 @@
 //! - [`distribution`], [`behavior`], [`origin`], [`listener`] hold its parts.
 //! - [`Problem`] is one thing to say about a config.
 
+pub mod admin;
 pub mod behavior;
 mod checks;
 mod cloudfront;
@@ -15,6 +16,8 @@ mod command_line;
 mod compile;
 pub mod distribution;
 mod edge;
+pub mod expect;
+pub mod fault;
 mod fields;
 mod files;
 pub mod health;
@@ -32,16 +35,20 @@ mod toml;
 pub mod viewer_tls;
 mod written;
 
+pub use admin::Admin;
 pub use behavior::{
     AcceptEncoding, Behavior, Behaviors, CloudFrontHeader, Cors, GetBody, HeaderSelection,
     MethodSet, NameSelection, OriginRequest, PathPattern, ResponseHeadersPolicy, ViewerProtocol,
     ViewerResponse, WriteError, wildcard_matches,
 };
+pub use compile::parse_span;
 pub use distribution::{
     AttemptsShown, CustomErrorResponse, Distribution, ErrorPage, LoopCheck, Pages, Secret, Via,
     Voice,
 };
 pub use edge::{Edge, Hosts, Loaded, Mode, Overrides};
+pub use expect::{Expect, Promise};
+pub use fault::{Fault, FaultKind};
 pub use fields::{Fate, Field, fields};
 pub use health::{Breaker, CheckKind, HealthCheck, HttpCheck};
 pub use lifecycle::Lifecycle;

@@ -5,7 +5,9 @@ mod behavior;
 mod health;
 mod lines;
 mod origin;
+mod rehearsal;
 
+use crate::admin::Admin;
 use crate::behavior::WriteError;
 use crate::distribution::{AttemptsShown, CustomErrorResponse, Distribution, Voice};
 use crate::edge::Edge;
@@ -17,7 +19,7 @@ use lines::{Lines, file, key, list, quoted, span};
 /// What stands in place of a secret.
 pub(crate) const MASK: &str = "********";
 
-/// `edge` as a `tideover.toml` that compiles to the same edge. Secrets are masked: the token of `attempts`, and values of
+/// `edge` as a `tideover.toml` that compiles to the same edge. Secrets are masked: the tokens of `admin` and `attempts`, and values of
 /// origin headers that came from the environment, or whose name speaks of a key, a secret, a token, a password and the like.
 /// That they are, and what only flags can say (`--time-scale`, `--default-distribution`), stands in comments on top.
 pub fn to_toml(edge: &Edge) -> String {
@@ -32,10 +34,17 @@ pub fn to_toml(edge: &Edge) -> String {
     }
     lines.field("mode", quoted(edge.mode.as_str()));
     listen(&edge.listen, &mut lines);
+    if edge.listen.admin.is_some() {
+        admin(&edge.admin, &mut lines);
+    }
     if let Some(tls) = &edge.listen.tls {
         self::tls(tls, &mut lines);
     }
     access_log(&edge.access_log, &mut lines);
+    if edge.takes_faults {
+        lines.header("faults");
+        lines.field("enabled", true);
+    }
     for origin in &edge.origins {
         lines.header(&format!("origin.{}", key(&origin.id)));
         origin::origin(origin, &mut lines);
@@ -60,7 +69,9 @@ fn has_secrets(edge: &Edge) -> bool {
         OriginKind::Page(_) => false,
     });
     let mut distributions = edge.distributions.iter();
-    in_headers || distributions.any(|distribution| has_token(&distribution.voice))
+    in_headers
+        || edge.admin.token.is_some()
+        || distributions.any(|distribution| has_token(&distribution.voice))
 }
 
 fn has_token(voice: &Voice) -> bool {
@@ -137,6 +148,15 @@ fn listen(listen: &Listen, lines: &mut Lines) {
     lines.field("drain_delay", span(lifecycle.drain_delay));
     lines.some("takeover", lifecycle.takeover.as_deref().map(file));
     lines.field("watch", lifecycle.watch);
+}
+
+fn admin(admin: &Admin, lines: &mut Lines) {
+    lines.header("admin");
+    lines.some("token", admin.token.as_ref().map(|_| quoted(MASK)));
+    lines.field(
+        "state",
+        admin.state.as_deref().map_or_else(|| quoted("off"), file),
+    );
 }
 
 fn tls(tls: &ViewerTls, lines: &mut Lines) {

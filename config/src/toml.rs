@@ -2,12 +2,14 @@
 //! spelling; what CloudFront cannot say has plain words of our own.
 
 mod acme;
+mod admin;
 mod distribution;
 mod forwarding;
 mod health;
 mod kind;
 mod lifecycle;
 mod origin;
+mod rehearsal;
 mod syntax;
 mod table;
 pub(crate) mod variables;
@@ -36,10 +38,16 @@ pub(crate) fn walk(text: &str, file: &Path, problems: &mut Vec<Problem>) -> Opti
     let listen = top
         .table("listen", problems)
         .map(|table| listen(table, problems));
+    let admin = top
+        .table("admin", problems)
+        .map(|table| admin::admin(table, problems));
     let tls = top.table("tls", problems).map(|table| tls(table, problems));
     let access_log = top
         .table("access_log", problems)
         .map(|table| access_log(table, problems));
+    let faults = top
+        .table("faults", problems)
+        .map(|table| rehearsal::faults(table, problems));
     let origins = top
         .named_tables("origin", problems)
         .into_iter()
@@ -68,8 +76,10 @@ pub(crate) fn walk(text: &str, file: &Path, problems: &mut Vec<Problem>) -> Opti
         folder: folder(file),
         mode,
         listen: listen.unwrap_or_default(),
+        admin: admin.unwrap_or_default(),
         tls: tls.unwrap_or_default(),
         access_log: access_log.unwrap_or_default(),
+        faults: faults.unwrap_or_default(),
         origins,
         groups,
         records,

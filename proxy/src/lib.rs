@@ -12,10 +12,12 @@
 
 mod access_log;
 mod acme;
+mod admin;
 mod body;
 mod clock;
 mod control;
 mod error;
+mod faults;
 mod limit;
 mod listeners;
 mod live;
@@ -27,6 +29,7 @@ mod request;
 mod request_id;
 mod respond;
 mod status;
+mod switches;
 mod takeover;
 mod tcp;
 mod tunnel;
@@ -42,10 +45,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tideover_config::{Edge, Lifecycle, LogTo};
+use tideover_config::{Edge, Fault, Lifecycle, LogTo};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::mpsc;
 
+pub use admin::token_left_for;
+pub use faults::FaultRefused;
 pub use listeners::{ListenerChanges, ListenerKind};
 pub use metrics::Summary;
 pub use takeover::Given;
@@ -57,6 +62,7 @@ use control::Control;
 use listeners::{Change, Listeners};
 use live::Live;
 use metrics::EdgeCounters;
+use switches::Switches;
 use takeover::{Doorway, Successor};
 use viewer::Staff;
 use worker::{Command, Shared};
@@ -154,6 +160,7 @@ pub fn start_with(mut edge: Edge, mut given: Given) -> Result<RunningEdge, Start
     // At once: another edge that starts at the same time is to find the port taken.
     change.listen()?;
     tell_ports(&mut edge, &listeners, &change);
+    let admin = listeners.addresses(&change, ListenerKind::Admin);
     let doorway = edge.listen.lifecycle.takeover.as_deref().map(|path| {
         takeover::open(path, given.has_predecessor()).map_err(|source| StartError::Takeover {
             path: path.to_owned(),
@@ -177,7 +184,18 @@ pub fn start_with(mut edge: Edge, mut given: Given) -> Result<RunningEdge, Start
     keeper.follow(keeper.prepare(&live)?);
     let (commands, receivers): (Vec<_>, Vec<_>) =
         (0..workers).map(|_| mpsc::unbounded_channel()).unzip();
-    let shared = Arc::new(Shared::new(live, counters, log, Staff::new(&commands)));
+    let has_admin = live.edge.listen.admin.is_some();
+    let switches = Switches::open(live.edge.admin.state.clone(), has_admin);
+    switches.place_records(&live);
+    switches.put_in_force(&live);
+    let staff = Staff::new(&commands);
+    let shared = Arc::new(Shared::new(live, counters, log, staff, switches));
+    recovery::obey(&shared);
+    let live = shared.live();
+    shared
+        .token
+        .settle(&live.edge.admin, admin.first().copied());
+    faults::begin(&shared);
     let control = Control::start().map_err(StartError::Worker)?;
     let mut threads = Vec::new();
     for (index, receiver) in receivers.into_iter().enumerate() {
@@ -311,6 +329,7 @@ impl RunningEdge {
         let workers = self.workers.len();
         let change = listeners.prepare(&edge.listen, workers, &mut Given::default())?;
         tell_ports(&mut edge, &listeners, &change);
+        let admin = listeners.addresses(&change, ListenerKind::Admin);
         let live = Live::new(edge, Some(&before), workers)?;
         let stays = self.shared.log.stays(&live.edge.access_log);
         let takes_over = &before.edge.listen.lifecycle.takeover;
@@ -329,7 +348,15 @@ impl RunningEdge {
         change.listen()?;
         // From here on nothing fails.
         self.keeper.follow(following);
+        let said = &live.edge.admin;
+        self.shared.token.settle(said, admin.first().copied());
+        let switches = &self.shared.switches;
+        switches.keep_in(live.edge.admin.state.clone());
+        switches.put_in_force(&live);
         self.shared.replace(live);
+        // What was switched meanwhile was put in force on the one before.
+        switches.put_in_force(&self.shared.live());
+        faults::begin(&self.shared);
         let changes = listeners.make(change, &self.commands, &self.control, &self.shared);
         for commands in &self.commands {
             let _ = commands.send(Command::Refresh);
@@ -375,6 +402,12 @@ impl RunningEdge {
         self.shared.looks_away.store(true, Relaxed);
     }
 
+    /// Gives the origin of this name a fault in place of the one that it has, or none; from the next request on, until it is
+    /// over, or the config is reloaded. Refused unless [`Edge::takes_faults`].
+    pub fn strike(&self, origin: &str, fault: Option<Fault>) -> Result<(), FaultRefused> {
+        faults::order(&self.shared, origin, fault)
+    }
+
     /// The access log's file was moved away: a new one is begun.
     pub fn reopen_log(&self) {
         self.shared.log.reopen();
@@ -415,6 +448,7 @@ impl RunningEdge {
 
 impl Drop for RunningEdge {
     fn drop(&mut self) {
+        self.shared.token.forget();
         self.lock_listeners().close();
         let _ = self.shared.tunnels_until.set(Instant::now());
         self.shared.draining.send_replace(true);

@@ -2,11 +2,13 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Acquire};
+use std::time::Duration;
 
 use rustls::ClientConfig;
 use tideover_config::{
-    AddressFamily, Edge, Endpoint, Origin, OriginKind, OriginScheme, OriginTls, RecordId, Server,
-    Side, Target, TargetId, Trust,
+    AddressFamily, Edge, Endpoint, FailoverRecord, Origin, OriginKind, OriginScheme, OriginTls,
+    RecordId, Server, Side, Target, TargetId, Trust,
 };
 
 use tideover_rules::headers::Frame;
@@ -14,8 +16,10 @@ use tideover_rules::route::Route;
 
 use crate::StartError;
 use crate::clock::Clock;
+use crate::faults::FaultSlot;
 use crate::metrics::Answers;
 use crate::origin::Addresses;
+use crate::recovery::{Checked, mark};
 use crate::viewer::{Tls, most_connections, most_requests};
 use crate::vitals::{RecordState, Vitals, inherited};
 
@@ -34,6 +38,8 @@ pub(crate) struct Live {
     pub(crate) answers: Vec<Arc<Answers>>,
     /// By `RecordId`.
     pub(crate) records: Vec<Arc<RecordState>>,
+    /// By the position of a distribution: it is in maintenance.
+    pub(crate) closed: Vec<AtomicBool>,
     /// What viewers are shown; `None` where no listener speaks TLS.
     pub(crate) tls: Option<Tls>,
     /// By the positions of distribution and behavior.
@@ -61,6 +67,9 @@ pub(crate) struct Routed {
 #[derive(Debug)]
 pub(crate) struct LiveOrigin {
     pub(crate) vitals: Arc<Vitals>,
+    /// `None` where it has no health check.
+    pub(crate) checked: Option<Arc<Checked>>,
+    pub(crate) fault: FaultSlot,
     pub(crate) http: Option<LiveEndpoint>,
     pub(crate) https: Option<LiveEndpoint>,
 }
@@ -98,10 +107,11 @@ impl Live {
         before: Option<&Self>,
         workers: usize,
     ) -> Result<Self, StartError> {
+        let now = Clock::new(edge.time_scale).elapsed();
         let origins = edge
             .origins
             .iter()
-            .map(|origin| LiveOrigin::new(origin, before, workers))
+            .map(|origin| LiveOrigin::new(origin, before, workers, now))
             .collect::<io::Result<_>>()
             .map_err(StartError::Origins)?;
         let tls = Tls::new(&edge, before.and_then(|before| before.tls.as_ref()))?;
@@ -130,6 +140,11 @@ impl Live {
             most_connections,
             most_requests: most_requests(edge.listen.limits.requests, most_connections),
             frames: frames.collect(),
+            closed: edge
+                .distributions
+                .iter()
+                .map(|_| AtomicBool::default())
+                .collect(),
             edge,
             origins,
             tls,
@@ -139,6 +154,12 @@ impl Live {
     /// What every head begins with that goes to an origin by `route`, which is one of this edge's.
     pub(crate) fn frame(&self, route: &Route<'_, '_>) -> &Frame {
         &self.frames[route.distribution.position][route.behavior_index]
+    }
+
+    /// Whether the distribution at `position` is in maintenance.
+    pub(crate) fn is_closed(&self, position: usize) -> bool {
+        let closed = self.closed.get(position);
+        closed.is_some_and(|closed| closed.load(Acquire))
     }
 
     /// `target` as its records stand now.
@@ -231,11 +252,11 @@ fn open_files() -> Option<u64> {
 }
 
 impl Routing {
-    /// More records than this in one group are refused with the config.
-    const MOST_RECORDS: usize = 4;
-
     fn of(target: &Target) -> Option<Self> {
-        let records: Vec<RecordId> = target.records().take(Self::MOST_RECORDS).collect();
+        let records: Vec<RecordId> = target
+            .records()
+            .take(FailoverRecord::MOST_IN_A_GROUP)
+            .collect();
         if records.is_empty() {
             return None;
         }
@@ -264,15 +285,23 @@ impl Routing {
 }
 
 impl LiveOrigin {
-    fn new(origin: &Origin, before: Option<&Live>, workers: usize) -> io::Result<Self> {
+    fn new(
+        origin: &Origin,
+        before: Option<&Live>,
+        workers: usize,
+        now: Duration,
+    ) -> io::Result<Self> {
         let namesake = before.and_then(|before| before.origin_named(&origin.id));
         let vitals = inherited(
             namesake.map(|(before, alive)| (&alive.vitals, is_same(before, origin))),
             workers,
         );
+        let fault = FaultSlot::new(origin, namesake.map(|(_, alive)| alive), now);
         let OriginKind::Server(server) = &origin.kind else {
             return Ok(Self {
                 vitals,
+                checked: None,
+                fault,
                 http: None,
                 https: None,
             });
@@ -281,10 +310,23 @@ impl LiveOrigin {
             .then(|| LiveEndpoint::new(server, false, before));
         let https =
             (server.scheme != OriginScheme::Http).then(|| LiveEndpoint::new(server, true, before));
+        let (http, https) = (http.transpose()?, https.transpose()?);
+        let known = namesake.and_then(|(_, alive)| alive.checked.as_ref());
+        let checked = Checked::new(server, [http.as_ref(), https.as_ref()], known)?;
+        let keeps = |checked: &Arc<Checked>| {
+            namesake.is_some_and(|(_, alive)| Arc::ptr_eq(&alive.vitals, &vitals))
+                && known.is_some_and(|known| Arc::ptr_eq(known, checked))
+        };
+        // What is taken over is marked already, and may be marked anew at this moment.
+        if let Some(checked) = checked.as_ref().filter(|checked| !keeps(checked)) {
+            mark(&vitals, checked.health());
+        }
         Ok(Self {
             vitals,
-            http: http.transpose()?,
-            https: https.transpose()?,
+            checked,
+            fault,
+            http,
+            https,
         })
     }
 }

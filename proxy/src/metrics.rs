@@ -38,6 +38,8 @@ pub(crate) struct Counters {
     requests: Count,
     /// Answers that are of no distribution.
     nobodys: Classes,
+    /// Answers of 500 and above, whoever's they were.
+    server_errors: Count,
     edge_errors: Count,
     viewer_gone: Count,
     refused_heads: Count,
@@ -217,6 +219,9 @@ impl Counters {
         classes.unwrap_or(&self.nobodys).add(status);
         self.edge_errors
             .add(u64::from(made_by_edge && status.as_u16() >= 400));
+        if status.is_server_error() {
+            self.server_errors.add(1);
+        }
         self.added.note(added);
     }
 
@@ -279,6 +284,15 @@ impl EdgeCounters {
 
     fn sum(&self, pick: impl Fn(&Counters) -> &Count) -> u64 {
         self.workers.iter().map(|worker| pick(worker).get()).sum()
+    }
+
+    pub(crate) fn totals(&self) -> Totals {
+        Totals {
+            requests: self.sum(|c| &c.requests),
+            lost: self.sum(|c| &c.server_errors),
+            viewer_gone: self.sum(|c| &c.viewer_gone),
+            fell_through: self.sum(|c| &c.fell_through),
+        }
     }
 
     pub(crate) fn summary(&self) -> Summary {
@@ -437,6 +451,29 @@ const COUNTED: [Counted; 11] = [
         |c| &c.panics,
     ),
 ];
+
+/// What came of the requests so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Totals {
+    pub(crate) requests: u64,
+    /// Answered with a 5xx, whoever's it was.
+    pub(crate) lost: u64,
+    /// The viewer left before an answer.
+    pub(crate) viewer_gone: u64,
+    /// Answered by another member than the first.
+    pub(crate) fell_through: u64,
+}
+
+impl Totals {
+    pub(crate) fn since(self, before: Self) -> Self {
+        Self {
+            requests: self.requests.saturating_sub(before.requests),
+            lost: self.lost.saturating_sub(before.lost),
+            viewer_gone: self.viewer_gone.saturating_sub(before.viewer_gone),
+            fell_through: self.fell_through.saturating_sub(before.fell_through),
+        }
+    }
+}
 
 /// What a run of the edge came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

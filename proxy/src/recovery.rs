@@ -2,13 +2,18 @@
 //! records stand for. One thread does it (`control`), and requests read what it found from [`Vitals`](crate::vitals::Vitals)
 //! and [`RecordState`](crate::vitals::RecordState) without a lock.
 
+mod checks;
 mod events;
+pub(crate) mod lately;
 mod look;
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+pub(crate) use checks::{Checked, mark};
 pub(crate) use events::{Event, Events};
+
+pub(crate) use lately::Lately;
 
 use crate::worker::Shared;
 use look::Looks;
@@ -25,10 +30,17 @@ pub(crate) async fn look_after(shared: Weak<Shared>) {
             return;
         };
         let clock = present.live().clock;
+        checks::begin(&present);
         looks.look(&present);
+        present.lately.look(&present, &present.live());
         drop(present);
         tokio::time::sleep(clock.real(EVERY).max(SHORTEST)).await;
     }
+}
+
+/// Has every record go where an operator has ordered it, without waiting for the next look. On the thread of `control`.
+pub(crate) fn obey(shared: &Shared) {
+    look::obey(shared);
 }
 
 /// Begins to look after the origins, on the thread of `control`.

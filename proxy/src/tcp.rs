@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -55,6 +56,11 @@ impl Tcp {
             }
             before = count;
         }
+    }
+
+    /// Who is at the other end; `None` if nobody is any more.
+    pub(crate) fn peer(&self) -> Option<SocketAddr> {
+        self.0.peer_addr().ok()
     }
 
     /// The peer has sent something, or has ended; nothing is read.

@@ -46,6 +46,8 @@ pub(crate) enum Mark {
     Down = 8,
     /// Switched to `only`: this speaks against the others.
     Only = 16,
+    /// It has a fault on command: this speaks against nobody, and is looked at when it is asked.
+    Fault = 32,
 }
 
 impl Mark {
@@ -110,6 +112,24 @@ pub(crate) struct Tallied {
     pub(crate) delivered: u64,
     pub(crate) good: u64,
     pub(crate) bad: u64,
+}
+
+impl Tallied {
+    /// What came on top of `before`; all of it where the tally was begun anew.
+    pub(crate) fn since(&self, before: &Self) -> Self {
+        fn less<const N: usize>(now: [u64; N], before: [u64; N]) -> [u64; N] {
+            std::array::from_fn(|index| now[index].checked_sub(before[index]).unwrap_or(now[index]))
+        }
+        let less_one = |now: u64, before| now.checked_sub(before).unwrap_or(now);
+        Self {
+            answered: less(self.answered, before.answered),
+            failed: less(self.failed, before.failed),
+            skipped: less(self.skipped, before.skipped),
+            delivered: less_one(self.delivered, before.delivered),
+            good: less_one(self.good, before.good),
+            bad: less_one(self.bad, before.bad),
+        }
+    }
 }
 
 impl Vitals {
@@ -355,9 +375,28 @@ pub(crate) struct RecordState {
     is_on_secondary: AtomicU8,
     /// Nominal microseconds since the edge began, and one; 0: never.
     moved: AtomicU64,
+    /// Where an operator has ordered it to be: 0 nowhere, 1 on the primary, 2 on the secondary.
+    ordered: AtomicU8,
 }
 
 impl RecordState {
+    pub(crate) fn ordered(&self) -> Option<Side> {
+        match self.ordered.load(Acquire) {
+            1 => Some(Side::Primary),
+            2 => Some(Side::Secondary),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn order(&self, side: Option<Side>) {
+        let ordered = match side {
+            None => 0,
+            Some(Side::Primary) => 1,
+            Some(Side::Secondary) => 2,
+        };
+        self.ordered.store(ordered, Release);
+    }
+
     pub(crate) fn side(&self) -> Side {
         if self.is_on_secondary.load(Acquire) == 0 {
             Side::Primary

@@ -18,13 +18,15 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::access_log::{LogBuffer, LogWriter};
+use crate::admin::Token;
 use crate::clock::{self, Moment};
 use crate::live::Live;
 use crate::metrics::{Counters, EdgeCounters};
 use crate::origin::Origins;
-use crate::recovery::Events;
+use crate::recovery::{Events, Lately};
 use crate::request_id::RequestIds;
 use crate::respond::ToldBefore;
+use crate::switches::Switches;
 use crate::viewer::{Accepting, Arrival, Crowd, HandedOn, Shortage, Staff};
 
 /// How often idle connections are looked over and log lines are handed on.
@@ -40,6 +42,13 @@ pub(crate) struct Shared {
     pub(crate) counters: EdgeCounters,
     pub(crate) log: LogWriter,
     pub(crate) events: Events,
+    pub(crate) lately: Lately,
+    /// When the edge began.
+    pub(crate) began: Instant,
+    /// What operators have switched.
+    pub(crate) switches: Switches,
+    /// Of the admin listener.
+    pub(crate) token: Token,
     pub(crate) shortage: Shortage,
     staff: Staff,
     /// Load balancers are to look elsewhere.
@@ -52,13 +61,23 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(live: Live, counters: EdgeCounters, log: LogWriter, staff: Staff) -> Self {
+    pub(crate) fn new(
+        live: Live,
+        counters: EdgeCounters,
+        log: LogWriter,
+        staff: Staff,
+        switches: Switches,
+    ) -> Self {
         Self {
             live: ArcSwap::from_pointee(live),
             replaced: AtomicU64::new(0),
             counters,
             log,
             events: Events::default(),
+            lately: Lately::default(),
+            began: Instant::now(),
+            switches,
+            token: Token::default(),
             shortage: Shortage::default(),
             staff,
             looks_away: AtomicBool::new(false),

@@ -13,6 +13,8 @@ mod before_nginx;
 mod change;
 #[path = "program/config_files.rs"]
 mod config_files;
+#[path = "program/drill.rs"]
+mod drill;
 #[path = "program/environment.rs"]
 mod environment;
 #[path = "program/lifecycle.rs"]
@@ -23,6 +25,8 @@ mod log_on_stdout;
 mod open_files;
 #[path = "program/stalled.rs"]
 mod stalled;
+#[path = "program/switch.rs"]
+mod switch;
 
 fn tideover() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tideover"));

@@ -314,6 +314,10 @@ fn json(out: &mut Vec<u8>, second: &mut Second, line: &Line) {
             object.text("behavior", behavior.path.as_str().as_bytes());
         }
     }
+    if let Some(shown) = line.worker.shared.switches.shown() {
+        object.key("switches");
+        object.out.extend_from_slice(&shown);
+    }
     attempts(&mut object, line);
     object.out.extend_from_slice(b"}\n");
 }
@@ -364,6 +368,9 @@ fn attempts(object: &mut Object<'_>, line: &Line) {
             Outcome::Skipped(why) => object.text("skipped", why.word().as_bytes()),
         }
         object.millis("ms", attempt.took);
+        if let Some(fault) = facts.struck.at(index) {
+            object.text("fault", fault.word().as_bytes());
+        }
         if index == facts.delivered {
             object.key("delivered");
             object.out.extend_from_slice(b"true");

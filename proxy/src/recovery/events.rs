@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use tideover_config::Side;
+use tideover_config::{Fault, Side};
 use tokio::sync::broadcast;
 
 /// So many are remembered.
@@ -18,6 +18,17 @@ pub(crate) enum Event {
     BreakerOpened { origin: Arc<str> },
     /// It answers again, and gets its requests back.
     BreakerClosed { origin: Arc<str> },
+    /// An origin's health check failed often enough.
+    OriginUnhealthy {
+        origin: Arc<str>,
+        /// Of the latest probe, in few words.
+        reason: String,
+        /// So many failed of the probes that decided.
+        failed: u8,
+        of: u8,
+    },
+    /// Its check passes again.
+    OriginHealthy { origin: Arc<str> },
     /// A record stands for another origin now.
     RecordMoved {
         record: Arc<str>,
@@ -27,8 +38,27 @@ pub(crate) enum Event {
         to_origin: Arc<str>,
         was_ordered: bool,
     },
+    /// An origin is made to fail on purpose.
+    FaultBegan { origin: Arc<str>, fault: Fault },
+    /// It is not any more.
+    FaultOver { origin: Arc<str> },
     /// By health a record would move, and an operator has to say so.
     RecordWaits { record: Arc<str>, to: Arc<str> },
+    /// An operator switched something.
+    Switched {
+        /// `origin`, `record` or `distribution`.
+        kind: &'static str,
+        name: Arc<str>,
+        to: &'static str,
+        reason: Option<Arc<str>>,
+        owner: Option<Arc<str>>,
+    },
+    /// What an operator switched had its time, and is as if nobody had.
+    SwitchExpired {
+        kind: &'static str,
+        name: Arc<str>,
+        to: &'static str,
+    },
 }
 
 impl fmt::Display for Event {
@@ -40,6 +70,18 @@ impl fmt::Display for Event {
             ),
             Self::BreakerClosed { origin } => {
                 write!(f, "{origin} answers again and gets its requests back")
+            }
+            Self::OriginUnhealthy {
+                origin,
+                reason,
+                failed,
+                of,
+            } => write!(
+                f,
+                "{origin} is unhealthy: {failed} of {of} probes failed, {reason}"
+            ),
+            Self::OriginHealthy { origin } => {
+                write!(f, "{origin} is healthy again: its probes pass")
             }
             Self::RecordMoved {
                 record,
@@ -55,8 +97,36 @@ impl fmt::Display for Event {
                 };
                 write!(f, "{record} moved {from_origin} -> {to_origin}, {why}")
             }
+            Self::FaultBegan { origin, fault } => {
+                write!(f, "{origin} {fault}: a fault on command, ON PURPOSE")
+            }
+            Self::FaultOver { origin } => {
+                write!(f, "{origin} has no fault on command any more")
+            }
             Self::RecordWaits { record, to } => {
                 write!(f, "{record} would move to {to}, and waits for an operator")
+            }
+            Self::Switched {
+                kind,
+                name,
+                to,
+                reason,
+                owner,
+            } => {
+                write!(f, "{kind} {name} is switched to {to}")?;
+                if let Some(owner) = owner {
+                    write!(f, " by {owner}")?;
+                }
+                match reason {
+                    Some(reason) => write!(f, ": {reason}"),
+                    None => Ok(()),
+                }
+            }
+            Self::SwitchExpired { kind, name, to } => {
+                write!(
+                    f,
+                    "{kind} {name} is not switched to {to} any more: its time is over"
+                )
             }
         }
     }

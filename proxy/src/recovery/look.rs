@@ -4,14 +4,15 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tideover_config::{Breaker, OriginId, OriginKind, Side};
+use tideover_config::{Breaker, FailoverRecord, OriginId, OriginKind, Side};
 use tideover_rules::breaker::{State, is_too_much};
 use tideover_rules::health::Health;
 use tideover_rules::record::{Cause, Decision, Position, Sight, decide};
 
 use super::events::Event;
+use crate::faults;
 use crate::live::{Live, LiveEndpoint};
-use crate::vitals::{Mark, Vitals};
+use crate::vitals::{Mark, RecordState, Vitals};
 use crate::worker::Shared;
 
 /// What was seen at the last look, by name.
@@ -35,8 +36,10 @@ impl Looks {
     pub(super) fn look(&mut self, shared: &Arc<Shared>) {
         let live = shared.live();
         let now = live.clock.elapsed();
+        shared.switches.expire(&live, &shared.events);
         self.origins
             .retain(|id, _| live.edge.origins.iter().any(|origin| origin.id == *id));
+        faults::look(shared, &live, now);
         for (origin, alive) in live.edge.origins.iter().zip(&live.origins) {
             let OriginKind::Server(server) = &origin.kind else {
                 continue;
@@ -53,6 +56,9 @@ impl Looks {
                 breaker,
                 now,
                 || {
+                    if alive.fault.lets_nobody_in(now) {
+                        return None;
+                    }
                     let endpoint = alive.http.as_ref().or(alive.https.as_ref())?;
                     Some((endpoint, server.timers.connection_timeout))
                 },
@@ -63,7 +69,7 @@ impl Looks {
             let sight = Sight {
                 primary: health(record.primary),
                 secondary: health(record.secondary),
-                ordered: None,
+                ordered: state.ordered(),
                 now,
             };
             let position = state.position();
@@ -76,22 +82,7 @@ impl Looks {
             };
             let name = |side| Arc::clone(&live.edge.origin(record.origin(side)).id);
             match decision {
-                Decision::Moves(cause) => {
-                    state.take(Position {
-                        side: other,
-                        moved: match cause {
-                            Cause::Health => Some(now),
-                            Cause::Ordered => position.moved,
-                        },
-                    });
-                    shared.events.tell(Event::RecordMoved {
-                        record: Arc::clone(&record.id),
-                        to: other,
-                        from_origin: name(position.side),
-                        to_origin: name(other),
-                        was_ordered: cause == Cause::Ordered,
-                    });
-                }
+                Decision::Moves(cause) => moves(shared, &live, record, state, cause),
                 Decision::WaitsForOrder if !waited => shared.events.tell(Event::RecordWaits {
                     record: Arc::clone(&record.id),
                     to: name(other),
@@ -99,7 +90,42 @@ impl Looks {
                 Decision::WaitsForOrder | Decision::HeldDown(_) | Decision::Stays => {}
             }
         }
+        shared.switches.keep_records(&live);
     }
+}
+
+/// Every record that was ordered to the other side goes there now.
+pub(super) fn obey(shared: &Shared) {
+    let live = shared.live();
+    for (record, state) in live.edge.records.iter().zip(&live.records) {
+        if state.ordered().is_some_and(|side| side != state.side()) {
+            moves(shared, &live, record, state, Cause::Ordered);
+        }
+    }
+    shared.switches.keep_records(&live);
+}
+
+fn moves(shared: &Shared, live: &Live, record: &FailoverRecord, state: &RecordState, cause: Cause) {
+    let position = state.position();
+    let to = match position.side {
+        Side::Primary => Side::Secondary,
+        Side::Secondary => Side::Primary,
+    };
+    state.take(Position {
+        side: to,
+        moved: match cause {
+            Cause::Health => Some(live.clock.elapsed()),
+            Cause::Ordered => position.moved,
+        },
+    });
+    let name = |side| Arc::clone(&live.edge.origin(record.origin(side)).id);
+    shared.events.tell(Event::RecordMoved {
+        record: Arc::clone(&record.id),
+        to,
+        from_origin: name(position.side),
+        to_origin: name(to),
+        was_ordered: cause == Cause::Ordered,
+    });
 }
 
 /// What an origin counts as where records are decided: what its check found, and what an operator said.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 use tideover_config::{
-    AcceptEncoding, AccessLog, AddressFamily, AttemptsShown, Behavior, ConnectionAttempts,
+    AcceptEncoding, AccessLog, AddressFamily, Admin, AttemptsShown, Behavior, ConnectionAttempts,
     Distribution, Edge, Endpoint, FailoverCriteria, FailureSet, GetBody, HeaderSelection,
     HostHeader, Hosts, Lifecycle, Limits, Listen, LogFormat, LogTo, LoopCheck, Member, MethodSet,
     Mode, NameSelection, Origin, OriginId, OriginKind, OriginRequest, OriginScheme, OriginTls,
@@ -62,6 +62,7 @@ pub(crate) fn server(id: &str) -> Server {
         max_connections: 100,
         health_check: None,
         breaker: None,
+        fault: None,
     }
 }
 
@@ -207,6 +208,7 @@ pub(crate) fn behavior(path: &str, target: u16) -> Behavior {
         origin_request: policy_request(),
         viewer_response: plain_response(),
         write_error: WriteError::Plain,
+        expect: None,
     }
 }
 
@@ -297,6 +299,7 @@ pub(crate) fn edge(
         .wildcards
         .sort_by_key(|(suffix, _)| std::cmp::Reverse(suffix.len()));
     Edge {
+        admin: Admin::default(),
         listen: Listen {
             http: Vec::new(),
             https: Vec::new(),
@@ -318,6 +321,7 @@ pub(crate) fn edge(
         },
         origins,
         records: Vec::new(),
+        takes_faults: false,
         targets,
         distributions,
         hosts,

@@ -9,6 +9,7 @@ mod properties {
     mod explain;
     mod failover;
     mod headers;
+    mod health;
     mod routing;
     mod standing;
     mod told;
@@ -21,6 +22,7 @@ mod tables {
     mod error_page;
     mod explain;
     mod failover;
+    pub(crate) mod health;
     mod origin_head;
     mod passed_on;
     mod petclinic;
@@ -29,6 +31,7 @@ mod tables {
     mod routing;
     mod server_name;
     mod standing;
+    mod switch;
     mod told;
     mod viewer_head;
     mod websocket;
