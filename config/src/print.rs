@@ -70,7 +70,8 @@ fn has_secrets(edge: &Edge) -> bool {
     });
     let mut distributions = edge.distributions.iter();
     in_headers
-        || edge.admin.token.is_some()
+        // Without a listener nothing of it is printed.
+        || (edge.listen.admin.is_some() && edge.admin.token.is_some())
         || distributions.any(|distribution| has_token(&distribution.voice))
 }
 
