@@ -70,6 +70,7 @@ pub(crate) fn walk(
         tls: Tls::default(),
         access_log: AccessLog::default(),
         faults: Faults::default(),
+        alarms: Vec::new(),
         origins: Vec::new(),
         groups: Vec::new(),
         records: Vec::new(),

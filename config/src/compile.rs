@@ -6,6 +6,7 @@
 
 mod acme;
 mod admin;
+mod alarms;
 mod behaviors;
 mod defaults;
 mod distributions;
@@ -45,6 +46,7 @@ pub(crate) fn compile(
     let listen = listen::listen(written, overrides, defaults.origin_interim, problems);
     let admin = admin::admin(written, overrides, listen.admin, problems);
     let access_log = listen::access_log(written, overrides, problems);
+    let alarms = alarms::alarms(written, problems);
     let mut origins = origins::origins(written, &defaults, problems);
     maps::apply(overrides, &mut origins, problems);
     let records = records::records(written, &origins, problems);
@@ -64,6 +66,7 @@ pub(crate) fn compile(
         listen,
         admin,
         access_log,
+        alarms,
         origins,
         targets,
         records: records.into_iter().flatten().collect(),

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::admin::Admin;
+use crate::alarm::Webhook;
 use crate::distribution::Distribution;
 use crate::listener::{AccessLog, Listen};
 use crate::origin::{Member, Origin, OriginId, OriginKind, Target, TargetId, Trust};
@@ -20,6 +21,8 @@ pub struct Edge {
     pub admin: Admin,
     /// Where lines go.
     pub access_log: AccessLog,
+    /// Who is told of alarms, in the order of the file.
+    pub alarms: Vec<Webhook>,
     /// By [`OriginId`].
     pub origins: Vec<Origin>,
     /// By [`TargetId`]: every group, and one target for each origin that a behavior names directly.
@@ -75,7 +78,12 @@ impl Edge {
             Trust::Only { file, .. } => Some(file.as_path()),
             Trust::Platform | Trust::Anyone => None,
         });
-        of_origins.chain(of_certificates).chain(of_acme).collect()
+        let of_alarms = self.alarms.iter().filter_map(|alarm| match &alarm.trust {
+            Trust::Only { file, .. } => Some(file.as_path()),
+            Trust::Platform | Trust::Anyone => None,
+        });
+        let of_others = of_acme.chain(of_alarms);
+        of_origins.chain(of_certificates).chain(of_others).collect()
     }
 
     /// The target at `id`.

@@ -9,6 +9,7 @@
 //! - [`Problem`] is one thing to say about a config.
 
 pub mod admin;
+pub mod alarm;
 pub mod behavior;
 mod checks;
 mod cloudfront;
@@ -36,6 +37,7 @@ pub mod viewer_tls;
 mod written;
 
 pub use admin::Admin;
+pub use alarm::{AlarmFormat, AlarmKind, Webhook};
 pub use behavior::{
     AcceptEncoding, Behavior, Behaviors, CloudFrontHeader, Cors, GetBody, HeaderSelection,
     MethodSet, NameSelection, OriginRequest, PathPattern, ResponseHeadersPolicy, ViewerProtocol,

@@ -1,6 +1,7 @@
 //! An edge as `tideover.toml`, with every default spelled out: it loads again as the same edge, except for what is
 //! secret.
 
+mod alarm;
 mod behavior;
 mod health;
 mod lines;
@@ -19,7 +20,8 @@ use lines::{Lines, file, key, list, quoted, span};
 /// What stands in place of a secret.
 pub(crate) const MASK: &str = "********";
 
-/// `edge` as a `tideover.toml` that compiles to the same edge. Secrets are masked: the tokens of `admin` and `attempts`, and values of
+/// `edge` as a `tideover.toml` that compiles to the same edge. Secrets are masked: the tokens of `admin` and `attempts`, URLs and
+/// headers of webhooks, and values of
 /// origin headers that came from the environment, or whose name speaks of a key, a secret, a token, a password and the like.
 /// That they are, and what only flags can say (`--time-scale`, `--default-distribution`), stands in comments on top.
 pub fn to_toml(edge: &Edge) -> String {
@@ -44,6 +46,9 @@ pub fn to_toml(edge: &Edge) -> String {
     if edge.takes_faults {
         lines.header("faults");
         lines.field("enabled", true);
+    }
+    for webhook in &edge.alarms {
+        alarm::alarm(webhook, &mut lines);
     }
     for origin in &edge.origins {
         lines.header(&format!("origin.{}", key(&origin.id)));
@@ -70,7 +75,7 @@ fn has_secrets(edge: &Edge) -> bool {
     });
     let mut distributions = edge.distributions.iter();
     in_headers
-        // Without a listener nothing of it is printed.
+        || !edge.alarms.is_empty()
         || (edge.listen.admin.is_some() && edge.admin.token.is_some())
         || distributions.any(|distribution| has_token(&distribution.voice))
 }

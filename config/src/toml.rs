@@ -3,6 +3,7 @@
 
 mod acme;
 mod admin;
+mod alarm;
 mod distribution;
 mod forwarding;
 mod health;
@@ -48,6 +49,11 @@ pub(crate) fn walk(text: &str, file: &Path, problems: &mut Vec<Problem>) -> Opti
     let faults = top
         .table("faults", problems)
         .map(|table| rehearsal::faults(table, problems));
+    let alarms = top
+        .tables("alarm", problems)
+        .into_iter()
+        .map(|table| alarm::alarm(table, problems))
+        .collect();
     let origins = top
         .named_tables("origin", problems)
         .into_iter()
@@ -80,6 +86,7 @@ pub(crate) fn walk(text: &str, file: &Path, problems: &mut Vec<Problem>) -> Opti
         tls: tls.unwrap_or_default(),
         access_log: access_log.unwrap_or_default(),
         faults: faults.unwrap_or_default(),
+        alarms,
         origins,
         groups,
         records,

@@ -127,6 +127,7 @@ pub(crate) struct Written {
     pub tls: Tls,
     pub access_log: AccessLog,
     pub faults: Faults,
+    pub alarms: Vec<Alarm>,
     pub origins: Vec<Origin>,
     pub groups: Vec<OriginGroup>,
     pub records: Vec<Record>,
@@ -232,6 +233,19 @@ pub(crate) struct AccessLog {
     pub to: Option<At<String>>,
     pub format: Option<At<String>>,
     pub cookies: Option<At<bool>>,
+}
+
+/// Who is told of alarms.
+#[derive(Clone, Debug)]
+pub(crate) struct Alarm {
+    pub place: Place,
+    /// A secret.
+    pub webhook: Option<At<String>>,
+    pub format: Option<At<String>>,
+    /// Name and value, in order.
+    pub headers: Vec<(At<String>, At<String>)>,
+    pub only: Option<(Place, Vec<At<String>>)>,
+    pub ca: Option<At<String>>,
 }
 
 /// A span of time as written: `"25s"`, `"100ms"` in TOML, whole seconds in CloudFront JSON.

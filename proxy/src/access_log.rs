@@ -28,6 +28,7 @@ use crate::origin::Struck;
 use crate::viewer::{Handshake, Peer};
 use crate::worker::{View, Worker};
 
+pub(crate) use format::rfc3339;
 pub(crate) use writer::{LogBuffer, LogWriter};
 
 /// One request, from its head to its last byte. Its drop is where the request ends.

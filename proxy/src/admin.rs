@@ -5,6 +5,7 @@
 //! (RFC 9457). No answer repeats a secret.
 
 mod answer;
+mod events;
 mod faults;
 mod guard;
 mod status;
@@ -39,6 +40,7 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 const ROUTES: &[Route] = &[
     get("/status.json", |asked| Box::pin(status::status(asked))),
     post("/faults", |asked| Box::pin(faults::faults(asked))),
+    get("/events.json", |asked| Box::pin(events::events(asked))),
     post("/switch", |asked| Box::pin(switch::switch(asked))),
 ];
 

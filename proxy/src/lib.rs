@@ -14,6 +14,7 @@ mod access_log;
 mod acme;
 mod admin;
 mod body;
+mod client;
 mod clock;
 mod control;
 mod error;
@@ -36,6 +37,7 @@ mod tunnel;
 mod viewer;
 mod vitals;
 mod worker;
+mod x509;
 
 use std::io;
 use std::net::SocketAddr;
@@ -127,6 +129,9 @@ pub enum StartError {
     /// Certificates cannot be ordered, nor what was ordered before be read.
     #[error("cannot order certificates")]
     Acme(#[source] io::Error),
+    /// Nobody can be told of alarms.
+    #[error("cannot prepare the webhooks of alarms")]
+    Alarms(#[source] io::Error),
     /// A thread cannot be started.
     #[error("cannot start a worker")]
     Worker(#[source] io::Error),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustls::ClientConfig;
 use tideover_config::{
     AddressFamily, Edge, Endpoint, FailoverRecord, Origin, OriginKind, OriginScheme, OriginTls,
-    RecordId, Server, Side, Target, TargetId, Trust,
+    RecordId, Server, Side, Target, TargetId, Trust, Webhook,
 };
 
 use tideover_rules::headers::Frame;
@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::faults::FaultSlot;
 use crate::metrics::Answers;
 use crate::origin::Addresses;
-use crate::recovery::{Checked, mark};
+use crate::recovery::{Checked, Post, mark};
 use crate::viewer::{Tls, most_connections, most_requests};
 use crate::vitals::{RecordState, Vitals, inherited};
 
@@ -38,6 +38,8 @@ pub(crate) struct Live {
     pub(crate) answers: Vec<Arc<Answers>>,
     /// By `RecordId`.
     pub(crate) records: Vec<Arc<RecordState>>,
+    /// To who is told of alarms.
+    pub(crate) posts: Vec<Arc<Post>>,
     /// By the position of a distribution: it is in maintenance.
     pub(crate) closed: Vec<AtomicBool>,
     /// What viewers are shown; `None` where no listener speaks TLS.
@@ -114,6 +116,12 @@ impl Live {
             .map(|origin| LiveOrigin::new(origin, before, workers, now))
             .collect::<io::Result<_>>()
             .map_err(StartError::Origins)?;
+        let posts = edge
+            .alarms
+            .iter()
+            .map(|said| post(said, before))
+            .collect::<io::Result<_>>()
+            .map_err(StartError::Alarms)?;
         let tls = Tls::new(&edge, before.and_then(|before| before.tls.as_ref()))?;
         let frames = edge.distributions.iter().map(|distribution| {
             let behaviors = distribution.behaviors.iter();
@@ -135,6 +143,7 @@ impl Live {
         Ok(Self {
             answers: answers.collect(),
             records: records.collect(),
+            posts,
             routings: edge.targets.iter().map(Routing::of).collect(),
             clock: Clock::new(edge.time_scale),
             most_connections,
@@ -229,6 +238,15 @@ impl Live {
             .iter()
             .flat_map(|origin| origin.http.iter().chain(&origin.https))
     }
+}
+
+/// The post to `said`; that of `before` with all that waits for it, if it has one.
+fn post(said: &Webhook, before: Option<&Live>) -> io::Result<Arc<Post>> {
+    let known = before.and_then(|before| before.posts.iter().find(|post| post.is_to(said)));
+    known.map_or_else(
+        || Post::new(said).map(Arc::new),
+        |known| Ok(Arc::clone(known)),
+    )
 }
 
 /// Whether what is known of one is true of the other.

@@ -116,6 +116,7 @@ fn metrics(shared: &Shared) -> String {
     if let Some(tls) = tls.filter(is_ordered) {
         metrics.append(&tls.ordered().prometheus());
     }
+    metrics.append(&shared.events.prometheus());
     metrics.finish()
 }
 

@@ -67,6 +67,8 @@ pub(crate) struct Tally {
     skipped: [Count; Why::ALL.len()],
     /// Attempts whose outcome the viewer got.
     delivered: Count,
+    /// 403 and 404 in whose place the viewer got a later one's answer.
+    found_elsewhere: Count,
     /// Requests whose outcome speaks for and against it, as its breaker sees that.
     good: Count,
     bad: Count,
@@ -110,6 +112,7 @@ pub(crate) struct Tallied {
     /// By [`Why`], in order of declaration.
     pub(crate) skipped: [u64; Why::ALL.len()],
     pub(crate) delivered: u64,
+    pub(crate) found_elsewhere: u64,
     pub(crate) good: u64,
     pub(crate) bad: u64,
 }
@@ -126,6 +129,7 @@ impl Tallied {
             failed: less(self.failed, before.failed),
             skipped: less(self.skipped, before.skipped),
             delivered: less_one(self.delivered, before.delivered),
+            found_elsewhere: less_one(self.found_elsewhere, before.found_elsewhere),
             good: less_one(self.good, before.good),
             bad: less_one(self.bad, before.bad),
         }
@@ -173,6 +177,11 @@ impl Vitals {
 
     pub(crate) fn breaker(&self) -> State {
         State::of_word(self.breaker.load(Acquire))
+    }
+
+    /// When the breaker last opened; nominal, since the edge began.
+    pub(crate) fn opened_at(&self) -> Duration {
+        Duration::from_micros(self.opened_at.load(Acquire))
     }
 
     /// How often the breaker opened so far.
@@ -335,6 +344,13 @@ impl Vitals {
         sum
     }
 
+    /// The viewer got another one's answer in place of a 403 or 404 that one of `worker`'s attempts brought.
+    pub(crate) fn found_elsewhere(&self, worker: usize) {
+        if let Some(tally) = self.tallies.get(worker) {
+            tally.found_elsewhere.add(1);
+        }
+    }
+
     pub(crate) fn tallied(&self) -> Tallied {
         let mut sum = Tallied::default();
         for tally in &self.tallies {
@@ -347,6 +363,7 @@ impl Vitals {
             add(&mut sum.failed, &tally.failed);
             add(&mut sum.skipped, &tally.skipped);
             sum.delivered += tally.delivered.get();
+            sum.found_elsewhere += tally.found_elsewhere.get();
             sum.good += tally.good.get();
             sum.bad += tally.bad.get();
         }

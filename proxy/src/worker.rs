@@ -69,11 +69,11 @@ impl Shared {
         switches: Switches,
     ) -> Self {
         Self {
+            events: Events::new(&live),
             live: ArcSwap::from_pointee(live),
             replaced: AtomicU64::new(0),
             counters,
             log,
-            events: Events::default(),
             lately: Lately::default(),
             began: Instant::now(),
             switches,
@@ -98,6 +98,7 @@ impl Shared {
 
     /// From the return on every worker's next request sees it.
     pub(crate) fn replace(&self, live: Live) {
+        self.events.follow(&live);
         self.live.store(Arc::new(live));
         self.replaced.fetch_add(1, Release);
     }

@@ -3,6 +3,7 @@
 mod access_log;
 mod acme;
 mod addresses;
+mod alarms;
 mod answers;
 mod architecture;
 mod bad_input;

@@ -1,7 +1,7 @@
 //! What a line looks like: CloudFront's standard log, or JSON with the attempts.
 
 use std::io::Write;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::{HeaderValue, StatusCode, Version};
 use tideover_config::{AccessLog, LogFormat, Side, ViewerScheme};
@@ -522,6 +522,17 @@ impl Second {
         let millis = self.now(out, b'T');
         let _ = write!(out, ".{millis:03}Z");
     }
+}
+
+/// `2026-11-24T03:44:02.123Z`; what is before 1970 is 1970.
+pub(crate) fn rfc3339(time: SystemTime) -> String {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let text = second(since.as_secs(), b'T');
+    format!(
+        "{}.{:03}Z",
+        String::from_utf8_lossy(&text),
+        since.subsec_millis()
+    )
 }
 
 fn second(since_1970: u64, separator: u8) -> [u8; 19] {

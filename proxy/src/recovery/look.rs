@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tideover_config::{Breaker, FailoverRecord, OriginId, OriginKind, Side};
+use tideover_config::{AlarmKind, Breaker, FailoverRecord, Failure, OriginId, OriginKind, Side};
 use tideover_rules::breaker::{State, is_too_much};
 use tideover_rules::health::Health;
 use tideover_rules::record::{Cause, Decision, Position, Sight, decide};
@@ -12,7 +12,7 @@ use tideover_rules::record::{Cause, Decision, Position, Sight, decide};
 use super::events::Event;
 use crate::faults;
 use crate::live::{Live, LiveEndpoint};
-use crate::vitals::{Mark, RecordState, Vitals};
+use crate::vitals::{Mark, RecordState, Tallied, Vitals};
 use crate::worker::Shared;
 
 /// What was seen at the last look, by name.
@@ -26,8 +26,8 @@ pub(super) struct Looks {
 #[derive(Debug, Default)]
 struct Seen {
     was_open: bool,
-    /// Outcomes that spoke for and against it, so far, and when.
-    counts: VecDeque<(Duration, u64, u64)>,
+    /// What came of attempts so far, and when that was so.
+    counts: VecDeque<(Duration, Tallied)>,
     /// When somebody last knocked.
     knocked: Option<Duration>,
 }
@@ -86,8 +86,13 @@ impl Looks {
                 Decision::WaitsForOrder if !waited => shared.events.tell(Event::RecordWaits {
                     record: Arc::clone(&record.id),
                     to: name(other),
+                    side: other,
                 }),
                 Decision::WaitsForOrder | Decision::HeldDown(_) | Decision::Stays => {}
+            }
+            if waited && decision != Decision::WaitsForOrder {
+                let record = Arc::clone(&record.id);
+                shared.events.tell(Event::RecordContent { record });
             }
         }
         shared.switches.keep_records(&live);
@@ -125,6 +130,13 @@ fn moves(shared: &Shared, live: &Live, record: &FailoverRecord, state: &RecordSt
         from_origin: name(position.side),
         to_origin: name(to),
         was_ordered: cause == Cause::Ordered,
+        why: shared
+            .events
+            .why(AlarmKind::Unhealthy, &name(position.side)),
+        next: match to {
+            Side::Primary => record.fail_over,
+            Side::Secondary => record.fail_back,
+        },
     });
 }
 
@@ -136,6 +148,17 @@ fn health(vitals: &Vitals) -> Health {
     } else {
         Health::Healthy
     }
+}
+
+/// How most attempts failed between `before` and `after`; `None` if it was by their statuses, or nobody knows.
+fn mostly(before: &Tallied, after: &Tallied, failed: u64) -> Option<Failure> {
+    let counts = before.failed.iter().zip(&after.failed);
+    let counts = counts.map(|(before, after)| after.saturating_sub(*before));
+    let (failure, count) = Failure::ALL
+        .into_iter()
+        .zip(counts)
+        .max_by_key(|(_, count)| *count)?;
+    (count > 0 && count * 2 >= failed).then_some(failure)
 }
 
 impl Seen {
@@ -155,18 +178,18 @@ impl Seen {
     ) {
         let tallied = vitals.tallied();
         let since = now.saturating_sub(Breaker::SHARE_WITHIN);
-        while self.counts.get(1).is_some_and(|(at, ..)| *at <= since) {
+        while self.counts.get(1).is_some_and(|(at, _)| *at <= since) {
             self.counts.pop_front();
         }
-        let (good, bad) = (tallied.good, tallied.bad);
         let before = self
             .counts
             .front()
-            .map_or((good, bad), |(_, good, bad)| (*good, *bad));
-        self.counts.push_back((now, good, bad));
+            .map_or_else(|| tallied.clone(), |(_, before)| before.clone());
         let clock = live.clock;
-        let failed = bad.saturating_sub(before.1);
-        let all = failed + good.saturating_sub(before.0);
+        let failed = tallied.bad.saturating_sub(before.bad);
+        let all = failed + tallied.good.saturating_sub(before.good);
+        let how = mostly(&before, &tallied, failed);
+        self.counts.push_back((now, tallied));
         if vitals.breaker() == State::Closed && is_too_much(failed, all) {
             vitals.open(|| clock.elapsed());
         }
@@ -180,7 +203,12 @@ impl Seen {
             self.was_open = is_open;
             let origin = Arc::clone(origin);
             shared.events.tell(if is_open {
-                Event::BreakerOpened { origin }
+                Event::BreakerOpened {
+                    origin,
+                    failed,
+                    all,
+                    how,
+                }
             } else {
                 Event::BreakerClosed { origin }
             });

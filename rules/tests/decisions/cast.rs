@@ -319,6 +319,7 @@ pub(crate) fn edge(
             format: LogFormat::Json,
             cookies: false,
         },
+        alarms: Vec::new(),
         origins,
         records: Vec::new(),
         takes_faults: false,

@@ -4,6 +4,7 @@
 mod cast;
 mod play;
 mod properties {
+    mod alarm;
     mod breaker;
     mod chance;
     mod explain;
@@ -16,6 +17,7 @@ mod properties {
 }
 mod tables {
     mod admit;
+    mod alarm;
     mod breaker;
     mod certificate;
     mod challenge;

@@ -179,6 +179,8 @@ fn stage(edge: &Edge, run: &Run, half: Half) -> Edge {
     };
     // What operators switched stays with the edge that they switched.
     edge.admin.state = None;
+    // A rehearsal alarms nobody.
+    edge.alarms.clear();
     edge.access_log = AccessLog {
         to: LogTo::Off,
         ..edge.access_log
