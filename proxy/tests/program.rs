@@ -25,6 +25,8 @@ mod log_on_stdout;
 mod open_files;
 #[path = "program/stalled.rs"]
 mod stalled;
+#[path = "program/switch.rs"]
+mod switch;
 
 fn tideover() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tideover"));
