@@ -72,8 +72,12 @@ fn has_secrets(edge: &Edge) -> bool {
     in_headers
         || !edge.alarms.is_empty()
         || edge.admin.token.is_some()
-        || distributions
-            .any(|distribution| matches!(distribution.voice.attempts, AttemptsShown::Token(_)))
+        || distributions.any(|distribution| has_token(&distribution.voice))
+}
+
+fn has_token(voice: &Voice) -> bool {
+    let mut shown = [&voice.attempts, &voice.server_timing].into_iter();
+    shown.any(|shown| matches!(shown, AttemptsShown::Token(_)))
 }
 
 /// What was said on the command line and cannot be said in a file.
@@ -300,7 +304,13 @@ fn voice(voice: &Voice, lines: &mut Lines) {
         AttemptsShown::Off => "off",
     };
     lines.field("attempts", quoted(attempts));
-    if matches!(voice.attempts, AttemptsShown::Token(_)) {
+    let server_timing = match &voice.server_timing {
+        AttemptsShown::Public => Some("true"),
+        AttemptsShown::Token(_) => Some("\"token\""),
+        AttemptsShown::Off => None,
+    };
+    lines.some("server_timing", server_timing);
+    if has_token(voice) {
         lines.field("attempts_token", quoted(MASK));
     }
 }

@@ -4,13 +4,14 @@ use std::io::Write;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::{HeaderValue, StatusCode, Version};
-use tideover_config::{AccessLog, LogFormat, ViewerScheme};
+use tideover_config::{AccessLog, LogFormat, Side, ViewerScheme};
 use tideover_rules::failover::{Outcome, Sent};
 use tideover_rules::fields::Known;
 use tideover_rules::told::ResultType;
 
 use super::{Ending, Line, Refused, Sender};
 use crate::clock::Moment;
+use crate::live::Routed;
 
 /// How a file of CloudFront's format starts. Source: Developer Guide, "Standard logging (legacy)", file format.
 pub(super) const HEADER: &str = "#Version: 1.0\n#Fields: date time x-edge-location sc-bytes c-ip cs-method cs(Host) \
@@ -332,10 +333,11 @@ fn attempts(object: &mut Object<'_>, line: &Line) {
     } else {
         b"false"
     });
-    let Some(target) = facts.target else { return };
+    let Some(routed) = facts.target else { return };
     let edge = &line.view.live.edge;
-    let target = line.view.live.target(target);
+    let target = line.view.live.target(routed);
     object.text("target", target.name.as_bytes());
+    records(object, line, routed);
     object.key("attempts");
     object.out.push(b'[');
     for (index, attempt) in facts.attempts.iter().enumerate() {
@@ -373,6 +375,31 @@ fn attempts(object: &mut Object<'_>, line: &Line) {
         object.out.push(b'}');
     }
     object.out.push(b']');
+}
+
+/// Whom the records of the target stood for: `"records":{"app":"secondary"}`.
+fn records(object: &mut Object<'_>, line: &Line, routed: Routed) {
+    let live = &line.view.live;
+    let mut between: &[u8] = b"{";
+    for (record, side) in live.sides(routed) {
+        if between == b"{" {
+            object.key("records");
+        }
+        object.out.extend_from_slice(between);
+        between = b",";
+        string(object.out, record.as_bytes());
+        object.out.push(b':');
+        string(
+            object.out,
+            match side {
+                Side::Primary => b"primary",
+                Side::Secondary => b"secondary",
+            },
+        );
+    }
+    if between == b"," {
+        object.out.push(b'}');
+    }
 }
 
 /// Members of a JSON object, each with a comma in front.
