@@ -401,6 +401,11 @@ pub(crate) struct Told {
 }
 
 impl Told {
+    /// 0: it is well.
+    pub(crate) fn level(&self) -> u8 {
+        self.event.stand().level
+    }
+
     /// An object: `time`, `kind`, `subject`, `level` (0: it is well), `text`.
     pub(crate) fn json(&self) -> Value {
         let Stand {
