@@ -158,6 +158,58 @@ async fn who_listens_is_told_everything_once_and_then_what_changes() {
 }
 
 #[tokio::test]
+async fn each_second_is_told_with_what_came_in_it() {
+    let first = origin("first").answers(503).start().await;
+    let second = origin("second").start().await;
+    let edge = tiers([&first, &second], USUAL).start().await;
+    let mut line = listens(&edge).await;
+    next_event(&mut line).await;
+    for _ in 0..3 {
+        viewer(&edge).get("/").await.expect(200);
+    }
+    let (mut requests, mut fell) = (0, 0);
+    while requests < 3 {
+        let news = next_event(&mut line).await;
+        for second in news["seconds"].as_array().into_iter().flatten() {
+            let came = second["requests"].as_u64().expect("a number");
+            requests += came;
+            fell += second["fell"].as_u64().expect("a number");
+            assert_eq!(second["lost"], 0, "{second}");
+            assert_eq!(second["p50"].is_f64(), came > 0, "{second}");
+            assert_eq!(second["p99"].is_f64(), came > 0, "{second}");
+        }
+        if requests == 3 {
+            let flows = &news["flows"];
+            assert_eq!(flows["first"][1], 0, "{flows}");
+            assert_ne!(flows["second"][1], 0, "{flows}");
+        }
+    }
+    assert_eq!((requests, fell), (3, 3));
+}
+
+#[tokio::test]
+async fn where_others_reach_it_the_page_is_shown_and_what_goes_on_takes_the_token() {
+    let only = origin("only").start().await;
+    let edge = tiers([&only], USUAL)
+        .flags(|flags| flags.admin = Some("0.0.0.0:0".to_owned()))
+        .start()
+        .await;
+    let mut address = edge.admin();
+    address.set_ip([127, 0, 0, 1].into());
+    // It holds nothing of this edge's.
+    let page = viewer_of(address).get("/").await;
+    page.expect(200).body_lacks("only").body_lacks(TOKEN);
+    viewer_of(address).get("/events").await.expect(401);
+    let mut line = viewer_of(address).connects().await;
+    let ask =
+        format!("GET /events HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {TOKEN}\r\n\r\n");
+    line.sends(&ask).await;
+    line.receives_a_head().await.expect(200);
+    let all = next_event(&mut line).await;
+    assert!(!all.to_string().contains(TOKEN), "{all}");
+}
+
+#[tokio::test]
 async fn a_request_that_was_answered_at_once_or_tried_twice_at_one_origin_fell_nowhere() {
     let first = origin("first").start().await;
     let gone = origin("gone").refuses().start().await;

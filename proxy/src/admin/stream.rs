@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body::{Body, Frame};
 use http_body_util::BodyExt;
@@ -18,8 +19,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::answer::Problem;
+use super::guard;
 use super::sight::Sight;
-use super::{Asked, Outcome};
+use super::{Access, Asked, Outcome};
 use crate::worker::Shared;
 
 /// So many are told at once.
@@ -54,7 +56,7 @@ pub(super) async fn stream(asked: Asked) -> Outcome {
         ));
     };
     let (sender, events) = mpsc::channel(1);
-    tokio::spawn(tell(Arc::downgrade(shared), sender, seat));
+    tokio::spawn(tell(Arc::downgrade(shared), asked.head, sender, seat));
     let mut response = Response::new(Told(events).boxed_unsync());
     let headers = response.headers_mut();
     headers.insert(
@@ -65,8 +67,14 @@ pub(super) async fn stream(asked: Asked) -> Outcome {
     Ok(response)
 }
 
-/// Tells one listener what goes on, until that one or the edge is gone.
-async fn tell(shared: Weak<Shared>, events: mpsc::Sender<Bytes>, _seat: OwnedSemaphorePermit) {
+/// Tells one listener what goes on, until that one or the edge is gone, or a reload has that one's token be none any more, or
+/// takes the listener away that it came by.
+async fn tell(
+    shared: Weak<Shared>,
+    head: Parts,
+    events: mpsc::Sender<Bytes>,
+    _seat: OwnedSemaphorePermit,
+) {
     let mut sight = Sight::default();
     let Some(mut draining) = shared.upgrade().map(|shared| shared.draining.subscribe()) else {
         return;
@@ -74,8 +82,8 @@ async fn tell(shared: Weak<Shared>, events: mpsc::Sender<Bytes>, _seat: OwnedSem
     loop {
         let next = Instant::now() + EVERY;
         let news = match shared.upgrade() {
-            Some(shared) => sight.news(&shared),
-            None => return,
+            Some(shared) if may_still_look(&shared, &head) => sight.news(&shared),
+            Some(_) | None => return,
         };
         let event = Bytes::from(format!("data: {news}\n\n"));
         if !matches!(timeout(PATIENCE, events.send(event)).await, Ok(Ok(()))) {
@@ -87,6 +95,11 @@ async fn tell(shared: Weak<Shared>, events: mpsc::Sender<Bytes>, _seat: OwnedSem
             _ = draining.wait_for(|draining| *draining) => return,
         }
     }
+}
+
+fn may_still_look(shared: &Shared, head: &Parts) -> bool {
+    let has_listener = shared.live().edge.listen.admin.is_some();
+    has_listener && guard::admits(shared, Access::Look, head).is_ok()
 }
 
 /// The events as a body.

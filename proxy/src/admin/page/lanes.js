@@ -65,7 +65,8 @@ function tierOf(seen, member, index, lane) {
     e("span.name", {}, member.origin),
     shortStateOf(seen, member.origin),
     e("span.quiet.small", {}, [member.record && `record ${member.record}, then ${member.other}`, !isWell(origin?.state) && since].filter(Boolean).join("; ")),
-    flow(seen, member.origin),
+    // Of an origin that both are sent to, nobody knows which of them it was.
+    lane.does === "reads" && flow(seen, member.origin),
   );
 }
 
@@ -114,11 +115,12 @@ export function origins(seen) {
 
 function row(seen, origin) {
   const lately = origin.lately ?? { delivered: 0, fell_through: {} };
+  const [, now] = seen.flows?.[origin.id] ?? [0, 0];
   const fell = Object.entries(lately.fell_through).map(([why, count]) => `${number(count)} ${why}`);
   return e("div.origin", { "data-key": origin.id, "data-origin": origin.id },
     e("div.who", {}, e("h3", {}, origin.id), e("span.quiet.small.where", { title: origin.at }, origin.at ?? "built into the edge")),
     e("div.how", {}, stateOf(seen, origin.id), e("span.quiet.small", {}, origin.since ? `for ${span(seen.now - origin.since)}` : "")),
-    origin.kind === "page" ? e("div.what.quiet.small", {}, "answers when nobody before it can") : e("div.what", {}, e("span", {}, counted(lately.delivered, "answer")), e("span.small", { class: fell.length ? "doubtful-text" : "quiet" }, fell.length ? `fell through: ${fell.join(", ")}` : "nothing fell through")),
+    origin.kind === "page" ? e("div.what.quiet.small", {}, "answers when nobody before it can") : e("div.what", {}, e("span", {}, counted(lately.delivered, "answer"), now > 0 && e("span.quiet", {}, `, ${number(now)}/s now`)), e("span.small", { class: fell.length ? "doubtful-text" : "quiet" }, fell.length ? `fell through: ${fell.join(", ")}` : "nothing fell through")),
     strip(origin, seen.probes?.[origin.id]),
     origin.kind === "page" ? e("span") : switchButton("origin", origin.id, "Switch…"),
   );

@@ -89,7 +89,7 @@ function connection() {
   const left = Math.max(0, Math.ceil((standing.until - Date.now()) / 1000));
   show(document.getElementById("connection"),
     standing.is === "connecting" && heardAt === null && e("p.notice", {}, "Connecting to the edge…"),
-    standing.is === "lost" && e("p.notice.bad", {}, e("strong", {}, "✕ Not connected: "), `${standing.words}.${from} `, e("span", {}, left > 0 ? `Trying again in ${left} s. ` : "Trying… "), e("button.quiet-button", { type: "button", "data-again": true }, "Try now")),
+    standing.is === "lost" && e("p.notice.bad", {}, e("strong", {}, "✕ Not connected: "), `${standing.words}.${from} `, e("span", { "aria-hidden": "true" }, left > 0 ? `Trying again in ${left} s. ` : "Trying… "), e("button.quiet-button", { type: "button", "data-again": true }, "Try now")),
     standing.is === "token" && e("p.notice.doubtful", {}, e("strong", {}, "The edge wants its token"), " from whoever looks at it from elsewhere. ", e("button.quiet-button", { type: "button", "data-token": true }, "Give it…")),
     standing.is === "refused" && e("p.notice.bad", {}, e("strong", {}, "✕ The edge refuses: "), `${standing.words}. `, e("button.quiet-button", { type: "button", "data-again": true }, "Try again")),
   );
