@@ -124,22 +124,17 @@ impl Falls {
 impl Kept {
     fn take(&mut self, fall: Fall) {
         let mut rows = self.rows.iter();
-        let row = match rows.position(|row| row.latest.story == fall.story) {
-            Some(same) => self.rows.remove(same).map(|row| Row {
-                times: row.times + 1,
-                first: row.first,
-                latest: fall.clone(),
-            }),
-            None => None,
-        };
+        let same = rows.position(|row| row.latest.story == fall.story);
+        let same = same.and_then(|index| self.rows.remove(index));
+        let (first, times) = same.map_or((fall.at, 0), |row| (row.first, row.times));
         if self.rows.len() == REMEMBERED {
             self.rows.pop_front();
         }
-        self.rows.push_back(row.unwrap_or_else(|| Row {
-            first: fall.at,
+        self.rows.push_back(Row {
             latest: fall,
-            times: 1,
-        }));
+            first,
+            times: times + 1,
+        });
     }
 }
 

@@ -48,9 +48,8 @@ impl Sight {
 
 fn parts(shared: &Shared) -> Map<String, Value> {
     let live = shared.live();
-    let mut parts = match status::whole(shared) {
-        Value::Object(parts) => parts,
-        _ => Map::new(),
+    let Value::Object(mut parts) = status::whole(shared) else {
+        return Map::new();
     };
     let told = shared.events.lately();
     let events = told.iter().rev().take(EVENTS).map(|told| {
