@@ -401,6 +401,44 @@ async fn a_browser_switches_after_it_was_said_what_will_happen() {
 }
 
 #[tokio::test]
+async fn a_browser_is_told_why_not_and_may_insist() {
+    let Some(mut browser) = browser().await else {
+        return;
+    };
+    let only = origin("only").start().await;
+    let edge = tiers([&only], USUAL).start().await;
+    browser.opens(&format!("http://{}/", edge.admin())).await;
+    browser.clicks("[data-origin=only] button").await;
+    browser.clicks("dialog input[value=down]").await;
+    browser.clicks("dialog button.main").await;
+    browser
+        .until("document.querySelector('dialog .happens').textContent.includes('each fails until')")
+        .await;
+    // A token that is none is asked for again.
+    browser
+        .types("dialog input[name=token]", "not-the-token-of-this-edge")
+        .await;
+    browser.clicks("dialog button.main").await;
+    browser
+        .until("document.querySelector('dialog [role=alert]').textContent.includes('does not know this token')")
+        .await;
+    browser.types("dialog input[name=token]", TOKEN).await;
+    browser.clicks("dialog button.main").await;
+    browser
+        .until("document.querySelector('dialog [role=alert]').textContent.includes('nobody would be left to answer')")
+        .await;
+    assert_eq!(operator(&edge).status().await["switches"], json!([]));
+    browser.clicks("dialog input[name=insist]").await;
+    browser.clicks("dialog button.main").await;
+    browser
+        .until("document.querySelector('[data-lane=\"site reads tiers\"]').textContent.includes('nobody answers')")
+        .await;
+    browser
+        .until("document.querySelector('[data-origin=only] [data-state=down]')")
+        .await;
+}
+
+#[tokio::test]
 async fn a_browser_says_when_the_edge_is_gone() {
     let Some(mut browser) = browser().await else {
         return;
