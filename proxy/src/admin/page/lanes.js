@@ -56,7 +56,10 @@ function laneOf(seen, distribution, lane) {
 }
 
 function tierOf(seen, member, index, lane) {
-  const isAnswering = member.origin === lane.answers;
+  const isFirst = member.origin === lane.answers;
+  // Whoever answers in the place of one who is asked first and falls through.
+  const isHelping = !isFirst && lane.does === "reads" && mostlyFalls(seen, lane.answers) && (seen.flows?.[member.origin]?.[1] ?? 0) > 0;
+  const isAnswering = isFirst || isHelping;
   const origin = seen.origins?.find((each) => each.id === member.origin);
   const falls = lane.does === "reads" && mostlyFalls(seen, member.origin);
   const since = origin?.since ? `for ${span(seen.now - origin.since)}` : null;
