@@ -10,7 +10,7 @@ use std::path::Path;
 
 use crate::json;
 use crate::problem::Problem;
-use crate::written::{AccessLog, Admin, Listen, Notation, Place, Policies, Tls, Written};
+use crate::written::{AccessLog, Admin, Faults, Listen, Notation, Place, Policies, Tls, Written};
 
 mod combinations;
 mod read;
@@ -69,6 +69,7 @@ pub(crate) fn walk(
         admin: Admin::default(),
         tls: Tls::default(),
         access_log: AccessLog::default(),
+        faults: Faults::default(),
         alarms: Vec::new(),
         origins: Vec::new(),
         groups: Vec::new(),

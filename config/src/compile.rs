@@ -19,6 +19,7 @@ mod maps;
 mod origins;
 mod pem;
 mod records;
+mod rehearsal;
 mod targets;
 mod tls;
 mod url;
@@ -69,6 +70,7 @@ pub(crate) fn compile(
         origins,
         targets,
         records: records.into_iter().flatten().collect(),
+        takes_faults: rehearsal::takes_faults(written, problems),
         distributions,
         hosts,
         mode,

@@ -6,6 +6,7 @@ mod behavior;
 mod health;
 mod lines;
 mod origin;
+mod rehearsal;
 
 use crate::admin::Admin;
 use crate::behavior::WriteError;
@@ -42,6 +43,10 @@ pub fn to_toml(edge: &Edge) -> String {
         self::tls(tls, &mut lines);
     }
     access_log(&edge.access_log, &mut lines);
+    if edge.takes_faults {
+        lines.header("faults");
+        lines.field("enabled", true);
+    }
     for webhook in &edge.alarms {
         alarm::alarm(webhook, &mut lines);
     }
@@ -71,7 +76,7 @@ fn has_secrets(edge: &Edge) -> bool {
     let mut distributions = edge.distributions.iter();
     in_headers
         || !edge.alarms.is_empty()
-        || edge.admin.token.is_some()
+        || (edge.listen.admin.is_some() && edge.admin.token.is_some())
         || distributions.any(|distribution| has_token(&distribution.voice))
 }
 

@@ -10,6 +10,7 @@ mod health;
 mod kind;
 mod lifecycle;
 mod origin;
+mod rehearsal;
 mod syntax;
 mod table;
 pub(crate) mod variables;
@@ -45,6 +46,9 @@ pub(crate) fn walk(text: &str, file: &Path, problems: &mut Vec<Problem>) -> Opti
     let access_log = top
         .table("access_log", problems)
         .map(|table| access_log(table, problems));
+    let faults = top
+        .table("faults", problems)
+        .map(|table| rehearsal::faults(table, problems));
     let alarms = top
         .tables("alarm", problems)
         .into_iter()
@@ -81,6 +85,7 @@ pub(crate) fn walk(text: &str, file: &Path, problems: &mut Vec<Problem>) -> Opti
         admin: admin.unwrap_or_default(),
         tls: tls.unwrap_or_default(),
         access_log: access_log.unwrap_or_default(),
+        faults: faults.unwrap_or_default(),
         alarms,
         origins,
         groups,

@@ -6,6 +6,7 @@
 
 mod answer;
 mod events;
+mod faults;
 mod guard;
 mod page;
 mod sight;
@@ -43,6 +44,7 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 const ROUTES: &[Route] = &[
     get("/status.json", |asked| Box::pin(status::status(asked))),
     get("/events", |asked| Box::pin(stream::stream(asked))),
+    post("/faults", |asked| Box::pin(faults::faults(asked))),
     get("/events.json", |asked| Box::pin(events::events(asked))),
     post("/switch", |asked| Box::pin(switch::switch(asked))),
     page("/", |asked| Box::pin(page::part(asked))),

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Acquire};
+use std::time::Duration;
 
 use rustls::ClientConfig;
 use tideover_config::{
@@ -15,6 +16,7 @@ use tideover_rules::route::Route;
 
 use crate::StartError;
 use crate::clock::Clock;
+use crate::faults::FaultSlot;
 use crate::metrics::Answers;
 use crate::origin::Addresses;
 use crate::recovery::{Checked, Post, mark};
@@ -69,6 +71,7 @@ pub(crate) struct LiveOrigin {
     pub(crate) vitals: Arc<Vitals>,
     /// `None` where it has no health check.
     pub(crate) checked: Option<Arc<Checked>>,
+    pub(crate) fault: FaultSlot,
     pub(crate) http: Option<LiveEndpoint>,
     pub(crate) https: Option<LiveEndpoint>,
 }
@@ -106,10 +109,11 @@ impl Live {
         before: Option<&Self>,
         workers: usize,
     ) -> Result<Self, StartError> {
+        let now = Clock::new(edge.time_scale).elapsed();
         let origins = edge
             .origins
             .iter()
-            .map(|origin| LiveOrigin::new(origin, before, workers))
+            .map(|origin| LiveOrigin::new(origin, before, workers, now))
             .collect::<io::Result<_>>()
             .map_err(StartError::Origins)?;
         let posts = edge
@@ -299,16 +303,23 @@ impl Routing {
 }
 
 impl LiveOrigin {
-    fn new(origin: &Origin, before: Option<&Live>, workers: usize) -> io::Result<Self> {
+    fn new(
+        origin: &Origin,
+        before: Option<&Live>,
+        workers: usize,
+        now: Duration,
+    ) -> io::Result<Self> {
         let namesake = before.and_then(|before| before.origin_named(&origin.id));
         let vitals = inherited(
             namesake.map(|(before, alive)| (&alive.vitals, is_same(before, origin))),
             workers,
         );
+        let fault = FaultSlot::new(origin, namesake.map(|(_, alive)| alive), now);
         let OriginKind::Server(server) = &origin.kind else {
             return Ok(Self {
                 vitals,
                 checked: None,
+                fault,
                 http: None,
                 https: None,
             });
@@ -331,6 +342,7 @@ impl LiveOrigin {
         Ok(Self {
             vitals,
             checked,
+            fault,
             http,
             https,
         })

@@ -15,6 +15,7 @@ mod checks;
 mod clients;
 mod conformance;
 mod failover;
+mod faults;
 mod headers;
 mod http2;
 mod http2_floods;

@@ -186,6 +186,7 @@ fn origin(spot: &Spot<'_>) -> Option<Origin> {
         retry_after: None,
         health_check: None,
         breaker: None,
+        fault: None,
     })
 }
 
@@ -252,6 +253,7 @@ fn behavior(spot: &Spot<'_>) -> Behavior {
         rewrite_location: None,
         origin_request: None,
         viewer_response: None,
+        expect: None,
     }
 }
 

@@ -4,6 +4,7 @@ use ::toml::de::DeValue;
 
 use super::forwarding;
 use super::kind::{Kind, wrong_kind};
+use super::rehearsal;
 use super::table::{self, Table};
 use crate::problem::Problem;
 use crate::written::{At, Behavior, Distribution, ErrorResponse, Place, Span};
@@ -130,6 +131,7 @@ fn behavior(mut table: Table<'_>, problems: &mut Vec<Problem>) -> Behavior {
         viewer_response: table
             .table("viewer_response", problems)
             .map(|table| forwarding::viewer_response(table, problems)),
+        expect: rehearsal::expect(&mut table, problems),
     };
     table.finish(problems);
     behavior

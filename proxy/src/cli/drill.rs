@@ -1,15 +1,23 @@
-//! `tideover drill`: the failover table, played for real on the demo's tiers.
+//! `tideover drill`: the failover table, played for real on the demo's tiers; with `--config`, every failure of a real config's
+//! tiers ([`real`]).
+
+mod plan;
+mod play;
+mod real;
+mod verdict;
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use clap::Args;
+use clap::{ArgMatches, Args};
 use http::{Method, StatusCode};
 use tideover::RunningEdge;
 use tokio::runtime::{Builder, LocalOptions};
 
 use super::client::{Answer, NoAnswer, ask};
+use super::overriding::Reading;
 use super::paint::{Paint, padded};
 use super::said;
 use super::tier::{Condition, TIER_HEADER};
@@ -46,6 +54,31 @@ const FORM: &str = "firstName=Ada&lastName=King";
 /// Flags of `drill`.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Options {
+    /// Play this config against its own origins, in place of the demo's tiers: `tideover.toml`, or a distribution's JSON
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "TIDEOVER_CONFIG",
+        hide_env_values = true
+    )]
+    config: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long, env = "TIDEOVER_JSON", hide_env_values = true, requires = "config",
+          value_parser = clap::builder::BoolishValueParser::new())]
+    json: bool,
+    /// Send writes too, without a body, to the REAL origins
+    #[arg(long, env = "TIDEOVER_WRITES", hide_env_values = true, requires = "config",
+          value_parser = clap::builder::BoolishValueParser::new())]
+    writes: bool,
+    /// Only this behavior: its path pattern, or `default`
+    #[arg(
+        long,
+        value_name = "BEHAVIOR",
+        env = "TIDEOVER_FROM",
+        hide_env_values = true,
+        requires = "config"
+    )]
+    from: Option<String>,
     /// Expect something wrong in the last row, to see what a failed drill looks like
     #[arg(long, hide = true, env = "TIDEOVER_PLANT_MISTAKE", hide_env_values = true,
           value_parser = clap::builder::BoolishValueParser::new())]
@@ -54,6 +87,15 @@ pub(super) struct Options {
     #[arg(long, env = "TIDEOVER_USUAL_TIMERS", hide_env_values = true,
           value_parser = clap::builder::BoolishValueParser::new())]
     usual_timers: bool,
+    #[command(flatten)]
+    reading: Reading,
+}
+
+impl Options {
+    /// In place of the demo's tiers.
+    pub(super) fn plays_a_config(&self) -> bool {
+        self.config.is_some()
+    }
 }
 
 /// One line of the failover table.
@@ -102,8 +144,17 @@ struct Seen {
     trouble: Option<String>,
 }
 
-/// Exit code 0 if every row held.
-pub(super) fn drill(options: &Options) -> anyhow::Result<ExitCode> {
+/// Exit code 0 if every row held; with `--config`, if no promise of the config broke.
+pub(super) fn drill(options: &Options, given: &ArgMatches) -> anyhow::Result<ExitCode> {
+    if let Some(config) = &options.config {
+        let wanted = real::Wanted {
+            config,
+            json: options.json,
+            writes: options.writes,
+            from: options.from.as_deref(),
+        };
+        return real::drill(wanted, &options.reading.overrides("drill", given)?);
+    }
     let mut rows = rows();
     if let (true, Some(last)) = (options.plant_mistake, rows.last_mut()) {
         last.expected.status = 418;
@@ -167,28 +218,24 @@ fn rows() -> Vec<Row> {
         ));
     }
     let vm_is_up = [Refuses, Up, Up];
+    rows.extend([row(
+        "the VM is up, no such page",
+        vm_is_up,
+        Method::GET,
+        UNKNOWN_PAGE,
+        404,
+        "azure-vm",
+    )]);
+    let ways = [
+        ("refuses", Refuses),
+        ("accepts and stays silent", Silent),
+        ("is a black hole", BlackHole),
+    ];
+    rows.extend(ways.map(|(how, vm)| {
+        let tiers = [Refuses, vm, Up];
+        get(&format!("the VM {how}"), tiers, 200, "azure-swa")
+    }));
     rows.extend([
-        row(
-            "the VM is up, no such page",
-            vm_is_up,
-            Method::GET,
-            UNKNOWN_PAGE,
-            404,
-            "azure-vm",
-        ),
-        get("the VM refuses", [Refuses, Refuses, Up], 200, "azure-swa"),
-        get(
-            "the VM accepts and stays silent",
-            [Refuses, Silent, Up],
-            200,
-            "azure-swa",
-        ),
-        get(
-            "the VM is a black hole",
-            [Refuses, BlackHole, Up],
-            200,
-            "azure-swa",
-        ),
         get(
             "the maintenance site is gone, too",
             [Refuses, Refuses, Refuses],

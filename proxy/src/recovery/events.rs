@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
-use tideover_config::{AlarmKind, Failure, Moves, Side};
+use tideover_config::{AlarmKind, Failure, Fault, Moves, Side};
 use tideover_rules::alarm::{CERTIFICATE_DAYS, NotFound, of_group};
 
 use super::board::{Board, Stand};
@@ -76,6 +76,10 @@ pub(crate) enum Event {
         /// Who moves it back.
         next: Moves,
     },
+    /// An origin is made to fail on purpose.
+    FaultBegan { origin: Arc<str>, fault: Fault },
+    /// It is not any more.
+    FaultOver { origin: Arc<str> },
     /// By health a record would move, and an operator has to say so.
     RecordWaits {
         record: Arc<str>,
@@ -154,6 +158,8 @@ impl Event {
             Self::Written { what } => (AlarmKind::Storage, what, 0),
             Self::Switched { name, to, .. } => (AlarmKind::Switch, name, of_switch(to)),
             Self::SwitchExpired { name, .. } => (AlarmKind::Switch, name, 0),
+            Self::FaultBegan { origin, .. } => (AlarmKind::Fault, origin, 1),
+            Self::FaultOver { origin } => (AlarmKind::Fault, origin, 0),
         };
         Stand {
             kind,
@@ -300,6 +306,12 @@ impl fmt::Display for Event {
                         word(other(*to))
                     ),
                 }
+            }
+            Self::FaultBegan { origin, fault } => {
+                write!(f, "{origin} {fault}: a fault on command, ON PURPOSE")
+            }
+            Self::FaultOver { origin } => {
+                write!(f, "{origin} has no fault on command any more")
             }
             Self::RecordFound {
                 record,
