@@ -18,7 +18,6 @@ use tideover_config::counted;
 use tideover_rules::failover::Attempt;
 
 use crate::limit::Limit;
-use crate::live::Live;
 pub(crate) use answers::{Answers, Classes};
 pub(crate) use exposition::Exposition;
 use failovers::Failovers;
@@ -41,6 +40,8 @@ pub(crate) struct Counters {
     requests: Count,
     /// Answers that are of no distribution.
     nobodys: Classes,
+    /// Answers of 500 and above, whoever's they were.
+    server_errors: Count,
     edge_errors: Count,
     viewer_gone: Count,
     refused_heads: Count,
@@ -223,6 +224,9 @@ impl Counters {
         classes.unwrap_or(&self.nobodys).add(status);
         self.edge_errors
             .add(u64::from(made_by_edge && status.as_u16() >= 400));
+        if status.is_server_error() {
+            self.server_errors.add(1);
+        }
         self.added.note(added);
         self.first_byte.note(first_byte);
     }
@@ -288,13 +292,10 @@ impl EdgeCounters {
         self.workers.iter().map(|worker| pick(worker).get()).sum()
     }
 
-    /// Those of distributions that a reload has taken away are not among what was lost.
-    pub(crate) fn totals(&self, live: &Live) -> Totals {
-        let lost = |[.., lost]: [u64; 5]| lost;
-        let of_distributions = live.answers.iter().map(|answers| lost(answers.sum()));
+    pub(crate) fn totals(&self) -> Totals {
         Totals {
             requests: self.sum(|c| &c.requests),
-            lost: of_distributions.sum::<u64>() + lost(self.nobodys()),
+            lost: self.sum(|c| &c.server_errors),
             viewer_gone: self.sum(|c| &c.viewer_gone),
             fell_through: self.sum(|c| &c.fell_through),
         }

@@ -240,6 +240,51 @@ async fn a_line_of_the_log_says_whom_the_records_stood_for() {
     assert_eq!(lines[0]["attempts"][0]["origin"], "blue");
 }
 
+#[tokio::test]
+async fn probes_are_counted_by_how_far_they_came() {
+    let good = origin("good").start().await;
+    let bad = origin("bad").answers(500).start().await;
+    let (to_good, to_bad) = (good.address(), bad.address());
+    let check = "health_check = { path = \"/\", interval = \"100ms\" }";
+    let edge = edge(&format!(
+        r#"
+        [origin.a]
+        url = "http://{to_good}"
+        {check}
+        [origin.b]
+        url = "http://{to_bad}"
+        {check}
+        [origin_group.tiers]
+        members = ["b", "a"]
+        [distribution.site.default_behavior]
+        target = "tiers"
+        "#
+    ));
+    let edge = edge.start().await;
+
+    let passed = "tideover_probes_total{origin=\"a\",result=\"passed\"}";
+    let failed = "tideover_probes_total{origin=\"b\",result=\"status\"}";
+    for some in [passed, failed] {
+        patiently(some, async {
+            while edge.metric(some).await < 3.0 {
+                tokio::time::sleep(ms(10)).await;
+            }
+        })
+        .await;
+    }
+    edge.until_metric("tideover_origin_healthy{origin=\"b\"}", 0.0)
+        .await;
+    assert_eq!(
+        edge.metric("tideover_origin_healthy{origin=\"a\"}").await,
+        1.0
+    );
+    assert_eq!(
+        edge.metric("tideover_probes_total{origin=\"b\",result=\"passed\"}")
+            .await,
+        0.0
+    );
+}
+
 /// `promtool check metrics`, which names what is not in the usual form. It comes with the server, which starts by itself where
 /// it is installed: so it is used where it is, and asked of nobody.
 #[tokio::test]
@@ -274,7 +319,7 @@ async fn the_dashboard_names_only_what_is_exported() {
     let text = edge.metrics().await;
     let exported: BTreeSet<&str> = text
         .lines()
-        .filter(|line| !line.starts_with('#'))
+        .map(|line| line.trim_start_matches("# TYPE "))
         .filter_map(|line| line.split(['{', ' ']).next())
         .collect();
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/grafana.json");

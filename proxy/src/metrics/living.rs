@@ -7,6 +7,7 @@ use tideover_rules::standing::Why;
 use super::answers::CLASSES;
 use super::{EdgeCounters, Exposition};
 use crate::live::{Live, LiveOrigin};
+use crate::recovery::Stage;
 use crate::vitals::{Mark, Tallied, Vitals};
 
 /// A family of one number for each origin.
@@ -31,6 +32,7 @@ pub(crate) fn living(live: &Live, counters: &EdgeCounters, text: &mut Exposition
     distributions(live, counters, text);
     attempts(live, text);
     states(live, text);
+    probes(live, text);
     records(live, text);
     targets(live, text);
 }
@@ -119,6 +121,21 @@ fn states(live: &Live, text: &mut Exposition) {
         let is = [!ordered.contains(&true), drain, down, only];
         let words = ["ready", "drain", "down", "only"];
         text.samples(("origin", origin), "switch", words, is.map(u64::from));
+    }
+}
+
+fn probes(live: &Live, text: &mut Exposition) {
+    let help =
+        "Probes of the origin's health check by result: passed, or how far it came that failed.";
+    text.counter("tideover_probes_total", help);
+    for (origin, alive) in servers(live) {
+        let Some(checked) = &alive.checked else {
+            continue;
+        };
+        let counted = checked.counted();
+        let words = std::iter::once("passed").chain(Stage::ALL.map(Stage::word));
+        let counts = std::iter::once(counted.passed).chain(counted.failed);
+        text.samples(("origin", origin), "result", words, counts);
     }
 }
 

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::{EdgeCounters, Histogram, Totals};
-use crate::live::Live;
 
 /// The numbers so far.
 #[derive(Debug)]
@@ -24,9 +23,9 @@ pub(crate) struct Came {
 }
 
 impl Reading {
-    pub(crate) fn now(counters: &EdgeCounters, live: &Live) -> Self {
+    pub(crate) fn now(counters: &EdgeCounters) -> Self {
         Self {
-            totals: counters.totals(live),
+            totals: counters.totals(),
             first_byte: Histogram::counts(&counters.each(|c| &c.first_byte)),
         }
     }

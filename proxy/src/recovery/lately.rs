@@ -86,7 +86,7 @@ impl Lately {
         if is_due {
             seen.samples.push_back(Sample {
                 at: now,
-                totals: shared.counters.totals(live),
+                totals: shared.counters.totals(),
                 origins: tallied(live),
             });
             while seen
@@ -164,7 +164,7 @@ impl Lately {
                 None => now,
             }
         });
-        let totals = shared.counters.totals(live);
+        let totals = shared.counters.totals();
         While {
             span: first.map_or(Duration::ZERO, |first| now.saturating_sub(first.at)),
             totals: first.map_or(totals, |first| totals.since(first.totals)),

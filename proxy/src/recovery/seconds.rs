@@ -89,7 +89,7 @@ impl Count {
         if span.is_some_and(|span| span < EVERY) {
             return;
         }
-        let reading = Reading::now(&shared.counters, live);
+        let reading = Reading::now(&shared.counters);
         let flows = flows_so_far(live);
         if let Some((span, (_, before, flowed))) = span.zip(self.last.as_ref()) {
             self.number += 1;
