@@ -107,6 +107,7 @@ pub(crate) fn answer(shared: &Shared, method: &Method, uri: &Uri) -> Response<Fu
 
 fn metrics(shared: &Shared) -> String {
     let mut metrics = Exposition::default();
+    metrics.append(&shared.switches.prometheus());
     let live = shared.live();
     shared.counters.expose(&mut metrics);
     living(&live, &shared.counters, &mut metrics);
@@ -115,7 +116,6 @@ fn metrics(shared: &Shared) -> String {
     if let Some(tls) = tls.filter(is_ordered) {
         metrics.append(&tls.ordered().prometheus());
     }
-    metrics.append(&shared.switches.prometheus());
     metrics.append(&shared.events.prometheus());
     metrics.finish()
 }

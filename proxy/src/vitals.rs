@@ -322,13 +322,6 @@ impl Vitals {
         }
     }
 
-    /// The viewer got another one's answer in place of a 403 or 404 that one of `worker`'s attempts brought.
-    pub(crate) fn found_elsewhere(&self, worker: usize) {
-        if let Some(tally) = self.tallies.get(worker) {
-            tally.found_elsewhere.add(1);
-        }
-    }
-
     /// What `worker` has open there.
     pub(crate) fn note_connections(&self, worker: usize, connections: Connections) {
         if let Some(tally) = self.tallies.get(worker) {
@@ -349,6 +342,13 @@ impl Vitals {
             };
         }
         sum
+    }
+
+    /// The viewer got another one's answer in place of a 403 or 404 that one of `worker`'s attempts brought.
+    pub(crate) fn found_elsewhere(&self, worker: usize) {
+        if let Some(tally) = self.tallies.get(worker) {
+            tally.found_elsewhere.add(1);
+        }
     }
 
     pub(crate) fn tallied(&self) -> Tallied {
