@@ -20,6 +20,7 @@ use tideover_rules::fields::{Fields, Survey, bytes_of};
 use tideover_rules::told::ResultType;
 
 use crate::clock::Moment;
+use crate::falls::{Fall, fell_through};
 use crate::limit::Limit;
 use crate::live::Routed;
 use crate::message::BodyWatch;
@@ -207,6 +208,22 @@ impl Line {
         self.ending = ending;
     }
 
+    /// For who asks why; told of some, where there are many.
+    #[cold]
+    fn tell_of_a_fall(&self, answered: &Answered) {
+        let left = &self.worker.falls_left;
+        let Some(less) = left.get().checked_sub(1) else {
+            return;
+        };
+        if fell_through(&answered.facts.attempts) {
+            left.set(less);
+            let fall = Fall::of(self, &answered.facts, answered.status, answered.first_byte);
+            if let Some(fall) = fall {
+                self.worker.shared.falls.tell(fall);
+            }
+        }
+    }
+
     /// What it came up against.
     fn limit(&self) -> Option<Limit> {
         let of_answer = self.answered.as_ref().and_then(|a| a.facts.limit);
@@ -255,7 +272,11 @@ impl Drop for Line {
                     answers.and_then(|answers| answers.of(self.view.worker)),
                     facts.made_by_edge,
                     answered.added(),
+                    answered.first_byte,
                 );
+                if facts.attempts.len() > 1 {
+                    self.tell_of_a_fall(answered);
+                }
             }
             None => counters.unanswered(),
         }

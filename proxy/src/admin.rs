@@ -8,7 +8,10 @@ mod answer;
 mod events;
 mod faults;
 mod guard;
+mod page;
+mod sight;
 mod status;
+mod stream;
 mod switch;
 mod token;
 
@@ -25,6 +28,7 @@ use hyper::body::Incoming;
 use serde_json::Value;
 
 pub(crate) use answer::{AdminBody, fixed};
+pub(crate) use stream::Onlookers;
 pub(crate) use token::Token;
 pub use token::token_left_for;
 
@@ -39,9 +43,19 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 /// What the listener answers. To add a path, add a line.
 const ROUTES: &[Route] = &[
     get("/status.json", |asked| Box::pin(status::status(asked))),
+    get("/events", |asked| Box::pin(stream::stream(asked))),
     post("/faults", |asked| Box::pin(faults::faults(asked))),
     get("/events.json", |asked| Box::pin(events::events(asked))),
     post("/switch", |asked| Box::pin(switch::switch(asked))),
+    page("/", |asked| Box::pin(page::part(asked))),
+    page("/page.css", |asked| Box::pin(page::part(asked))),
+    page("/page.js", |asked| Box::pin(page::part(asked))),
+    page("/elements.js", |asked| Box::pin(page::part(asked))),
+    page("/lanes.js", |asked| Box::pin(page::part(asked))),
+    page("/plots.js", |asked| Box::pin(page::part(asked))),
+    page("/stream.js", |asked| Box::pin(page::part(asked))),
+    page("/switch.js", |asked| Box::pin(page::part(asked))),
+    page("/words.js", |asked| Box::pin(page::part(asked))),
 ];
 
 /// A request that may be answered.

@@ -18,6 +18,7 @@ mod client;
 mod clock;
 mod control;
 mod error;
+mod falls;
 mod faults;
 mod limit;
 mod listeners;

@@ -5,6 +5,7 @@ mod exposition;
 mod failovers;
 mod histogram;
 mod living;
+mod reading;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ pub(crate) use exposition::Exposition;
 use failovers::Failovers;
 use histogram::Histogram;
 pub(crate) use living::living;
+pub(crate) use reading::{Came, Reading};
 
 /// The counters of all workers.
 #[derive(Debug)]
@@ -59,6 +61,8 @@ pub(crate) struct Counters {
     tunnels_ended: Count,
     log_lines_lost: Count,
     added: Histogram,
+    /// Times from a request's head to its answer's.
+    first_byte: Histogram,
     /// Where the system tells of the worker's thread.
     thread: OnceLock<PathBuf>,
     pulse: Count,
@@ -207,13 +211,14 @@ impl Counters {
     }
 
     /// One request is over, which was answered: with `status`, by the edge itself or not, after the edge had `added` to the
-    /// time of its origin. `classes` is its distribution's part of the answers.
+    /// time of its origin, `first_byte` after its head. `classes` is its distribution's part of the answers.
     pub(crate) fn answered(
         &self,
         status: StatusCode,
         classes: Option<&Classes>,
         made_by_edge: bool,
         added: Duration,
+        first_byte: Duration,
     ) {
         self.requests.add(1);
         classes.unwrap_or(&self.nobodys).add(status);
@@ -223,6 +228,7 @@ impl Counters {
             self.server_errors.add(1);
         }
         self.added.note(added);
+        self.first_byte.note(first_byte);
     }
 
     /// One request is over, whose viewer went before an answer.

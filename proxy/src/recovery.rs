@@ -11,15 +11,17 @@ mod events;
 pub(crate) mod lately;
 mod look;
 mod post;
+mod seconds;
 mod watch;
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-pub(crate) use checks::{Checked, Stage, mark};
+pub(crate) use checks::{Checked, Probe, Stage, mark};
 pub(crate) use events::{Event, Events};
 pub(crate) use lately::Lately;
 pub(crate) use post::Post;
+pub(crate) use seconds::{Second, Seconds};
 
 use crate::worker::Shared;
 use look::Looks;
@@ -33,6 +35,7 @@ const SHORTEST: Duration = Duration::from_millis(5);
 pub(crate) async fn look_after(shared: Weak<Shared>) {
     let mut looks = Looks::default();
     let mut watch = Watch::default();
+    let mut seconds = seconds::Count::default();
     loop {
         let Some(present) = shared.upgrade() else {
             return;
@@ -47,6 +50,8 @@ pub(crate) async fn look_after(shared: Weak<Shared>) {
         looks.look(&present);
         present.lately.look(&present, &live);
         watch.look(&present, &live, clock.elapsed());
+        seconds.look(&present, &live);
+        present.falls.gather();
         drop((present, live));
         tokio::time::sleep(clock.real(EVERY).max(SHORTEST)).await;
     }

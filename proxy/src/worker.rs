@@ -18,12 +18,13 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::access_log::{LogBuffer, LogWriter};
-use crate::admin::Token;
+use crate::admin::{Onlookers, Token};
 use crate::clock::{self, Moment};
+use crate::falls::{self, Falls};
 use crate::live::Live;
 use crate::metrics::{Counters, EdgeCounters};
 use crate::origin::Origins;
-use crate::recovery::{Events, Lately};
+use crate::recovery::{Events, Lately, Seconds};
 use crate::request_id::RequestIds;
 use crate::respond::ToldBefore;
 use crate::switches::Switches;
@@ -43,6 +44,10 @@ pub(crate) struct Shared {
     pub(crate) log: LogWriter,
     pub(crate) events: Events,
     pub(crate) lately: Lately,
+    pub(crate) falls: Falls,
+    pub(crate) seconds: Seconds,
+    /// Who is told by the admin listener what goes on.
+    pub(crate) onlookers: Onlookers,
     /// When the edge began.
     pub(crate) began: Instant,
     /// What operators have switched.
@@ -75,6 +80,9 @@ impl Shared {
             counters,
             log,
             lately: Lately::default(),
+            falls: Falls::default(),
+            seconds: Seconds::default(),
+            onlookers: Onlookers::default(),
             began: Instant::now(),
             switches,
             token: Token::default(),
@@ -125,6 +133,8 @@ pub(crate) struct Worker {
     pub(crate) log: RefCell<LogBuffer>,
     pub(crate) ids: RefCell<RequestIds>,
     pub(crate) drain: Drain,
+    /// So many requests that fell through are told until the next tick.
+    pub(crate) falls_left: Cell<u8>,
     view: RefCell<Rc<View>>,
     /// Of which replacement `view` is.
     seen: Cell<u64>,
@@ -208,6 +218,7 @@ impl Worker {
             log,
             ids: RefCell::new(RequestIds::new()),
             drain: Drain::default(),
+            falls_left: Cell::new(falls::AT_A_TIME),
             seen,
             view: RefCell::new(Rc::new(View::new(live, origins, index))),
         }
@@ -239,6 +250,7 @@ impl Worker {
         // A loop that never rests would not begin a turn.
         clock::begin_turn();
         self.counters.pulse();
+        self.falls_left.set(falls::AT_A_TIME);
         clock::look_at_the_wall();
         let view = self.view();
         view.origins.sweep(&view.live, self.index);

@@ -6,6 +6,7 @@
 //!   [`in_front_of`] are the configs that most scenarios need.
 //! - [`viewer()`] and [`viewer_of`] are a client that can send any bytes and sees what really came back.
 //! - [`operator()`] has the token of an edge, and switches.
+//! - [`browser()`] is a real one, where it is installed.
 //! - [`load()`] is many viewers who ask without a pause and count what was lost; [`Steady`] is the same over both protocols,
 //!   by clients who do what they are told.
 //! - [`frames`] is a viewer that says HTTP/2 frame by frame, good and bad.
@@ -17,6 +18,7 @@
 //! It knows nothing of how the edge is built: only its library's front door and its config files.
 
 mod acme;
+mod browser;
 pub mod certificates;
 mod edge;
 mod folder;
@@ -33,6 +35,7 @@ mod viewer;
 mod wire;
 
 pub use acme::{Authority, AuthorityBuilder, Refuses, authority};
+pub use browser::{Browser, browser};
 pub use edge::{
     Edge, EdgeBuilder, edge, edge_json, in_front_of, is_trusted, lines_of, pair, reached, tiers,
     viewer, viewer_by,

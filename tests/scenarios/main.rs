@@ -3,6 +3,7 @@
 mod access_log;
 mod acme;
 mod addresses;
+mod admin_page;
 mod alarms;
 mod answers;
 mod architecture;

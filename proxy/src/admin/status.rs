@@ -22,7 +22,8 @@ pub(super) async fn status(asked: Asked) -> Outcome {
     Ok(json(&whole(&asked.shared)))
 }
 
-fn whole(shared: &Shared) -> Value {
+/// As JSON.
+pub(super) fn whole(shared: &Shared) -> Value {
     let live = shared.live();
     let switches = shared.switches.in_force();
     let numbers = shared.lately.numbers(shared, &live);

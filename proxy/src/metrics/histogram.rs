@@ -51,7 +51,8 @@ impl Histogram {
         self.sum.add(micros);
     }
 
-    fn counts(workers: &[&Self]) -> Vec<u64> {
+    /// By bucket, all `workers` together.
+    pub(super) fn counts(workers: &[&Self]) -> Vec<u64> {
         let count = |bucket: usize| {
             let counts = workers.iter().map(|worker| worker.counts[bucket].get());
             counts.sum()
@@ -78,7 +79,11 @@ impl Histogram {
 
     /// The span that this share of them is not above.
     pub(super) fn quantile(workers: &[&Self], share: f64) -> Duration {
-        let counts = Self::counts(workers);
+        Self::quantile_of(&Self::counts(workers), share)
+    }
+
+    /// The same of such counts.
+    pub(super) fn quantile_of(counts: &[u64], share: f64) -> Duration {
         let total: u64 = counts.iter().sum();
         #[expect(
             clippy::cast_precision_loss,
@@ -88,7 +93,7 @@ impl Histogram {
         )]
         let rank = (total as f64 * share).ceil() as u64;
         let mut seen = 0;
-        for (bucket, count) in counts.into_iter().enumerate() {
+        for (bucket, count) in counts.iter().enumerate() {
             seen += count;
             if seen >= rank && seen > 0 {
                 return Duration::from_micros(Self::upper(bucket));

@@ -8,7 +8,6 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 use tideover_config::{AlarmKind, Failure, Fault, Moves, Side};
 use tideover_rules::alarm::{CERTIFICATE_DAYS, NotFound, of_group};
-use tokio::sync::broadcast;
 
 use super::board::{Board, Stand};
 use crate::access_log::rfc3339;
@@ -413,6 +412,11 @@ pub(crate) struct Told {
 }
 
 impl Told {
+    /// 0: it is well.
+    pub(crate) fn level(&self) -> u8 {
+        self.event.stand().level
+    }
+
     /// An object: `time`, `kind`, `subject`, `level` (0: it is well), `text`.
     pub(crate) fn json(&self) -> Value {
         let Stand {
@@ -434,7 +438,6 @@ impl Told {
 #[derive(Debug)]
 pub(crate) struct Events {
     known: Mutex<Known>,
-    listeners: broadcast::Sender<Told>,
 }
 
 #[derive(Debug)]
@@ -455,7 +458,6 @@ impl Events {
         known.board.follow(live);
         Self {
             known: Mutex::new(known),
-            listeners: broadcast::channel(REMEMBERED).0,
         }
     }
 
@@ -470,7 +472,7 @@ impl Events {
         known.board.follow(live);
     }
 
-    /// To the log, to who is told of alarms, to who listens, and to who asks later. Never waits.
+    /// To the log, to who is told of alarms, and to who asks later. Never waits.
     pub(crate) fn tell(&self, event: Event) {
         if event.stand().level == 0 {
             tracing::info!("{event}");
@@ -483,14 +485,10 @@ impl Events {
         known
             .board
             .stands(event.stand(), &event.to_string(), now, at);
-        let told = Told { at, event };
         if known.lately.len() == REMEMBERED {
             known.lately.pop_front();
         }
-        known.lately.push_back(told.clone());
-        drop(known);
-        // An error says that nobody listens.
-        let _ = self.listeners.send(told);
+        known.lately.push_back(Told { at, event });
     }
 
     /// What is said of something that is amiss, up to the next step.
@@ -522,10 +520,5 @@ impl Events {
     /// Numbers of alarms in Prometheus' text format.
     pub(crate) fn prometheus(&self) -> String {
         self.known().board.prometheus()
-    }
-
-    /// Hears what is told from now on.
-    pub(crate) fn listen(&self) -> broadcast::Receiver<Told> {
-        self.listeners.subscribe()
     }
 }
