@@ -10,7 +10,7 @@ use std::path::Path;
 
 use crate::json;
 use crate::problem::Problem;
-use crate::written::{AccessLog, Listen, Notation, Place, Policies, Tls, Written};
+use crate::written::{AccessLog, Admin, Listen, Notation, Place, Policies, Tls, Written};
 
 mod combinations;
 mod read;
@@ -66,8 +66,10 @@ pub(crate) fn walk(
         folder: file.parent().map(Path::to_owned).unwrap_or_default(),
         mode: None,
         listen: Listen::default(),
+        admin: Admin::default(),
         tls: Tls::default(),
         access_log: AccessLog::default(),
+        alarms: Vec::new(),
         origins: Vec::new(),
         groups: Vec::new(),
         records: Vec::new(),

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use crate::compile::{USUAL_STATUSES, flag};
 use crate::edge::{Mode, Overrides};
 use crate::written::{
-    AccessLog, At, Behavior, Distribution, Listen, Member, Notation, Origin, OriginGroup, Place,
-    Policies, Tls, Written,
+    AccessLog, Admin, At, Behavior, Distribution, Listen, Member, Notation, Origin, OriginGroup,
+    Place, Policies, Tls, Written,
 };
 
 const GROUP: &str = "origins";
@@ -55,8 +55,10 @@ pub(crate) fn walk(urls: &[String], overrides: &Overrides) -> Written {
         folder: PathBuf::new(),
         mode: None,
         listen: Listen::default(),
+        admin: Admin::default(),
         tls: Tls::default(),
         access_log: AccessLog::default(),
+        alarms: Vec::new(),
         groups: if origins.is_empty() || is_alone {
             Vec::new()
         } else {

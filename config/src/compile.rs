@@ -5,6 +5,8 @@
 //! never handed out.
 
 mod acme;
+mod admin;
+mod alarms;
 mod behaviors;
 mod defaults;
 mod distributions;
@@ -28,6 +30,7 @@ use defaults::Defaults;
 
 pub(crate) use defaults::USUAL_STATUSES;
 pub(crate) use values::display_span;
+pub use values::parse_span;
 
 /// Compiles `written`. The edge is good if no problem is an error.
 pub(crate) fn compile(
@@ -39,7 +42,9 @@ pub(crate) fn compile(
     let defaults = Defaults::of(mode);
 
     let listen = listen::listen(written, overrides, defaults.origin_interim, problems);
+    let admin = admin::admin(written, overrides, listen.admin, problems);
     let access_log = listen::access_log(written, overrides, problems);
+    let alarms = alarms::alarms(written, problems);
     let mut origins = origins::origins(written, &defaults, problems);
     maps::apply(overrides, &mut origins, problems);
     let records = records::records(written, &origins, problems);
@@ -57,7 +62,9 @@ pub(crate) fn compile(
 
     Edge {
         listen,
+        admin,
         access_log,
+        alarms,
         origins,
         targets,
         records: records.into_iter().flatten().collect(),

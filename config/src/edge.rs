@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::admin::Admin;
+use crate::alarm::Webhook;
 use crate::distribution::Distribution;
 use crate::listener::{AccessLog, Listen};
 use crate::origin::{Member, Origin, OriginId, OriginKind, Target, TargetId, Trust};
@@ -15,8 +17,12 @@ use crate::viewer_tls::Certificate;
 pub struct Edge {
     /// Listeners and limits.
     pub listen: Listen,
+    /// How it is seen and changed while it runs.
+    pub admin: Admin,
     /// Where lines go.
     pub access_log: AccessLog,
+    /// Who is told of alarms, in the order of the file.
+    pub alarms: Vec<Webhook>,
     /// By [`OriginId`].
     pub origins: Vec<Origin>,
     /// By [`TargetId`]: every group, and one target for each origin that a behavior names directly.
@@ -70,7 +76,12 @@ impl Edge {
             Trust::Only { file, .. } => Some(file.as_path()),
             Trust::Platform | Trust::Anyone => None,
         });
-        of_origins.chain(of_certificates).chain(of_acme).collect()
+        let of_alarms = self.alarms.iter().filter_map(|alarm| match &alarm.trust {
+            Trust::Only { file, .. } => Some(file.as_path()),
+            Trust::Platform | Trust::Anyone => None,
+        });
+        let of_others = of_acme.chain(of_alarms);
+        of_origins.chain(of_certificates).chain(of_others).collect()
     }
 
     /// The target at `id`.
@@ -143,6 +154,8 @@ pub struct Overrides {
     pub tls_self_signed: bool,
     /// `--admin`.
     pub admin: Option<String>,
+    /// `TIDEOVER_ADMIN_TOKEN`, or what is in the file of `--admin-token-file`.
+    pub admin_token: Option<String>,
     /// `--status`.
     pub status: Option<String>,
     /// `--viewer-scheme`: `http` or `https`.

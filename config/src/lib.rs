@@ -8,6 +8,8 @@
 //! - [`distribution`], [`behavior`], [`origin`], [`listener`] hold its parts.
 //! - [`Problem`] is one thing to say about a config.
 
+pub mod admin;
+pub mod alarm;
 pub mod behavior;
 mod checks;
 mod cloudfront;
@@ -32,11 +34,14 @@ mod toml;
 pub mod viewer_tls;
 mod written;
 
+pub use admin::Admin;
+pub use alarm::{AlarmFormat, AlarmKind, Webhook};
 pub use behavior::{
     AcceptEncoding, Behavior, Behaviors, CloudFrontHeader, Cors, GetBody, HeaderSelection,
     MethodSet, NameSelection, OriginRequest, PathPattern, ResponseHeadersPolicy, ViewerProtocol,
     ViewerResponse, WriteError, wildcard_matches,
 };
+pub use compile::parse_span;
 pub use distribution::{
     AttemptsShown, CustomErrorResponse, Distribution, ErrorPage, LoopCheck, Pages, Secret, Via,
     Voice,

@@ -1,11 +1,13 @@
 //! An edge as `tideover.toml`, with every default spelled out: it loads again as the same edge, except for what is
 //! secret.
 
+mod alarm;
 mod behavior;
 mod health;
 mod lines;
 mod origin;
 
+use crate::admin::Admin;
 use crate::behavior::WriteError;
 use crate::distribution::{AttemptsShown, CustomErrorResponse, Distribution, Voice};
 use crate::edge::Edge;
@@ -17,7 +19,8 @@ use lines::{Lines, file, key, list, quoted, span};
 /// What stands in place of a secret.
 pub(crate) const MASK: &str = "********";
 
-/// `edge` as a `tideover.toml` that compiles to the same edge. Secrets are masked: the token of `attempts`, and values of
+/// `edge` as a `tideover.toml` that compiles to the same edge. Secrets are masked: the tokens of `admin` and `attempts`, URLs and
+/// headers of webhooks, and values of
 /// origin headers that came from the environment, or whose name speaks of a key, a secret, a token, a password and the like.
 /// That they are, and what only flags can say (`--time-scale`, `--default-distribution`), stands in comments on top.
 pub fn to_toml(edge: &Edge) -> String {
@@ -32,10 +35,16 @@ pub fn to_toml(edge: &Edge) -> String {
     }
     lines.field("mode", quoted(edge.mode.as_str()));
     listen(&edge.listen, &mut lines);
+    if edge.listen.admin.is_some() {
+        admin(&edge.admin, &mut lines);
+    }
     if let Some(tls) = &edge.listen.tls {
         self::tls(tls, &mut lines);
     }
     access_log(&edge.access_log, &mut lines);
+    for webhook in &edge.alarms {
+        alarm::alarm(webhook, &mut lines);
+    }
     for origin in &edge.origins {
         lines.header(&format!("origin.{}", key(&origin.id)));
         origin::origin(origin, &mut lines);
@@ -61,6 +70,8 @@ fn has_secrets(edge: &Edge) -> bool {
     });
     let mut distributions = edge.distributions.iter();
     in_headers
+        || !edge.alarms.is_empty()
+        || edge.admin.token.is_some()
         || distributions
             .any(|distribution| matches!(distribution.voice.attempts, AttemptsShown::Token(_)))
 }
@@ -134,6 +145,15 @@ fn listen(listen: &Listen, lines: &mut Lines) {
     lines.field("drain_delay", span(lifecycle.drain_delay));
     lines.some("takeover", lifecycle.takeover.as_deref().map(file));
     lines.field("watch", lifecycle.watch);
+}
+
+fn admin(admin: &Admin, lines: &mut Lines) {
+    lines.header("admin");
+    lines.some("token", admin.token.as_ref().map(|_| quoted(MASK)));
+    lines.field(
+        "state",
+        admin.state.as_deref().map_or_else(|| quoted("off"), file),
+    );
 }
 
 fn tls(tls: &ViewerTls, lines: &mut Lines) {

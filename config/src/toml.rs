@@ -2,6 +2,8 @@
 //! spelling; what CloudFront cannot say has plain words of our own.
 
 mod acme;
+mod admin;
+mod alarm;
 mod distribution;
 mod forwarding;
 mod health;
@@ -36,10 +38,18 @@ pub(crate) fn walk(text: &str, file: &Path, problems: &mut Vec<Problem>) -> Opti
     let listen = top
         .table("listen", problems)
         .map(|table| listen(table, problems));
+    let admin = top
+        .table("admin", problems)
+        .map(|table| admin::admin(table, problems));
     let tls = top.table("tls", problems).map(|table| tls(table, problems));
     let access_log = top
         .table("access_log", problems)
         .map(|table| access_log(table, problems));
+    let alarms = top
+        .tables("alarm", problems)
+        .into_iter()
+        .map(|table| alarm::alarm(table, problems))
+        .collect();
     let origins = top
         .named_tables("origin", problems)
         .into_iter()
@@ -68,8 +78,10 @@ pub(crate) fn walk(text: &str, file: &Path, problems: &mut Vec<Problem>) -> Opti
         folder: folder(file),
         mode,
         listen: listen.unwrap_or_default(),
+        admin: admin.unwrap_or_default(),
         tls: tls.unwrap_or_default(),
         access_log: access_log.unwrap_or_default(),
+        alarms,
         origins,
         groups,
         records,

@@ -121,8 +121,10 @@ pub(crate) struct Written {
     pub folder: PathBuf,
     pub mode: Option<At<String>>,
     pub listen: Listen,
+    pub admin: Admin,
     pub tls: Tls,
     pub access_log: AccessLog,
+    pub alarms: Vec<Alarm>,
     pub origins: Vec<Origin>,
     pub groups: Vec<OriginGroup>,
     pub records: Vec<Record>,
@@ -183,6 +185,13 @@ pub(crate) struct Lifecycle {
     pub watch: Option<At<bool>>,
 }
 
+/// How a running edge is seen and changed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Admin {
+    pub token: Option<At<String>>,
+    pub state: Option<At<String>>,
+}
+
 /// TLS towards viewers.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tls {
@@ -221,6 +230,19 @@ pub(crate) struct AccessLog {
     pub to: Option<At<String>>,
     pub format: Option<At<String>>,
     pub cookies: Option<At<bool>>,
+}
+
+/// Who is told of alarms.
+#[derive(Clone, Debug)]
+pub(crate) struct Alarm {
+    pub place: Place,
+    /// A secret.
+    pub webhook: Option<At<String>>,
+    pub format: Option<At<String>>,
+    /// Name and value, in order.
+    pub headers: Vec<(At<String>, At<String>)>,
+    pub only: Option<(Place, Vec<At<String>>)>,
+    pub ca: Option<At<String>>,
 }
 
 /// A span of time as written: `"25s"`, `"100ms"` in TOML, whole seconds in CloudFront JSON.

@@ -26,6 +26,7 @@ use crate::message::BodyWatch;
 use crate::viewer::Peer;
 use crate::worker::{View, Worker};
 
+pub(crate) use format::rfc3339;
 pub(crate) use writer::{LogBuffer, LogWriter};
 
 /// One request, from its head to its last byte. Its drop is where the request ends.

@@ -2,7 +2,7 @@
 //!
 //! [`Ordered`] is what handshakes and requests see of it: the certificate, and the proofs that a running order is asked for.
 //! [`Keeper`] has a thread of its own, on which `keep` looks after the certificate: `store` keeps it in a folder, `order` gets
-//! a new one by way of `http`, `x509` reads in it how long it is good.
+//! a new one by way of `http`, and the crate's `x509` reads in it how long it is good.
 
 #[cfg(feature = "acme")]
 mod http;
@@ -12,8 +12,6 @@ mod keep;
 mod order;
 #[cfg(feature = "acme")]
 mod store;
-#[cfg(feature = "acme")]
-mod x509;
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};

@@ -19,6 +19,8 @@ mod paint;
 mod petclinic;
 mod run;
 mod said;
+mod status;
+mod switch;
 mod systemd;
 mod target_words;
 mod tier;
@@ -59,6 +61,10 @@ enum Command {
     Drill(drill::Options),
     /// Every field of a CloudFront DistributionConfig, and what becomes of it here.
     Fields(fields::Options),
+    /// Say on one screen what a running edge does: who answers, how every origin stands, what was switched.
+    Status(status::Options),
+    /// Switch an origin, a failover record or a distribution of a running edge.
+    Switch(switch::Options),
     /// Ask a running edge whether it is alive: exit 0 or 1.
     Healthcheck(healthcheck::Options),
 }
@@ -98,6 +104,8 @@ fn obey(command: Command, given: &ArgMatches) -> anyhow::Result<ExitCode> {
         Command::Demo(options) => demo::demo(&options),
         Command::Drill(options) => drill::drill(&options),
         Command::Fields(options) => fields::fields(&options),
+        Command::Status(options) => status::status(&options),
+        Command::Switch(options) => switch::switch(&options),
         Command::Healthcheck(options) => healthcheck::healthcheck(&options),
     }
 }

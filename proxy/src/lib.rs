@@ -12,7 +12,9 @@
 
 mod access_log;
 mod acme;
+mod admin;
 mod body;
+mod client;
 mod clock;
 mod control;
 mod error;
@@ -27,12 +29,14 @@ mod request;
 mod request_id;
 mod respond;
 mod status;
+mod switches;
 mod takeover;
 mod tcp;
 mod tunnel;
 mod viewer;
 mod vitals;
 mod worker;
+mod x509;
 
 use std::io;
 use std::net::SocketAddr;
@@ -46,6 +50,7 @@ use tideover_config::{Edge, Lifecycle, LogTo};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::mpsc;
 
+pub use admin::token_left_for;
 pub use listeners::{ListenerChanges, ListenerKind};
 pub use metrics::Summary;
 pub use takeover::Given;
@@ -57,6 +62,7 @@ use control::Control;
 use listeners::{Change, Listeners};
 use live::Live;
 use metrics::EdgeCounters;
+use switches::Switches;
 use takeover::Doorway;
 use viewer::Staff;
 use worker::{Command, Shared};
@@ -121,6 +127,9 @@ pub enum StartError {
     /// Certificates cannot be ordered, nor what was ordered before be read.
     #[error("cannot order certificates")]
     Acme(#[source] io::Error),
+    /// Nobody can be told of alarms.
+    #[error("cannot prepare the webhooks of alarms")]
+    Alarms(#[source] io::Error),
     /// A thread cannot be started.
     #[error("cannot start a worker")]
     Worker(#[source] io::Error),
@@ -151,6 +160,7 @@ pub fn start_with(mut edge: Edge, mut given: Given) -> Result<RunningEdge, Start
     let mut listeners = Listeners::default();
     let change = listeners.prepare(&edge.listen, workers, &mut given)?;
     tell_ports(&mut edge, &listeners, &change);
+    let admin = listeners.addresses(&change, ListenerKind::Admin);
     let doorway = edge.listen.lifecycle.takeover.as_deref().map(|path| {
         takeover::open(path, given.has_predecessor()).map_err(|source| StartError::Takeover {
             path: path.to_owned(),
@@ -174,7 +184,17 @@ pub fn start_with(mut edge: Edge, mut given: Given) -> Result<RunningEdge, Start
     keeper.follow(&live)?;
     let (commands, receivers): (Vec<_>, Vec<_>) =
         (0..workers).map(|_| mpsc::unbounded_channel()).unzip();
-    let shared = Arc::new(Shared::new(live, counters, log, Staff::new(&commands)));
+    let has_admin = live.edge.listen.admin.is_some();
+    let switches = Switches::open(live.edge.admin.state.clone(), has_admin);
+    switches.place_records(&live);
+    switches.put_in_force(&live);
+    let staff = Staff::new(&commands);
+    let shared = Arc::new(Shared::new(live, counters, log, staff, switches));
+    recovery::obey(&shared);
+    let live = shared.live();
+    shared
+        .token
+        .settle(&live.edge.admin, admin.first().copied());
     let control = Control::start().map_err(StartError::Worker)?;
     let mut threads = Vec::new();
     for (index, receiver) in receivers.into_iter().enumerate() {
@@ -305,6 +325,7 @@ impl RunningEdge {
         let workers = self.workers.len();
         let change = listeners.prepare(&edge.listen, workers, &mut Given::default())?;
         tell_ports(&mut edge, &listeners, &change);
+        let admin = listeners.addresses(&change, ListenerKind::Admin);
         let live = Live::new(edge, Some(&before), workers)?;
         let stays = self.shared.log.stays(&live.edge.access_log);
         let takes_over = &before.edge.listen.lifecycle.takeover;
@@ -320,7 +341,14 @@ impl RunningEdge {
             ),
         ];
         self.keeper.follow(&live)?;
+        let said = &live.edge.admin;
+        self.shared.token.settle(said, admin.first().copied());
+        let switches = &self.shared.switches;
+        switches.keep_in(live.edge.admin.state.clone());
+        switches.put_in_force(&live);
         self.shared.replace(live);
+        // What was switched meanwhile was put in force on the one before.
+        switches.put_in_force(&self.shared.live());
         let changes = listeners.make(change, &self.commands, &self.control, &self.shared);
         for commands in &self.commands {
             let _ = commands.send(Command::Refresh);
@@ -396,6 +424,7 @@ impl RunningEdge {
 
 impl Drop for RunningEdge {
     fn drop(&mut self) {
+        self.shared.token.forget();
         self.lock_listeners().close();
         let _ = self.shared.tunnels_until.set(Instant::now());
         self.shared.draining.send_replace(true);

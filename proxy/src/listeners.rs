@@ -8,6 +8,7 @@ use tideover_config::Listen;
 
 use crate::StartError;
 use crate::control::Control;
+use crate::status::Desk;
 use crate::takeover::Given;
 use crate::viewer::{Accepting, Close, Closing, ListeningSocket, Protocol, bind};
 use crate::worker::{Command, Shared};
@@ -285,7 +286,7 @@ impl Opened {
         control: &Control,
         shared: &Arc<Shared>,
     ) -> Listener {
-        match self.listener.kind {
+        let desk = match self.listener.kind {
             ListenerKind::Viewers(protocol) => {
                 for (worker, (socket, listener)) in workers.iter().cycle().zip(self.sockets) {
                     let _ = worker.send(Command::Listen(Accepting {
@@ -295,14 +296,17 @@ impl Opened {
                         closing: self.closing.clone(),
                     }));
                 }
+                return self.listener;
             }
-            ListenerKind::Admin | ListenerKind::Status => {
-                for (socket, listener) in self.sockets {
-                    let shared = Arc::clone(shared);
-                    let closing = self.closing.clone();
-                    control.run(crate::status::accept(shared, socket, listener, closing));
-                }
-            }
+            ListenerKind::Admin => Desk::Admin,
+            ListenerKind::Status => Desk::Status,
+        };
+        for (socket, listener) in self.sockets {
+            let shared = Arc::clone(shared);
+            let closing = self.closing.clone();
+            control.run(crate::status::accept(
+                desk, shared, socket, listener, closing,
+            ));
         }
         self.listener
     }

@@ -2,11 +2,12 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Acquire};
 
 use rustls::ClientConfig;
 use tideover_config::{
     AddressFamily, Edge, Endpoint, Origin, OriginKind, OriginScheme, OriginTls, RecordId, Server,
-    Side, Target, TargetId, Trust,
+    Side, Target, TargetId, Trust, Webhook,
 };
 
 use tideover_rules::headers::Frame;
@@ -15,6 +16,7 @@ use tideover_rules::route::Route;
 use crate::StartError;
 use crate::clock::Clock;
 use crate::origin::Addresses;
+use crate::recovery::{Checked, Post, mark};
 use crate::viewer::{Tls, most_connections};
 use crate::vitals::{RecordState, Vitals, inherited};
 
@@ -29,6 +31,10 @@ pub(crate) struct Live {
     pub(crate) origins: Vec<LiveOrigin>,
     /// By `RecordId`.
     pub(crate) records: Vec<Arc<RecordState>>,
+    /// To who is told of alarms.
+    pub(crate) posts: Vec<Arc<Post>>,
+    /// By the position of a distribution: it is in maintenance.
+    pub(crate) closed: Vec<AtomicBool>,
     /// What viewers are shown; `None` where no listener speaks TLS.
     pub(crate) tls: Option<Tls>,
     /// By the positions of distribution and behavior.
@@ -56,6 +62,8 @@ pub(crate) struct Routed {
 #[derive(Debug)]
 pub(crate) struct LiveOrigin {
     pub(crate) vitals: Arc<Vitals>,
+    /// `None` where it has no health check.
+    pub(crate) checked: Option<Arc<Checked>>,
     pub(crate) http: Option<LiveEndpoint>,
     pub(crate) https: Option<LiveEndpoint>,
 }
@@ -99,6 +107,12 @@ impl Live {
             .map(|origin| LiveOrigin::new(origin, before, workers))
             .collect::<io::Result<_>>()
             .map_err(StartError::Origins)?;
+        let posts = edge
+            .alarms
+            .iter()
+            .map(|said| post(said, before))
+            .collect::<io::Result<_>>()
+            .map_err(StartError::Alarms)?;
         let tls = Tls::new(&edge, before.and_then(|before| before.tls.as_ref()))?;
         let frames = edge.distributions.iter().map(|distribution| {
             let behaviors = distribution.behaviors.iter();
@@ -113,10 +127,16 @@ impl Live {
         });
         Ok(Self {
             records: records.collect(),
+            posts,
             routings: edge.targets.iter().map(Routing::of).collect(),
             clock: Clock::new(edge.time_scale),
             most_connections: most_connections(&edge, workers, open_files()),
             frames: frames.collect(),
+            closed: edge
+                .distributions
+                .iter()
+                .map(|_| AtomicBool::default())
+                .collect(),
             edge,
             origins,
             tls,
@@ -126,6 +146,12 @@ impl Live {
     /// What every head begins with that goes to an origin by `route`, which is one of this edge's.
     pub(crate) fn frame(&self, route: &Route<'_, '_>) -> &Frame {
         &self.frames[route.distribution.position][route.behavior_index]
+    }
+
+    /// Whether the distribution at `position` is in maintenance.
+    pub(crate) fn is_closed(&self, position: usize) -> bool {
+        let closed = self.closed.get(position);
+        closed.is_some_and(|closed| closed.load(Acquire))
     }
 
     /// `target` as its records stand now.
@@ -171,6 +197,15 @@ impl Live {
             .iter()
             .flat_map(|origin| origin.http.iter().chain(&origin.https))
     }
+}
+
+/// The post to `said`; that of `before` with all that waits for it, if it has one.
+fn post(said: &Webhook, before: Option<&Live>) -> io::Result<Arc<Post>> {
+    let known = before.and_then(|before| before.posts.iter().find(|post| post.is_to(said)));
+    known.map_or_else(
+        || Post::new(said).map(Arc::new),
+        |known| Ok(Arc::clone(known)),
+    )
 }
 
 /// Whether what is known of one is true of the other.
@@ -236,6 +271,7 @@ impl LiveOrigin {
         let OriginKind::Server(server) = &origin.kind else {
             return Ok(Self {
                 vitals,
+                checked: None,
                 http: None,
                 https: None,
             });
@@ -244,10 +280,22 @@ impl LiveOrigin {
             .then(|| LiveEndpoint::new(server, false, before));
         let https =
             (server.scheme != OriginScheme::Http).then(|| LiveEndpoint::new(server, true, before));
+        let (http, https) = (http.transpose()?, https.transpose()?);
+        let known = namesake.and_then(|(_, alive)| alive.checked.as_ref());
+        let checked = Checked::new(server, [http.as_ref(), https.as_ref()], known)?;
+        let keeps = |checked: &Arc<Checked>| {
+            namesake.is_some_and(|(_, alive)| Arc::ptr_eq(&alive.vitals, &vitals))
+                && known.is_some_and(|known| Arc::ptr_eq(known, checked))
+        };
+        // What is taken over is marked already, and may be marked anew at this moment.
+        if let Some(checked) = checked.as_ref().filter(|checked| !keeps(checked)) {
+            mark(&vitals, checked.health());
+        }
         Ok(Self {
             vitals,
-            http: http.transpose()?,
-            https: https.transpose()?,
+            checked,
+            http,
+            https,
         })
     }
 }

@@ -17,7 +17,7 @@ use std::rc::Rc;
 use tideover_config::{OriginId, OriginKind, ViewerScheme};
 
 pub(crate) use answer::{OriginAnswer, OriginBody, OriginBodyError, Switched};
-pub(crate) use connect::takes_connections;
+pub(crate) use connect::{race, takes_connections};
 pub(crate) use fetch::{Answer, Fetched, Wanted, fetch, page_of};
 pub(crate) use resolve::Addresses;
 pub(crate) use tls::client_config;

@@ -72,6 +72,10 @@ async fn serve(
     let line = Line::open(worker, Rc::clone(&view), peer, head, body.watch());
     let viewer = viewer(&line);
     let (distribution, reply) = match destination(&view, &line, &viewer, !body.is_empty()) {
+        Ok(route) if view.live.is_closed(route.distribution.position) => {
+            let speaker = Speaker::of(&view, &line, Some(route.distribution));
+            (None, respond::maintenance(speaker, &route))
+        }
         Ok(route) if !line.takes_a_place() => {
             let speaker = Speaker::of(&view, &line, Some(route.distribution));
             (None, respond::overloaded(speaker, &route))

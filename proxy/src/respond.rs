@@ -1,5 +1,6 @@
 //! Every outcome -> what the viewer sees: the one place where an error gets a status, words and headers.
 
+mod maintenance;
 mod page;
 
 use std::cell::RefCell;
@@ -24,6 +25,7 @@ use crate::live::Routed;
 use crate::message::ViewerBodyError;
 use crate::origin::{Answer, Fetched, OriginAnswer, Wanted, page_of};
 use crate::worker::View;
+pub(crate) use maintenance::maintenance;
 use page::{Cause, Page};
 
 const TIDEOVER_ATTEMPTS: HeaderName = HeaderName::from_static("tideover-attempts");

@@ -1,4 +1,4 @@
-//! Health and metrics, on listeners of their own.
+//! Health and metrics, on listeners of their own; and the admin listener's connections, whose requests `admin` answers.
 
 use std::convert::Infallible;
 use std::net::TcpListener;
@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 
+use crate::admin::{self, AdminBody};
 use crate::viewer::{Closing, ListeningSocket, REST, Tls};
 use crate::worker::Shared;
 
@@ -22,8 +23,25 @@ const MOST: usize = 64;
 /// For a request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Answers on `listener`, which is a descriptor of `_socket`, until it closes.
+/// Who answers on a listener.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Desk {
+    Admin,
+    Status,
+}
+
+impl Desk {
+    async fn answer(self, shared: &Arc<Shared>, request: Request<Incoming>) -> Response<AdminBody> {
+        match self {
+            Self::Admin => admin::answer(shared, request).await,
+            Self::Status => admin::fixed(answer(shared, request.method(), request.uri())),
+        }
+    }
+}
+
+/// Has `desk` answer on `listener`, which is a descriptor of `_socket`, until it closes.
 pub(crate) async fn accept(
+    desk: Desk,
     shared: Arc<Shared>,
     _socket: Arc<ListeningSocket>,
     listener: TcpListener,
@@ -51,8 +69,8 @@ pub(crate) async fn accept(
         let shared = Arc::clone(&shared);
         tokio::spawn(async move {
             let answers = service_fn(|request: Request<Incoming>| {
-                let response = answer(&shared, &request);
-                async move { Ok::<_, Infallible>(response) }
+                let shared = Arc::clone(&shared);
+                async move { Ok::<_, Infallible>(desk.answer(&shared, request).await) }
             });
             let _ = http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -64,15 +82,15 @@ pub(crate) async fn accept(
     }
 }
 
-fn answer(shared: &Shared, request: &Request<Incoming>) -> Response<Full<Bytes>> {
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+pub(crate) fn answer(shared: &Shared, method: &Method, uri: &Uri) -> Response<Full<Bytes>> {
+    if !matches!(*method, Method::GET | Method::HEAD) {
         let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n".into());
         response
             .headers_mut()
             .insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
         return response;
     }
-    match request.uri().path() {
+    match uri.path() {
         "/healthz" => text(StatusCode::OK, "ok\n".into()),
         "/readyz" if !shared.is_ready() => {
             text(StatusCode::SERVICE_UNAVAILABLE, "draining\n".into())
@@ -88,12 +106,14 @@ fn answer(shared: &Shared, request: &Request<Incoming>) -> Response<Full<Bytes>>
 
 fn metrics(shared: &Shared) -> String {
     let mut metrics = shared.counters.prometheus();
+    metrics.push_str(&shared.switches.prometheus());
     let live = shared.live();
     let tls = live.tls.as_ref();
     let is_ordered = |tls: &&Tls| tls.orders();
     if let Some(tls) = tls.filter(is_ordered) {
         metrics.push_str(&tls.ordered().prometheus());
     }
+    metrics.push_str(&shared.events.prometheus());
     metrics
 }
 

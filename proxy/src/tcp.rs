@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -58,6 +59,11 @@ impl Tcp {
     pub(crate) async fn begins(&self) -> io::Result<()> {
         // That it is said to be readable may be a guess.
         self.0.peek(&mut [0]).await.map(drop)
+    }
+
+    /// Who is at the other end; `None` if nobody is any more.
+    pub(crate) fn peer(&self) -> Option<SocketAddr> {
+        self.0.peer_addr().ok()
     }
 
     pub(crate) fn into_inner(self) -> TcpStream {

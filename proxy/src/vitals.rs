@@ -65,6 +65,8 @@ pub(crate) struct Tally {
     skipped: [Count; Why::ALL.len()],
     /// Attempts whose outcome the viewer got.
     delivered: Count,
+    /// 403 and 404 in whose place the viewer got a later one's answer.
+    found_elsewhere: Count,
     /// Outcomes that speak for and against it, as its breaker sees that.
     good: Count,
     bad: Count,
@@ -80,6 +82,7 @@ pub(crate) struct Tallied {
     /// By [`Why`], in order of declaration.
     pub(crate) skipped: [u64; Why::ALL.len()],
     pub(crate) delivered: u64,
+    pub(crate) found_elsewhere: u64,
     pub(crate) good: u64,
     pub(crate) bad: u64,
 }
@@ -125,6 +128,11 @@ impl Vitals {
 
     pub(crate) fn breaker(&self) -> State {
         State::of_word(self.breaker.load(Acquire))
+    }
+
+    /// When the breaker last opened; nominal, since the edge began.
+    pub(crate) fn opened_at(&self) -> Duration {
+        Duration::from_micros(self.opened_at.load(Acquire))
     }
 
     /// How often the breaker opened so far.
@@ -261,6 +269,13 @@ impl Vitals {
         }
     }
 
+    /// The viewer got another one's answer in place of a 403 or 404 that one of `worker`'s attempts brought.
+    pub(crate) fn found_elsewhere(&self, worker: usize) {
+        if let Some(tally) = self.tallies.get(worker) {
+            tally.found_elsewhere.add(1);
+        }
+    }
+
     pub(crate) fn tallied(&self) -> Tallied {
         let mut sum = Tallied::default();
         for tally in &self.tallies {
@@ -273,6 +288,7 @@ impl Vitals {
             add(&mut sum.failed, &tally.failed);
             add(&mut sum.skipped, &tally.skipped);
             sum.delivered += tally.delivered.get();
+            sum.found_elsewhere += tally.found_elsewhere.get();
             sum.good += tally.good.get();
             sum.bad += tally.bad.get();
         }
@@ -301,9 +317,28 @@ pub(crate) struct RecordState {
     is_on_secondary: AtomicU8,
     /// Nominal microseconds since the edge began, and one; 0: never.
     moved: AtomicU64,
+    /// Where an operator has ordered it to be: 0 nowhere, 1 on the primary, 2 on the secondary.
+    ordered: AtomicU8,
 }
 
 impl RecordState {
+    pub(crate) fn ordered(&self) -> Option<Side> {
+        match self.ordered.load(Acquire) {
+            1 => Some(Side::Primary),
+            2 => Some(Side::Secondary),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn order(&self, side: Option<Side>) {
+        let ordered = match side {
+            None => 0,
+            Some(Side::Primary) => 1,
+            Some(Side::Secondary) => 2,
+        };
+        self.ordered.store(ordered, Release);
+    }
+
     pub(crate) fn side(&self) -> Side {
         if self.is_on_secondary.load(Acquire) == 0 {
             Side::Primary

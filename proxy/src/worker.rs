@@ -15,6 +15,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::access_log::{LogBuffer, LogWriter};
+use crate::admin::Token;
 use crate::clock::{self, Moment};
 use crate::live::Live;
 use crate::metrics::{Counters, EdgeCounters};
@@ -22,6 +23,7 @@ use crate::origin::Origins;
 use crate::recovery::Events;
 use crate::request_id::RequestIds;
 use crate::respond::ToldBefore;
+use crate::switches::Switches;
 use crate::viewer::{Accepting, Arrival, Crowd, HandedOn, Shortage, Staff};
 
 /// How often idle connections are looked over and log lines are handed on.
@@ -37,6 +39,10 @@ pub(crate) struct Shared {
     pub(crate) counters: EdgeCounters,
     pub(crate) log: LogWriter,
     pub(crate) events: Events,
+    /// What operators have switched.
+    pub(crate) switches: Switches,
+    /// Of the admin listener.
+    pub(crate) token: Token,
     pub(crate) shortage: Shortage,
     staff: Staff,
     /// Load balancers are to look elsewhere.
@@ -49,13 +55,21 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(live: Live, counters: EdgeCounters, log: LogWriter, staff: Staff) -> Self {
+    pub(crate) fn new(
+        live: Live,
+        counters: EdgeCounters,
+        log: LogWriter,
+        staff: Staff,
+        switches: Switches,
+    ) -> Self {
         Self {
+            events: Events::new(&live),
             live: ArcSwap::from_pointee(live),
             replaced: AtomicU64::new(0),
             counters,
             log,
-            events: Events::default(),
+            switches,
+            token: Token::default(),
             shortage: Shortage::default(),
             staff,
             looks_away: AtomicBool::new(false),
@@ -76,6 +90,7 @@ impl Shared {
 
     /// From the return on every worker's next request sees it.
     pub(crate) fn replace(&self, live: Live) {
+        self.events.follow(&live);
         self.live.store(Arc::new(live));
         self.replaced.fetch_add(1, Release);
     }

@@ -10,6 +10,8 @@
 //! - [`standing`], [`breaker`], [`health`]: is an origin asked when its turn comes? From what an operator said, from how
 //!   requests to it went, from how probes went.
 //! - [`record`]: health of two origins -> which of them a record stands for.
+//! - [`alarm`]: what is amiss -> when somebody is told, and when it is over.
+//! - [`switch`]: whom would an order leave with nobody to answer?
 //! - [`challenge`]: does somebody ask for the proof that a name is served here?
 //! - [`headers`]: the head that an origin is sent; what is left of an origin's head for the viewer.
 //! - [`server_name`]: the name that an origin is asked for when TLS begins.
@@ -20,6 +22,7 @@
 //! - [`websocket`]: does it ask to switch protocols?
 
 pub mod admit;
+pub mod alarm;
 pub mod breaker;
 pub mod certificate;
 pub mod challenge;
@@ -34,5 +37,6 @@ pub mod renewal;
 pub mod route;
 pub mod server_name;
 pub mod standing;
+pub mod switch;
 pub mod told;
 pub mod websocket;

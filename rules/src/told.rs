@@ -189,6 +189,9 @@ pub fn detailed_result(failure: Failure) -> &'static str {
 /// The same where no origin may be asked, because an operator said so.
 pub const SWITCHED_OFF: &str = "OriginsSwitchedOff";
 
+/// The same where an operator has taken the distribution out of service.
+pub const IN_MAINTENANCE: &str = "Maintenance";
+
 /// The same for a limit on load, and for a body beyond the limit: a quota was exceeded.
 pub const LIMIT_EXCEEDED: &str = "LimitExceeded";
 

@@ -97,7 +97,8 @@ pub(super) fn span(
     }
 }
 
-fn parse_span(text: &str) -> Option<Duration> {
+/// `30m`, `25s`, `100ms`, `2h`: a whole number and a unit, as in `tideover.toml`; `None` for anything else.
+pub fn parse_span(text: &str) -> Option<Duration> {
     let digits = text
         .find(|c: char| !c.is_ascii_digit())
         .unwrap_or(text.len());

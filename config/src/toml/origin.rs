@@ -60,7 +60,10 @@ fn tls(table: &mut Table<'_>, problems: &mut Vec<Problem>) -> Tls {
     (server_name, ca, protocols)
 }
 
-fn headers(table: &mut Table<'_>, problems: &mut Vec<Problem>) -> Vec<(At<String>, At<String>)> {
+pub(super) fn headers(
+    table: &mut Table<'_>,
+    problems: &mut Vec<Problem>,
+) -> Vec<(At<String>, At<String>)> {
     let Some(mut headers) = table.table("headers", problems) else {
         return Vec::new();
     };

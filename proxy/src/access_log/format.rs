@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::{HeaderValue, StatusCode, Version};
 use tideover_config::{AccessLog, LogFormat, ViewerScheme};
@@ -299,6 +299,10 @@ fn json(out: &mut Vec<u8>, second: &mut Second, line: &Line) {
             object.text("behavior", behavior.path.as_str().as_bytes());
         }
     }
+    if let Some(shown) = line.worker.shared.switches.shown() {
+        object.key("switches");
+        object.out.extend_from_slice(&shown);
+    }
     attempts(&mut object, line);
     object.out.extend_from_slice(b"}\n");
 }
@@ -474,6 +478,17 @@ impl Second {
         let millis = self.now(out, b'T');
         let _ = write!(out, ".{millis:03}Z");
     }
+}
+
+/// `2026-11-24T03:44:02.123Z`; what is before 1970 is 1970.
+pub(crate) fn rfc3339(time: SystemTime) -> String {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let text = second(since.as_secs(), b'T');
+    format!(
+        "{}.{:03}Z",
+        String::from_utf8_lossy(&text),
+        since.subsec_millis()
+    )
 }
 
 fn second(since_1970: u64, separator: u8) -> [u8; 19] {

@@ -9,14 +9,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderValue, Request, Uri, header};
 use http_body_util::{BodyExt, Limited};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
 use instant_acme::{BodyWrapper, BytesResponse, Error, HttpClient};
 use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
 use tideover_config::{Acme, OriginTls};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
+
+use crate::client::{self, Way};
 
 /// For one request, from the look-up of the name to the last byte.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -83,25 +80,22 @@ async fn exchange(
         return Err("the server names a URL that is not https".into());
     }
     let host = host(&uri)?;
-    let headers = request.headers_mut();
     let authority = uri.authority().map_or(host, |authority| authority.as_str());
-    headers.insert(header::HOST, HeaderValue::from_str(authority)?);
-    // A server may serve by it, or tell its operator of it (RFC 8555, section 6.1).
-    let agent = concat!("tideover/", env!("CARGO_PKG_VERSION"));
-    headers.insert(header::USER_AGENT, HeaderValue::from_static(agent));
+    let authority = HeaderValue::from_str(authority)?;
+    request.headers_mut().insert(header::HOST, authority);
     let target = uri.path_and_query().map_or("/", |target| target.as_str());
     *request.uri_mut() = target.parse()?;
 
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let port = uri.port_u16().unwrap_or(PORT);
-    let tcp = TcpStream::connect((bare, port)).await?;
-    let name = ServerName::try_from(bare.to_owned())?;
-    let stream = TlsConnector::from(tls).connect(name, tcp).await?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    let connection = tokio::spawn(connection);
-    let (parts, body) = sender.send_request(request).await?.into_parts();
+    let way = Way {
+        host: bare.to_owned(),
+        port: uri.port_u16().unwrap_or(PORT),
+        tls: Some(tls),
+    };
+    let (response, connection) = client::send(&way, request).await?;
+    let (parts, body) = response.into_parts();
     let body = Limited::new(body, MOST_BYTES).collect().await?.to_bytes();
-    connection.abort();
+    drop(connection);
     Ok(BytesResponse {
         parts,
         body: Box::new(body),

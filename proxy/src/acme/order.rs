@@ -14,8 +14,8 @@ use tideover_rules::renewal::Validity;
 
 use super::http::{Asked, Client};
 use super::store::{Found, Store};
-use super::x509::Facts;
 use super::{Ordered, Proofs};
+use crate::x509::Facts;
 
 /// For the whole of it; a server that is asked for a hundred names takes its time.
 const TIMEOUT: Duration = Duration::from_mins(10);

@@ -13,7 +13,7 @@ use rustls::sign::CertifiedKey;
 use tideover_config::Acme;
 use tideover_rules::certificate::CertificateNames;
 
-use super::x509::{self, Facts};
+use crate::x509::{self, Facts};
 
 /// A certificate with its key, and what stands in it.
 #[derive(Clone)]

@@ -65,6 +65,29 @@ impl std::error::Error for NoAnswer {
     }
 }
 
+/// [`ask`] of an edge's admin listener, by `token` if there is one; a `change` is sent as JSON.
+pub(super) async fn ask_admin(
+    address: SocketAddr,
+    path: &str,
+    change: Option<&serde_json::Value>,
+    token: Option<&str>,
+) -> Result<Answer, NoAnswer> {
+    let mut asked = match change {
+        Some(change) => {
+            let mut asked = request(address, &Method::POST, path, &change.to_string());
+            let json = HeaderValue::from_static("application/json");
+            asked.headers_mut().insert(header::CONTENT_TYPE, json);
+            asked
+        }
+        None => request(address, &Method::GET, path, ""),
+    };
+    let bearer = token.and_then(|token| HeaderValue::try_from(format!("Bearer {token}")).ok());
+    if let Some(bearer) = bearer {
+        asked.headers_mut().insert(header::AUTHORIZATION, bearer);
+    }
+    send(address, asked).await
+}
+
 /// Asks `address` for `path`; a `form` that is not empty is sent as a body. Without a time limit of its own.
 pub(super) async fn ask(
     address: SocketAddr,
@@ -72,6 +95,10 @@ pub(super) async fn ask(
     path: &str,
     form: &str,
 ) -> Result<Answer, NoAnswer> {
+    send(address, request(address, method, path, form)).await
+}
+
+async fn send(address: SocketAddr, request: Request<Full<Bytes>>) -> Result<Answer, NoAnswer> {
     let began = Instant::now();
     let stream = TcpStream::connect(address)
         .await
@@ -81,7 +108,6 @@ pub(super) async fn ask(
         .await
         .map_err(NoAnswer::Exchange)?;
     let exchange = async {
-        let request = request(address, method, path, form);
         let answer = sender.send_request(request).await;
         let (head, body) = answer.map_err(NoAnswer::Exchange)?.into_parts();
         let body = Limited::new(body, BODY_LIMIT).collect().await;

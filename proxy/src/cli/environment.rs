@@ -9,6 +9,9 @@ use clap::{ArgMatches, Command};
 /// Set by hand where `--attempts token` is: a secret has no flag, because every user of a machine can read its flags.
 pub(super) const ATTEMPTS_TOKEN: &str = "TIDEOVER_ATTEMPTS_TOKEN";
 
+/// In place of `--admin-token-file`.
+pub(super) const ADMIN_TOKEN: &str = "TIDEOVER_ADMIN_TOKEN";
+
 /// The value of a name that is set, and not to nothing: compose files and charts write `NAME: ${NAME:-}`, and an image's own
 /// setting is taken back by an empty one.
 pub(super) fn set(name: &str) -> Option<String> {
@@ -64,7 +67,7 @@ fn unknown<'n>(whole: &Command, names: impl Iterator<Item = &'n str>) -> Vec<&'n
         .get_subcommands()
         .flat_map(Command::get_arguments)
         .filter_map(|argument| argument.get_env()?.to_str())
-        .chain([ATTEMPTS_TOKEN])
+        .chain([ATTEMPTS_TOKEN, ADMIN_TOKEN])
         .collect::<BTreeSet<_>>();
     names
         .filter(|name| name.starts_with("TIDEOVER_") && !known.contains(name))
@@ -87,6 +90,7 @@ mod tests {
             "TIDEOVER_LISTEN",
             "TIDEOVER_LISTNE",
             "TIDEOVER_ATTEMPTS_TOKEN",
+            "TIDEOVER_ADMIN_TOKEN",
             "TIDEOVER_PORT_8000_TCP",
         ];
         assert_eq!(

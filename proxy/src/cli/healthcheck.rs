@@ -51,7 +51,7 @@ pub(super) fn healthcheck(options: &Options) -> anyhow::Result<ExitCode> {
 
 /// Where to ask the listener that was told to be at `written`, in any spelling that `run` takes. Who listens on every address
 /// is asked on loopback.
-fn address(written: &str) -> Option<SocketAddr> {
+pub(super) fn address(written: &str) -> Option<SocketAddr> {
     if let Ok(mut address) = written.parse::<SocketAddr>() {
         if address.ip().is_unspecified() {
             address.set_ip(match address {

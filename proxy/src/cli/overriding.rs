@@ -1,8 +1,9 @@
 //! What the command line says on top of a config: the flags that change how it is read, and those that change how it is served.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use anyhow::Context;
 use clap::{ArgMatches, Args, ValueEnum};
 use tideover_config::{Mode, Overrides};
 
@@ -68,6 +69,14 @@ pub(super) struct Reading {
     #[arg(long, value_name = "WHO", env = "TIDEOVER_ATTEMPTS", hide_env_values = true,
           value_parser = ["public", "token", "off"])]
     attempts: Option<String>,
+    /// A file with the token that changes by the admin listener take, in place of that of the config; or set `TIDEOVER_ADMIN_TOKEN`
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "TIDEOVER_ADMIN_TOKEN_FILE",
+        hide_env_values = true
+    )]
+    admin_token_file: Option<PathBuf>,
 }
 
 /// Flags that change how and where a config is served; `run` has them.
@@ -171,10 +180,21 @@ impl Reading {
             default_distribution: self.default_distribution.clone(),
             viewer_scheme: self.viewer_scheme.clone(),
             attempts: self.attempts.clone(),
+            admin_token: admin_token(self.admin_token_file.as_deref())?,
             attempts_token: environment::set(environment::ATTEMPTS_TOKEN),
             ..Overrides::default()
         })
     }
+}
+
+/// What is in `file`, without the line's end; else what is in the environment.
+pub(super) fn admin_token(file: Option<&Path>) -> anyhow::Result<Option<String>> {
+    let Some(file) = file else {
+        return Ok(environment::set(environment::ADMIN_TOKEN));
+    };
+    let text = std::fs::read_to_string(file)
+        .with_context(|| format!("cannot read the token in {}", file.display()))?;
+    Ok(Some(text.trim().to_owned()))
 }
 
 impl Serving {

@@ -111,7 +111,7 @@ pub(crate) async fn takes_connections(addresses: &Arc<Addresses>, within: Durati
 }
 
 /// The first connection that stands. The next address is tried when one fails or has not answered for a while.
-async fn race(addresses: &[SocketAddr]) -> io::Result<Tcp> {
+pub(crate) async fn race(addresses: &[SocketAddr]) -> io::Result<Tcp> {
     if let [only] = addresses {
         return connect(*only).await;
     }

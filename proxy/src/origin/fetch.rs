@@ -236,11 +236,33 @@ impl Course<'_> {
                     if let Some(vitals) = vitals(self.view, self.target, attempt.member) {
                         vitals.delivered(self.view.worker);
                     }
+                    if delivered > 0 {
+                        self.note_found_elsewhere(delivered);
+                    }
                     return match attempt.outcome {
                         Outcome::Skipped(why) => Onward::NobodyIsLeft(why),
                         Outcome::Status(_) | Outcome::Failed(_) => Onward::Deliver(delivered),
                     };
                 }
+            }
+        }
+    }
+
+    /// A good answer came after these attempts: what they said is not there, or not allowed, somebody else had.
+    fn note_found_elsewhere(&self, delivered: usize) {
+        let (before, answer) = self.attempts.split_at(delivered);
+        let is_good = |attempt: &Attempt| matches!(attempt.outcome, Outcome::Status(status) if status.as_u16() < 400);
+        if !answer.first().is_some_and(is_good) {
+            return;
+        }
+        for attempt in before {
+            let is_not_there = matches!(
+                attempt.outcome,
+                Outcome::Status(StatusCode::FORBIDDEN | StatusCode::NOT_FOUND)
+            );
+            let vitals = vitals(self.view, self.target, attempt.member);
+            if let Some(vitals) = vitals.filter(|_| is_not_there) {
+                vitals.found_elsewhere(self.view.worker);
             }
         }
     }
@@ -288,6 +310,8 @@ fn standings(view: &View, target: &Target) -> Vec<Standing> {
         .enumerate()
         .map(|(member, vitals)| {
             let breaker = breaker(view, target, member);
+            // A page stays behind whoever is the only one.
+            let another_is_only = another_is_only && !target.members[member].is_page;
             vitals.map_or(Standing::Alive, |vitals| {
                 vitals.standing(breaker, another_is_only, nth, now)
             })

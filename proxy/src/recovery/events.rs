@@ -1,12 +1,19 @@
-//! What happened to origins and records, in plain words, for whoever is to know.
+//! What happened, in plain words that name the next step, for whoever is to know.
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use tideover_config::Side;
+use serde_json::{Value, json};
+use tideover_config::{AlarmKind, Failure, Moves, Side};
+use tideover_rules::alarm::{CERTIFICATE_DAYS, NotFound, of_group};
 use tokio::sync::broadcast;
+
+use super::board::{Board, Stand};
+use crate::access_log::rfc3339;
+use crate::clock::Clock;
+use crate::live::Live;
 
 /// So many are remembered.
 const REMEMBERED: usize = 256;
@@ -15,9 +22,41 @@ const REMEMBERED: usize = 256;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
     /// Requests to an origin failed so often that it is left alone.
-    BreakerOpened { origin: Arc<str> },
+    BreakerOpened {
+        origin: Arc<str>,
+        /// How many attempts of how many, lately.
+        failed: u64,
+        all: u64,
+        /// How most of them failed; `None`: by their statuses.
+        how: Option<Failure>,
+    },
     /// It answers again, and gets its requests back.
     BreakerClosed { origin: Arc<str> },
+    /// An origin's check passes and its breaker is open, for longer than the check needs.
+    CheckContradicted { origin: Arc<str> },
+    /// Check and breaker say the same of it again.
+    CheckAgrees { origin: Arc<str> },
+    /// Others of a group's servers may be asked than before.
+    GroupStands {
+        group: Arc<str>,
+        /// Those who may.
+        left: Vec<Arc<str>>,
+        /// All of them.
+        servers: usize,
+        /// Whether a page is there for when nobody is left.
+        has_page: bool,
+    },
+    /// An origin's health check failed often enough.
+    OriginUnhealthy {
+        origin: Arc<str>,
+        /// Of the latest probe, in few words.
+        reason: String,
+        /// So many failed of the probes that decided.
+        failed: u8,
+        of: u8,
+    },
+    /// Its check passes again.
+    OriginHealthy { origin: Arc<str> },
     /// A record stands for another origin now.
     RecordMoved {
         record: Arc<str>,
@@ -26,37 +65,290 @@ pub(crate) enum Event {
         from_origin: Arc<str>,
         to_origin: Arc<str>,
         was_ordered: bool,
+        /// What is said of the origin it left, where that is unhealthy.
+        why: Option<String>,
+        /// Who moves it the next time.
+        next: Moves,
     },
     /// By health a record would move, and an operator has to say so.
-    RecordWaits { record: Arc<str>, to: Arc<str> },
+    RecordWaits {
+        record: Arc<str>,
+        to: Arc<str>,
+        side: Side,
+    },
+    /// It does not any more.
+    RecordContent { record: Arc<str> },
+    /// Much of what an origin says is not there, or not allowed, another one has.
+    NotFound { origin: Arc<str>, seen: NotFound },
+    /// Not so much any more.
+    FoundAgain { origin: Arc<str> },
+    /// A certificate ends, or has ended; the level is that of `rules::alarm::of_certificate`.
+    CertificateEnds {
+        name: Arc<str>,
+        level: u8,
+        is_ordered: bool,
+    },
+    /// In its place another one is shown, or none.
+    CertificateGood { name: Arc<str> },
+    /// An operator switched something.
+    Switched {
+        /// `origin`, `record` or `distribution`.
+        kind: &'static str,
+        name: Arc<str>,
+        to: &'static str,
+        reason: Option<Arc<str>>,
+        owner: Option<Arc<str>>,
+    },
+    /// What an operator switched had its time, and is as if nobody had.
+    SwitchExpired {
+        kind: &'static str,
+        name: Arc<str>,
+        to: &'static str,
+    },
+}
+
+impl Event {
+    /// What stands how now, for who is told of alarms.
+    pub(super) fn stand(&self) -> Stand<'_> {
+        let (kind, subject, level) = match self {
+            Self::BreakerOpened { origin, .. } => (AlarmKind::Breaker, origin, 1),
+            Self::BreakerClosed { origin } => (AlarmKind::Breaker, origin, 0),
+            Self::OriginUnhealthy { origin, .. } => (AlarmKind::Unhealthy, origin, 1),
+            Self::OriginHealthy { origin } => (AlarmKind::Unhealthy, origin, 0),
+            Self::CheckContradicted { origin } => (AlarmKind::Contradiction, origin, 1),
+            Self::CheckAgrees { origin } => (AlarmKind::Contradiction, origin, 0),
+            Self::GroupStands {
+                group,
+                left,
+                servers,
+                ..
+            } => (AlarmKind::Group, group, of_group(left.len(), *servers)),
+            Self::RecordMoved { record, to, .. } => {
+                (AlarmKind::Record, record, u8::from(*to == Side::Secondary))
+            }
+            Self::RecordWaits { record, .. } => (AlarmKind::RecordWaits, record, 1),
+            Self::RecordContent { record } => (AlarmKind::RecordWaits, record, 0),
+            Self::NotFound { origin, .. } => (AlarmKind::NotFound, origin, 1),
+            Self::FoundAgain { origin } => (AlarmKind::NotFound, origin, 0),
+            Self::CertificateEnds { name, level, .. } => (AlarmKind::Certificate, name, *level),
+            Self::CertificateGood { name } => (AlarmKind::Certificate, name, 0),
+            Self::Switched { name, to, .. } => (AlarmKind::Switch, name, of_switch(to)),
+            Self::SwitchExpired { name, .. } => (AlarmKind::Switch, name, 0),
+        };
+        Stand {
+            kind,
+            subject,
+            level,
+        }
+    }
+}
+
+/// What is as usual is nothing to be told of again.
+fn of_switch(to: &str) -> u8 {
+    u8::from(!matches!(to, "ready" | "auto" | "serve"))
+}
+
+/// As the switch takes it.
+fn usual(kind: &str) -> &'static str {
+    match kind {
+        "record" => "auto",
+        "distribution" => "serve",
+        _ => "ready",
+    }
+}
+
+/// `primary`, `secondary`: as the switch takes them.
+fn word(side: Side) -> &'static str {
+    match side {
+        Side::Primary => "primary",
+        Side::Secondary => "secondary",
+    }
+}
+
+fn other(side: Side) -> Side {
+    match side {
+        Side::Primary => Side::Secondary,
+        Side::Secondary => Side::Primary,
+    }
 }
 
 impl fmt::Display for Event {
+    #[expect(clippy::too_many_lines, reason = "a list of sentences")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::BreakerOpened { origin } => write!(
-                f,
-                "{origin} is left alone: requests to it failed, one after another; it is tried again by itself"
-            ),
+            Self::BreakerOpened {
+                origin,
+                failed,
+                all,
+                how,
+            } => {
+                write!(f, "{origin} is left alone: ")?;
+                match all {
+                    0 => f.write_str("attempts failed one after another")?,
+                    all => write!(f, "{failed} of {all} attempts failed")?,
+                }
+                match how {
+                    Some(how) => write!(f, ", {how}")?,
+                    None => write!(f, " by their statuses")?,
+                }
+                write!(
+                    f,
+                    "; it is tried again by itself; if it is to stay away: tideover switch {origin} down"
+                )
+            }
             Self::BreakerClosed { origin } => {
                 write!(f, "{origin} answers again and gets its requests back")
             }
+            Self::CheckContradicted { origin } => write!(
+                f,
+                "the check of {origin} passes while real requests to it fail: look at what they ask that its path does not; \
+                 give health_check a path that needs the same"
+            ),
+            Self::CheckAgrees { origin } => {
+                write!(f, "the check of {origin} and real requests agree again")
+            }
+            Self::GroupStands {
+                group,
+                left,
+                servers,
+                has_page,
+            } => match left.as_slice() {
+                [] => {
+                    let then = if *has_page {
+                        "the page answers where it may, and otherwise all are tried"
+                    } else {
+                        "all are tried all the same"
+                    };
+                    write!(
+                        f,
+                        "{group} has nobody left of {servers}: {then}; bring one of them back"
+                    )
+                }
+                [last] if *servers > 1 => write!(
+                    f,
+                    "{group} is down to {last}, the last of {servers}: bring another one back before it fails too"
+                ),
+                left if left.len() < *servers => {
+                    write!(f, "{group} has {} of {servers} again", left.len())
+                }
+                _ => write!(f, "{group} is whole again"),
+            },
+            Self::OriginUnhealthy {
+                origin,
+                reason,
+                failed,
+                of,
+            } => write!(
+                f,
+                "{origin} is unhealthy: {failed} of {of} probes failed, {reason}; it is left out where somebody else can answer; \
+                 look after it, or expect it: tideover switch {origin} down --for 1h"
+            ),
+            Self::OriginHealthy { origin } => {
+                write!(f, "{origin} is healthy again: its probes pass")
+            }
             Self::RecordMoved {
                 record,
+                to,
                 from_origin,
                 to_origin,
                 was_ordered,
-                ..
+                why,
+                next,
             } => {
                 let why = if *was_ordered {
-                    "as ordered"
+                    "as ordered".to_owned()
+                } else if *to == Side::Secondary {
+                    let unhealthy = || format!("{from_origin} is unhealthy");
+                    why.clone().unwrap_or_else(unhealthy)
                 } else {
-                    "by health"
+                    format!("{to_origin} is healthy again")
                 };
-                write!(f, "{record} moved {from_origin} -> {to_origin}, {why}")
+                write!(f, "{record} moved {from_origin} -> {to_origin}: {why}; ")?;
+                let return_word = match to {
+                    Side::Secondary => "return",
+                    Side::Primary => "the next move",
+                };
+                match next {
+                    Moves::Auto if *was_ordered => write!(
+                        f,
+                        "it stays until ordered otherwise: tideover switch {record} auto"
+                    ),
+                    Moves::Auto => write!(f, "{return_word} is automatic"),
+                    Moves::Manual => write!(
+                        f,
+                        "{return_word} is manual: tideover switch {record} {}",
+                        word(other(*to))
+                    ),
+                }
             }
-            Self::RecordWaits { record, to } => {
-                write!(f, "{record} would move to {to}, and waits for an operator")
+            Self::RecordWaits { record, to, side } => write!(
+                f,
+                "{record} would move to {to} and waits for an operator: tideover switch {record} {}",
+                word(*side)
+            ),
+            Self::RecordContent { record } => write!(f, "{record} waits for nobody any more"),
+            Self::NotFound { origin, seen } => write!(
+                f,
+                "{origin} says 403 or 404 where another origin has the answer: {} of {} answers in {} minutes; \
+                 compare what is deployed on both, and see that path and host of {origin} are right",
+                seen.found_elsewhere,
+                seen.answers,
+                NotFound::WITHIN.as_secs() / 60
+            ),
+            Self::FoundAgain { origin } => {
+                write!(f, "{origin} has what is asked for again")
+            }
+            Self::CertificateEnds {
+                name,
+                level,
+                is_ordered,
+            } => {
+                let days = usize::from(*level)
+                    .checked_sub(1)
+                    .and_then(|index| CERTIFICATE_DAYS.get(index));
+                match days {
+                    Some(1) => write!(f, "the certificate for {name} ends within a day: ")?,
+                    Some(days) => {
+                        write!(f, "the certificate for {name} ends within {days} days: ")?
+                    }
+                    None => write!(
+                        f,
+                        "the certificate for {name} has ended, viewers are refused by their own software: "
+                    )?,
+                }
+                f.write_str(if *is_ordered {
+                    "it should have been renewed by now; see in the log why orders fail"
+                } else {
+                    "put a new one in its file; it is read within seconds"
+                })
+            }
+            Self::CertificateGood { name } => {
+                write!(f, "the certificate for {name} is good for a while")
+            }
+            Self::Switched {
+                kind,
+                name,
+                to,
+                reason,
+                owner,
+            } => {
+                write!(f, "{kind} {name} is switched to {to}")?;
+                if let Some(owner) = owner {
+                    write!(f, " by {owner}")?;
+                }
+                if let Some(reason) = reason {
+                    write!(f, ": {reason}")?;
+                }
+                match of_switch(to) {
+                    0 => Ok(()),
+                    _ => write!(f, "; back again: tideover switch {name} {}", usual(kind)),
+                }
+            }
+            Self::SwitchExpired { kind, name, to } => {
+                write!(
+                    f,
+                    "{kind} {name} is not switched to {to} any more: its time is over"
+                )
             }
         }
     }
@@ -69,44 +361,116 @@ pub(crate) struct Told {
     pub(crate) event: Event,
 }
 
-/// Where events are told.
-#[derive(Debug)]
-pub(crate) struct Events {
-    lately: Mutex<VecDeque<Told>>,
-    listeners: broadcast::Sender<Told>,
-}
-
-impl Default for Events {
-    fn default() -> Self {
-        Self {
-            lately: Mutex::default(),
-            listeners: broadcast::channel(REMEMBERED).0,
-        }
+impl Told {
+    /// An object: `time`, `kind`, `subject`, `level` (0: it is well), `text`.
+    pub(crate) fn json(&self) -> Value {
+        let Stand {
+            kind,
+            subject,
+            level,
+        } = self.event.stand();
+        json!({
+            "time": rfc3339(self.at),
+            "kind": kind.word(),
+            "subject": **subject,
+            "level": level,
+            "text": self.event.to_string(),
+        })
     }
 }
 
+/// Where events are told.
+#[derive(Debug)]
+pub(crate) struct Events {
+    known: Mutex<Known>,
+    listeners: broadcast::Sender<Told>,
+}
+
+#[derive(Debug)]
+struct Known {
+    lately: VecDeque<Told>,
+    board: Board,
+    clock: Clock,
+}
+
 impl Events {
-    /// To the log, to who listens, and to who asks later. Never waits.
-    pub(crate) fn tell(&self, event: Event) {
-        tracing::warn!("{event}");
-        let told = Told {
-            at: SystemTime::now(),
-            event,
+    /// Alarms go to whom the config of `live` names.
+    pub(crate) fn new(live: &Live) -> Self {
+        let mut known = Known {
+            lately: VecDeque::new(),
+            board: Board::default(),
+            clock: live.clock,
         };
-        let mut lately = self.lately.lock().unwrap_or_else(PoisonError::into_inner);
-        if lately.len() == REMEMBERED {
-            lately.pop_front();
+        known.board.follow(live);
+        Self {
+            known: Mutex::new(known),
+            listeners: broadcast::channel(REMEMBERED).0,
         }
-        lately.push_back(told.clone());
-        drop(lately);
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on alarms go to whom the config of `live` names; those about what it does not know are over.
+    pub(crate) fn follow(&self, live: &Live) {
+        let mut known = self.known();
+        known.clock = live.clock;
+        known.board.follow(live);
+    }
+
+    /// To the log, to who is told of alarms, to who listens, and to who asks later. Never waits.
+    pub(crate) fn tell(&self, event: Event) {
+        if event.stand().level == 0 {
+            tracing::info!("{event}");
+        } else {
+            tracing::warn!("{event}");
+        }
+        let at = SystemTime::now();
+        let mut known = self.known();
+        let now = known.clock.elapsed();
+        known
+            .board
+            .stands(event.stand(), &event.to_string(), now, at);
+        let told = Told { at, event };
+        if known.lately.len() == REMEMBERED {
+            known.lately.pop_front();
+        }
+        known.lately.push_back(told.clone());
+        drop(known);
         // An error says that nobody listens.
         let _ = self.listeners.send(told);
     }
 
+    /// What is said of something that is amiss, up to the next step.
+    pub(super) fn why(&self, kind: AlarmKind, subject: &Arc<str>) -> Option<String> {
+        let known = self.known();
+        let text = known.board.text(kind, subject)?;
+        Some(text.split("; ").next().unwrap_or(text).to_owned())
+    }
+
+    /// Some time has gone by.
+    pub(super) fn look(&self) {
+        let mut known = self.known();
+        let now = known.clock.elapsed();
+        known.board.look(now, SystemTime::now());
+    }
+
     /// The latest ones, the oldest first.
     pub(crate) fn lately(&self) -> Vec<Told> {
-        let lately = self.lately.lock().unwrap_or_else(PoisonError::into_inner);
-        lately.iter().cloned().collect()
+        self.known().lately.iter().cloned().collect()
+    }
+
+    /// An object: `alarms`, what is amiss now, and `events`, the latest ones, the oldest first.
+    pub(crate) fn json(&self) -> Value {
+        let known = self.known();
+        let events: Vec<Value> = known.lately.iter().map(Told::json).collect();
+        json!({ "alarms": known.board.json(), "events": events })
+    }
+
+    /// Numbers of alarms in Prometheus' text format.
+    pub(crate) fn prometheus(&self) -> String {
+        self.known().board.prometheus()
     }
 
     /// Hears what is told from now on.

@@ -4,14 +4,14 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tideover_config::{Breaker, OriginId, OriginKind, Side};
+use tideover_config::{AlarmKind, Breaker, FailoverRecord, Failure, OriginId, OriginKind, Side};
 use tideover_rules::breaker::{State, is_too_much};
 use tideover_rules::health::Health;
 use tideover_rules::record::{Cause, Decision, Position, Sight, decide};
 
 use super::events::Event;
 use crate::live::{Live, LiveEndpoint};
-use crate::vitals::{Mark, Vitals};
+use crate::vitals::{Mark, RecordState, Tallied, Vitals};
 use crate::worker::Shared;
 
 /// What was seen at the last look, by name.
@@ -25,8 +25,8 @@ pub(super) struct Looks {
 #[derive(Debug, Default)]
 struct Seen {
     was_open: bool,
-    /// Outcomes that spoke for and against it, so far, and when.
-    counts: VecDeque<(Duration, u64, u64)>,
+    /// What came of attempts so far, and when that was so.
+    counts: VecDeque<(Duration, Tallied)>,
     /// When somebody last knocked.
     knocked: Option<Duration>,
 }
@@ -35,6 +35,7 @@ impl Looks {
     pub(super) fn look(&mut self, shared: &Arc<Shared>) {
         let live = shared.live();
         let now = live.clock.elapsed();
+        shared.switches.expire(&live, &shared.events);
         self.origins
             .retain(|id, _| live.edge.origins.iter().any(|origin| origin.id == *id));
         for (origin, alive) in live.edge.origins.iter().zip(&live.origins) {
@@ -63,7 +64,7 @@ impl Looks {
             let sight = Sight {
                 primary: health(record.primary),
                 secondary: health(record.secondary),
-                ordered: None,
+                ordered: state.ordered(),
                 now,
             };
             let position = state.position();
@@ -76,30 +77,62 @@ impl Looks {
             };
             let name = |side| Arc::clone(&live.edge.origin(record.origin(side)).id);
             match decision {
-                Decision::Moves(cause) => {
-                    state.take(Position {
-                        side: other,
-                        moved: match cause {
-                            Cause::Health => Some(now),
-                            Cause::Ordered => position.moved,
-                        },
-                    });
-                    shared.events.tell(Event::RecordMoved {
-                        record: Arc::clone(&record.id),
-                        to: other,
-                        from_origin: name(position.side),
-                        to_origin: name(other),
-                        was_ordered: cause == Cause::Ordered,
-                    });
-                }
+                Decision::Moves(cause) => moves(shared, &live, record, state, cause),
                 Decision::WaitsForOrder if !waited => shared.events.tell(Event::RecordWaits {
                     record: Arc::clone(&record.id),
                     to: name(other),
+                    side: other,
                 }),
                 Decision::WaitsForOrder | Decision::HeldDown(_) | Decision::Stays => {}
             }
+            if waited && decision != Decision::WaitsForOrder {
+                let record = Arc::clone(&record.id);
+                shared.events.tell(Event::RecordContent { record });
+            }
+        }
+        shared.switches.keep_records(&live);
+    }
+}
+
+/// Every record that was ordered to the other side goes there now.
+pub(super) fn obey(shared: &Shared) {
+    let live = shared.live();
+    for (record, state) in live.edge.records.iter().zip(&live.records) {
+        if state.ordered().is_some_and(|side| side != state.side()) {
+            moves(shared, &live, record, state, Cause::Ordered);
         }
     }
+    shared.switches.keep_records(&live);
+}
+
+fn moves(shared: &Shared, live: &Live, record: &FailoverRecord, state: &RecordState, cause: Cause) {
+    let position = state.position();
+    let to = match position.side {
+        Side::Primary => Side::Secondary,
+        Side::Secondary => Side::Primary,
+    };
+    state.take(Position {
+        side: to,
+        moved: match cause {
+            Cause::Health => Some(live.clock.elapsed()),
+            Cause::Ordered => position.moved,
+        },
+    });
+    let name = |side| Arc::clone(&live.edge.origin(record.origin(side)).id);
+    shared.events.tell(Event::RecordMoved {
+        record: Arc::clone(&record.id),
+        to,
+        from_origin: name(position.side),
+        to_origin: name(to),
+        was_ordered: cause == Cause::Ordered,
+        why: shared
+            .events
+            .why(AlarmKind::Unhealthy, &name(position.side)),
+        next: match to {
+            Side::Primary => record.fail_over,
+            Side::Secondary => record.fail_back,
+        },
+    });
 }
 
 /// What an origin counts as where records are decided: what its check found, and what an operator said.
@@ -110,6 +143,17 @@ fn health(vitals: &Vitals) -> Health {
     } else {
         Health::Healthy
     }
+}
+
+/// How most attempts failed between `before` and `after`; `None` if it was by their statuses, or nobody knows.
+fn mostly(before: &Tallied, after: &Tallied, failed: u64) -> Option<Failure> {
+    let counts = before.failed.iter().zip(&after.failed);
+    let counts = counts.map(|(before, after)| after.saturating_sub(*before));
+    let (failure, count) = Failure::ALL
+        .into_iter()
+        .zip(counts)
+        .max_by_key(|(_, count)| *count)?;
+    (count > 0 && count * 2 >= failed).then_some(failure)
 }
 
 impl Seen {
@@ -129,18 +173,18 @@ impl Seen {
     ) {
         let tallied = vitals.tallied();
         let since = now.saturating_sub(Breaker::SHARE_WITHIN);
-        while self.counts.get(1).is_some_and(|(at, ..)| *at <= since) {
+        while self.counts.get(1).is_some_and(|(at, _)| *at <= since) {
             self.counts.pop_front();
         }
-        let (good, bad) = (tallied.good, tallied.bad);
         let before = self
             .counts
             .front()
-            .map_or((good, bad), |(_, good, bad)| (*good, *bad));
-        self.counts.push_back((now, good, bad));
+            .map_or_else(|| tallied.clone(), |(_, before)| before.clone());
         let clock = live.clock;
-        let failed = bad.saturating_sub(before.1);
-        let all = failed + good.saturating_sub(before.0);
+        let failed = tallied.bad.saturating_sub(before.bad);
+        let all = failed + tallied.good.saturating_sub(before.good);
+        let how = mostly(&before, &tallied, failed);
+        self.counts.push_back((now, tallied));
         if vitals.breaker() == State::Closed && is_too_much(failed, all) {
             vitals.open(|| clock.elapsed());
         }
@@ -154,7 +198,12 @@ impl Seen {
             self.was_open = is_open;
             let origin = Arc::clone(origin);
             shared.events.tell(if is_open {
-                Event::BreakerOpened { origin }
+                Event::BreakerOpened {
+                    origin,
+                    failed,
+                    all,
+                    how,
+                }
             } else {
                 Event::BreakerClosed { origin }
             });

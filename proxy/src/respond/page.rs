@@ -28,6 +28,8 @@ pub(super) enum Cause<'a> {
     BadBody(ViewerBodyError),
     Overloaded,
     NoErrorPage,
+    /// An operator has taken the distribution out of service.
+    Maintenance,
     /// No origin may be asked.
     SwitchedOff,
     /// The operator's HTML.
@@ -100,7 +102,7 @@ impl Page<'_> {
                 "The service is switched off at the moment. Nothing was sent.".to_owned()
             }
             Cause::NoErrorPage => "The page for this error could not be fetched.".to_owned(),
-            Cause::LastPage(_) => {
+            Cause::Maintenance | Cause::LastPage(_) => {
                 "The service is being maintained and will be back soon.".to_owned()
             }
         }

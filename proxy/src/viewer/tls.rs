@@ -76,6 +76,17 @@ struct Shown {
     ordered: Option<(usize, Arc<Ordered>)>,
 }
 
+/// A certificate that viewers are shown.
+#[derive(Clone, Debug)]
+pub(crate) struct ShownCertificate {
+    /// The first of those that it is good for.
+    pub(crate) name: String,
+    /// Its last second, since 1970.
+    pub(crate) not_after: Duration,
+    /// By ACME.
+    pub(crate) is_ordered: bool,
+}
+
 /// What a handshake came to.
 #[derive(Clone, Debug)]
 pub(crate) struct Handshake {
@@ -141,6 +152,33 @@ impl Tls {
     /// From the connection to the end of the handshake; nominal.
     pub(super) fn handshake_timeout(&self) -> Duration {
         self.handshake_timeout
+    }
+
+    /// The certificates that viewers are shown, but for one that the edge made itself.
+    pub(crate) fn shown(&self) -> Vec<ShownCertificate> {
+        let ordered = self.shown.ordered.as_ref();
+        let own = self.shown.self_signed.as_ref().map(|(_, key)| key);
+        let keys = self.shown.keys.iter().enumerate();
+        let shown = keys.filter_map(|(position, key)| {
+            let ordered = ordered.filter(|(place, _)| *place == position);
+            let key = match ordered {
+                Some((_, ordered)) => ordered.certificate()?,
+                None => Arc::clone(key),
+            };
+            if own.is_some_and(|own| Arc::ptr_eq(own, &key)) {
+                return None;
+            }
+            let facts = crate::x509::facts(key.cert.first()?)?;
+            let mut names = dns_names(&key).into_iter();
+            Some(ShownCertificate {
+                name: names
+                    .next()
+                    .unwrap_or_else(|| format!("no name (number {})", position + 1)),
+                not_after: facts.validity.not_after,
+                is_ordered: ordered.is_some(),
+            })
+        });
+        shown.collect()
     }
 
     /// Which name has which certificate.

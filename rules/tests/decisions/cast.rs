@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 use tideover_config::{
-    AcceptEncoding, AccessLog, AddressFamily, AttemptsShown, Behavior, ConnectionAttempts,
+    AcceptEncoding, AccessLog, AddressFamily, Admin, AttemptsShown, Behavior, ConnectionAttempts,
     Distribution, Edge, Endpoint, FailoverCriteria, FailureSet, GetBody, HeaderSelection,
     HostHeader, Hosts, Lifecycle, Limits, Listen, LogFormat, LogTo, LoopCheck, Member, MethodSet,
     Mode, NameSelection, Origin, OriginId, OriginKind, OriginRequest, OriginScheme, OriginTls,
@@ -295,6 +295,7 @@ pub(crate) fn edge(
         .wildcards
         .sort_by_key(|(suffix, _)| std::cmp::Reverse(suffix.len()));
     Edge {
+        admin: Admin::default(),
         listen: Listen {
             http: Vec::new(),
             https: Vec::new(),
@@ -314,6 +315,7 @@ pub(crate) fn edge(
             format: LogFormat::Json,
             cookies: false,
         },
+        alarms: Vec::new(),
         origins,
         records: Vec::new(),
         targets,

@@ -4,6 +4,7 @@
 mod cast;
 mod play;
 mod properties {
+    mod alarm;
     mod breaker;
     mod chance;
     mod explain;
@@ -15,6 +16,7 @@ mod properties {
 }
 mod tables {
     mod admit;
+    mod alarm;
     mod breaker;
     mod certificate;
     mod challenge;
@@ -29,6 +31,7 @@ mod tables {
     mod routing;
     mod server_name;
     mod standing;
+    mod switch;
     mod told;
     mod viewer_head;
     mod websocket;

@@ -1,4 +1,4 @@
-//! The few things in a certificate that say when, and as whose successor, the next one is ordered.
+//! The few things in a certificate that say how long it is good, and as whose successor the next one is ordered.
 //! Source: RFC 5280, sections 4.1 and 4.2.1.1.
 
 use std::time::Duration;
@@ -21,17 +21,21 @@ const EXTENSIONS: u8 = 0xa3;
 const AUTHORITY_KEY_IDENTIFIER: &[u8] = &[0x55, 0x1d, 0x23];
 
 /// What is read in a certificate.
+#[cfg_attr(
+    not(feature = "acme"),
+    expect(dead_code, reason = "serial and authority are of use to orders alone")
+)]
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Facts {
-    pub(super) validity: Validity,
+pub(crate) struct Facts {
+    pub(crate) validity: Validity,
     /// As in the certificate.
-    pub(super) serial: Vec<u8>,
+    pub(crate) serial: Vec<u8>,
     /// Of whoever signed it.
-    pub(super) authority_key: Option<Vec<u8>>,
+    pub(crate) authority_key: Option<Vec<u8>>,
 }
 
 /// Of a certificate in DER; `None` if it is none.
-pub(super) fn facts(certificate: &[u8]) -> Option<Facts> {
+pub(crate) fn facts(certificate: &[u8]) -> Option<Facts> {
     let mut outer = Der(certificate).enter(SEQUENCE)?;
     let mut fields = outer.enter(SEQUENCE)?;
     fields.skip(VERSION);
