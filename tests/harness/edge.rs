@@ -10,6 +10,7 @@ use tideover_config::{Mode, Overrides, load_text};
 use crate::certificates::{Certificate, authority_pem};
 use crate::folder::Folder;
 use crate::gate::{ms, patiently};
+use crate::operator::TOKEN;
 use crate::origin::Origin;
 use crate::secure::{Protocol, client_config, shakes_hands};
 use crate::viewer::{Viewer, viewer_of};
@@ -146,6 +147,7 @@ impl EdgeBuilder {
                 listen: vec!["127.0.0.1:0".to_owned()],
                 // A config may name a port for it, which two scenarios cannot have at once.
                 admin: Some("127.0.0.1:0".to_owned()),
+                admin_token: Some(TOKEN.to_owned()),
                 status: Some("127.0.0.1:0".to_owned()),
                 // One worker has one pool: what is kept in it is found again.
                 workers: Some(1),
@@ -343,6 +345,25 @@ impl Edge {
     /// Never: every edge of the scenarios shows them.
     pub fn status(&self) -> SocketAddr {
         self.running().status().expect("the harness asks for it")
+    }
+
+    /// Where its operator sees and changes it.
+    ///
+    /// # Panics
+    /// Never: every edge of the scenarios has such a listener.
+    pub fn admin(&self) -> SocketAddr {
+        self.running().admin().expect("the harness asks for it")
+    }
+
+    /// Ends, and is started again with the same config, on other ports.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn restarts(&mut self) {
+        self.running = None;
+        let text = self.built.whole_text(&self.built.text);
+        let edge = self.built.compiles(&text, &self.built.overrides);
+        self.running = Some(tideover::start(edge).expect("the edge starts"));
     }
 
     /// Where its access log is.

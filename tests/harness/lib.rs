@@ -5,6 +5,7 @@
 //! - [`edge()`] takes a config as its operator would write it and runs the edge in this process; [`tiers`], [`pair`] and
 //!   [`in_front_of`] are the configs that most scenarios need.
 //! - [`viewer()`] and [`viewer_of`] are a client that can send any bytes and sees what really came back.
+//! - [`operator()`] has the token of an edge, and switches.
 //! - [`load()`] is many viewers who ask without a pause and count what was lost.
 //! - [`frames`] is a viewer that says HTTP/2 frame by frame, good and bad.
 //! - [`gate()`] makes order without sleeping; [`patiently`] bounds every wait; [`settles`] is for what ends
@@ -22,6 +23,7 @@ pub mod frames;
 mod gate;
 mod load;
 mod nginx;
+mod operator;
 mod origin;
 mod response;
 mod secure;
@@ -37,6 +39,8 @@ pub use folder::Folder;
 pub use gate::{Gate, PATIENCE, gate, ms, patiently, settles};
 pub use load::{Load, load};
 pub use nginx::{AT_ONCE, Nginx, NginxBuilder, nginx};
+pub use operator::{Operator, TOKEN, operator};
+pub use origin::{Answer, Origin, OriginBuilder, Script, Seen, Step, answer, origin};
 pub use origin::{Answer, BlackHole, Origin, OriginBuilder, Script, Seen, Step, answer, origin};
 pub use response::Response;
 pub use secure::{Protocol, client_config, roots, shakes_hands};

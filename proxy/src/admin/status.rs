@@ -1,11 +1,27 @@
 //! GET /status.json: all of what the edge is and does.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::answer::json;
 use super::{Asked, Outcome};
+use crate::switches::Switch;
 
 #[expect(clippy::unused_async, reason = "as all answers")]
 pub(super) async fn status(asked: Asked) -> Outcome {
-    Ok(json(&json!({ "ready": asked.shared.is_ready() })))
+    let shared = &asked.shared;
+    let switches: Vec<Value> = shared.switches.in_force().iter().map(switch).collect();
+    Ok(json(&json!({
+        "ready": shared.is_ready(),
+        "switches": switches,
+    })))
+}
+
+fn switch(switch: &Switch) -> Value {
+    let mut value = json!({
+        "to": switch.to.word(),
+        "reason": switch.reason.as_deref(),
+        "owner": switch.owner.as_deref(),
+    });
+    value[switch.to.kind().word()] = Value::from(&*switch.name);
+    value
 }
