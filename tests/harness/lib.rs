@@ -40,7 +40,6 @@ pub use gate::{Gate, PATIENCE, gate, ms, patiently, settles};
 pub use load::{Load, load};
 pub use nginx::{AT_ONCE, Nginx, NginxBuilder, nginx};
 pub use operator::{Operator, TOKEN, operator};
-pub use origin::{Answer, Origin, OriginBuilder, Script, Seen, Step, answer, origin};
 pub use origin::{Answer, BlackHole, Origin, OriginBuilder, Script, Seen, Step, answer, origin};
 pub use response::Response;
 pub use secure::{Protocol, client_config, roots, shakes_hands};
