@@ -7,6 +7,8 @@
 mod answer;
 mod events;
 mod guard;
+mod journal;
+mod query;
 mod status;
 mod switch;
 mod token;
@@ -39,6 +41,7 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 const ROUTES: &[Route] = &[
     get("/status.json", |asked| Box::pin(status::status(asked))),
     get("/events.json", |asked| Box::pin(events::events(asked))),
+    get("/journal.json", |asked| Box::pin(journal::journal(asked))),
     post("/switch", |asked| Box::pin(switch::switch(asked))),
 ];
 

@@ -12,6 +12,7 @@ mod environment;
 mod explain;
 mod fields;
 mod healthcheck;
+mod journal;
 mod maintenance;
 mod open_files;
 mod overriding;
@@ -65,6 +66,8 @@ enum Command {
     Status(status::Options),
     /// Switch an origin, a failover record or a distribution of a running edge.
     Switch(switch::Options),
+    /// List the writes that the secondary of a failover record took.
+    Journal(journal::Options),
     /// Ask a running edge whether it is alive: exit 0 or 1.
     Healthcheck(healthcheck::Options),
 }
@@ -106,6 +109,7 @@ fn obey(command: Command, given: &ArgMatches) -> anyhow::Result<ExitCode> {
         Command::Fields(options) => fields::fields(&options),
         Command::Status(options) => status::status(&options),
         Command::Switch(options) => switch::switch(&options),
+        Command::Journal(options) => journal::journal(&options),
         Command::Healthcheck(options) => healthcheck::healthcheck(&options),
     }
 }

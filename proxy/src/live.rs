@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Acquire};
 
 use rustls::ClientConfig;
 use tideover_config::{
-    AddressFamily, Edge, Endpoint, Origin, OriginKind, OriginScheme, OriginTls, RecordId, Server,
-    Side, Target, TargetId, Trust, Webhook,
+    AddressFamily, Edge, Endpoint, Origin, OriginId, OriginKind, OriginScheme, OriginTls, RecordId,
+    Server, Side, Target, TargetId, Trust, Webhook,
 };
 
 use tideover_rules::headers::Frame;
@@ -56,6 +56,13 @@ struct Routing {
 pub(crate) struct Routed {
     pub(crate) target: TargetId,
     way: u8,
+}
+
+impl Routed {
+    /// Whether any record among the members was there.
+    pub(crate) fn is_on_a_secondary(self) -> bool {
+        self.way != 0
+    }
 }
 
 /// What is alive beside one origin. Empty for a page.
@@ -170,6 +177,19 @@ impl Live {
             None => self.edge.target(target),
             Some(routing) => &routing.ways[usize::from(way)],
         }
+    }
+
+    /// The record that brought `origin`, its secondary, among those who answer a request that was routed like this.
+    pub(crate) fn record_of(&self, routed: Routed, origin: OriginId) -> Option<RecordId> {
+        let routing = self.routings[usize::from(routed.target.0)].as_ref()?;
+        let records = routing.records.iter().enumerate();
+        let mut on_secondary = records.filter(|(bit, _)| routed.way & (1 << bit) != 0);
+        on_secondary
+            .find(|(_, id)| {
+                let record = self.edge.records.get(usize::from(id.0));
+                record.is_some_and(|record| record.secondary == origin)
+            })
+            .map(|(_, id)| *id)
     }
 
     /// Whom `record` stands for now.

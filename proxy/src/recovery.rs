@@ -16,7 +16,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 pub(crate) use checks::{Checked, Probe, mark};
-pub(crate) use events::{Event, Events};
+pub(crate) use events::{Event, Events, taken_words};
 pub(crate) use post::Post;
 
 use crate::worker::Shared;

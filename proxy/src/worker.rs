@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use crate::access_log::{LogBuffer, LogWriter};
 use crate::admin::Token;
 use crate::clock::{self, Moment};
+use crate::journal::Journal;
 use crate::live::Live;
 use crate::metrics::{Counters, EdgeCounters};
 use crate::origin::Origins;
@@ -38,6 +39,8 @@ pub(crate) struct Shared {
     /// One block per worker, written by that worker only.
     pub(crate) counters: EdgeCounters,
     pub(crate) log: LogWriter,
+    /// Of writes that secondaries took.
+    pub(crate) journal: Journal,
     pub(crate) events: Events,
     /// What operators have switched.
     pub(crate) switches: Switches,
@@ -59,6 +62,7 @@ impl Shared {
         live: Live,
         counters: EdgeCounters,
         log: LogWriter,
+        journal: Journal,
         staff: Staff,
         switches: Switches,
     ) -> Self {
@@ -68,6 +72,7 @@ impl Shared {
             replaced: AtomicU64::new(0),
             counters,
             log,
+            journal,
             switches,
             token: Token::default(),
             shortage: Shortage::default(),

@@ -15,6 +15,7 @@ mod headers;
 mod http2;
 mod http2_floods;
 mod http2_letter;
+mod journal;
 mod last_page;
 mod letting_go;
 mod limits;

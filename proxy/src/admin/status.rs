@@ -10,9 +10,12 @@ use crate::switches::Switch;
 pub(super) async fn status(asked: Asked) -> Outcome {
     let shared = &asked.shared;
     let switches: Vec<Value> = shared.switches.in_force().iter().map(switch).collect();
+    let mut journal = shared.journal.json();
+    journal["taken"] = super::journal::taken(&shared.live());
     Ok(json(&json!({
         "ready": shared.is_ready(),
         "switches": switches,
+        "journal": journal,
     })))
 }
 

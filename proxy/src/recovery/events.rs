@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
-use tideover_config::{AlarmKind, Failure, Moves, Side};
+use tideover_config::{AlarmKind, Failure, Moves, Side, counted};
 use tideover_rules::alarm::{CERTIFICATE_DAYS, NotFound, of_group};
 use tokio::sync::broadcast;
 
@@ -67,6 +67,8 @@ pub(crate) enum Event {
         was_ordered: bool,
         /// What is said of the origin it left, where that is unhealthy.
         why: Option<String>,
+        /// Writes that the secondary took since the record was last at its primary.
+        taken: u64,
         /// Who moves it the next time.
         next: Moves,
     },
@@ -90,6 +92,23 @@ pub(crate) enum Event {
     },
     /// In its place another one is shown, or none.
     CertificateGood { name: Arc<str> },
+    /// Writes that a secondary takes are not noted.
+    JournalFails { file: Arc<str>, why: String },
+    /// They are again.
+    JournalKept {
+        file: Arc<str>,
+        /// So many never were, since the edge began.
+        lost: u64,
+    },
+    /// The oldest writes in it had to make room.
+    JournalFull {
+        file: Arc<str>,
+        /// The one that holds what was in it before.
+        older: Arc<str>,
+        dropped: u64,
+    },
+    /// A record has moved since.
+    JournalHasRoom { older: Arc<str> },
     /// An operator switched something.
     Switched {
         /// `origin`, `record` or `distribution`.
@@ -132,6 +151,10 @@ impl Event {
             Self::FoundAgain { origin } => (AlarmKind::NotFound, origin, 0),
             Self::CertificateEnds { name, level, .. } => (AlarmKind::Certificate, name, *level),
             Self::CertificateGood { name } => (AlarmKind::Certificate, name, 0),
+            Self::JournalFails { file, .. } => (AlarmKind::Storage, file, 1),
+            Self::JournalFull { older, .. } => (AlarmKind::Storage, older, 1),
+            Self::JournalHasRoom { older } => (AlarmKind::Storage, older, 0),
+            Self::JournalKept { file, .. } => (AlarmKind::Storage, file, 0),
             Self::Switched { name, to, .. } => (AlarmKind::Switch, name, of_switch(to)),
             Self::SwitchExpired { name, .. } => (AlarmKind::Switch, name, 0),
         };
@@ -141,6 +164,16 @@ impl Event {
             level,
         }
     }
+}
+
+/// `17 writes were taken by azure-vm while aws was away: tideover journal --record app lists them`.
+pub(crate) fn taken_words(taken: u64, secondary: &str, primary: &str, record: &str) -> String {
+    let were = if taken == 1 { "was" } else { "were" };
+    let them = if taken == 1 { "it" } else { "them" };
+    format!(
+        "{} {were} taken by {secondary} while {primary} was away: tideover journal --record {record} lists {them}",
+        counted(taken, "write")
+    )
 }
 
 /// What is as usual is nothing to be told of again.
@@ -253,6 +286,7 @@ impl fmt::Display for Event {
                 to_origin,
                 was_ordered,
                 why,
+                taken,
                 next,
             } => {
                 let why = if *was_ordered {
@@ -264,6 +298,10 @@ impl fmt::Display for Event {
                     format!("{to_origin} is healthy again")
                 };
                 write!(f, "{record} moved {from_origin} -> {to_origin}: {why}; ")?;
+                if *to == Side::Primary && *taken > 0 {
+                    let words = taken_words(*taken, from_origin, to_origin, record);
+                    write!(f, "{words}; ")?;
+                }
                 let return_word = match to {
                     Side::Secondary => "return",
                     Side::Primary => "the next move",
@@ -325,6 +363,27 @@ impl fmt::Display for Event {
             Self::CertificateGood { name } => {
                 write!(f, "the certificate for {name} is good for a while")
             }
+            Self::JournalFails { file, why } => write!(
+                f,
+                "the journal {file} cannot be written ({why}), and writes that secondaries take are not noted; \
+                 make room or give the edge the right to write there"
+            ),
+            Self::JournalKept { file, lost } => {
+                write!(f, "the journal {file} is written again")?;
+                match lost {
+                    0 => Ok(()),
+                    lost => write!(f, ", {} were not noted so far", counted(*lost, "write")),
+                }
+            }
+            Self::JournalHasRoom { older } => write!(
+                f,
+                "the journal {older} lacks nothing of what is taken from now on"
+            ),
+            Self::JournalFull { file, dropped, .. } => write!(
+                f,
+                "the journal {file} is full, and its {} went for newer ones; give [journal] more max_bytes, or copy both its files away",
+                counted(*dropped, "oldest write")
+            ),
             Self::Switched {
                 kind,
                 name,
