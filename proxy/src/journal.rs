@@ -270,7 +270,7 @@ impl<'r> Taking<'r> {
     pub(crate) fn begin(line: &'r Line, routed: Routed) -> Option<Self> {
         let method = &line.request.method;
         let reads = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
-        (routed.is_on_a_secondary() && !reads).then_some(Self {
+        (routed.is_on_a_secondary() && !reads).then(|| Self {
             line,
             routed,
             has_ended: false,

@@ -77,8 +77,9 @@ impl Kept {
             };
             match message {
                 Ok(Message::Write { record, line }) => {
-                    *self.counts.entry(record.to_string()).or_default() += 1;
                     self.take(line, 1);
+                    // Behind it: a new file that it begins says what was before.
+                    *self.counts.entry(record.to_string()).or_default() += 1;
                 }
                 Ok(Message::Moved { record, line, to }) => {
                     if to == Side::Secondary {
