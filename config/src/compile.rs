@@ -18,6 +18,7 @@ mod lifecycle;
 mod listen;
 mod maps;
 mod origins;
+mod pem;
 mod records;
 mod targets;
 mod tls;

@@ -153,7 +153,7 @@ pub struct Overrides {
     pub certificate: Option<std::path::PathBuf>,
     /// `--key`.
     pub key: Option<std::path::PathBuf>,
-    /// `--tls-self-signed`: where no other certificate is named.
+    /// `--tls-self-signed`: in place of the certificates of the file, those that are ordered included, unless `--cert` names one.
     pub tls_self_signed: bool,
     /// `--admin`.
     pub admin: Option<String>,

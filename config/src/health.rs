@@ -93,7 +93,7 @@ impl HealthCheck {
 /// memory from one request to the next.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Breaker {
-    /// So many failures in a row, over all workers, open it.
+    /// So many requests in a row that fail here, however often each of them tried, open it; over all workers.
     pub in_a_row: u32,
     /// Statuses that count as failures besides failed connections and timeouts. Never 403 or 404.
     pub statuses: StatusSet,
@@ -104,7 +104,7 @@ pub struct Breaker {
 }
 
 impl Breaker {
-    /// It opens too where this share of [`Breaker::SHARE_OF`] attempts or more has failed within [`Breaker::SHARE_WITHIN`].
+    /// It opens too where this share of [`Breaker::SHARE_OF`] requests or more has failed within [`Breaker::SHARE_WITHIN`].
     pub const SHARE: f64 = 0.5;
     /// See [`Breaker::SHARE`].
     pub const SHARE_OF: u64 = 20;

@@ -39,6 +39,27 @@ pub struct Listen {
     pub lifecycle: Lifecycle,
 }
 
+impl Listen {
+    /// Every address that is listened on, as configured: a port may be 0.
+    pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        let viewers = self.http.iter().chain(&self.https).copied();
+        viewers.chain(self.admin).chain(self.status)
+    }
+
+    /// Whether a listener at `address` takes IPv4 as well: `[::]` does, unless an IPv4 address with the same port is listened
+    /// on too.
+    pub fn takes_both_families(&self, address: SocketAddr) -> bool {
+        takes_both_families(address, self.addresses())
+    }
+}
+
+fn takes_both_families(address: SocketAddr, all: impl IntoIterator<Item = SocketAddr>) -> bool {
+    let is_on_its_port = |other: &SocketAddr| other.is_ipv4() && other.port() == address.port();
+    // Two that say 0 get different ports.
+    let is_beside_ipv4 = address.port() != 0 && all.into_iter().any(|other| is_on_its_port(&other));
+    address.is_ipv6() && address.ip().is_unspecified() && !is_beside_ipv4
+}
+
 /// `http` or `https`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ViewerScheme {
@@ -90,7 +111,7 @@ pub struct Limits {
     /// The same from one address; of IPv6 addresses, from one /64. `None`: no limit.
     pub connections_per_address: Option<usize>,
     /// Requests for which an origin or a page was asked and whose answer's last byte is not sent yet, over all workers; one
-    /// more gets 503 at once. `None`: no limit.
+    /// more gets 503 at once. `None`: as many as connections, and 16,384 at least.
     pub requests: Option<usize>,
     /// The last of so many requests is answered with `Connection: close`. `None`: no limit.
     pub requests_per_connection: Option<usize>,
@@ -159,4 +180,26 @@ pub enum LogFormat {
     CloudFront,
     /// One JSON object a line, with the attempts.
     Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_ipv6_address_is_any_ipv4_address_too_unless_that_is_listened_on() {
+        for (address, beside, expected) in [
+            ("[::]:80", "[::]:443", true),
+            ("[::]:80", "0.0.0.0:443", true),
+            ("[::]:80", "0.0.0.0:80", false),
+            ("[::]:80", "127.0.0.1:80", false),
+            ("[::]:0", "127.0.0.1:0", true),
+            ("[::1]:80", "[::]:443", false),
+            ("0.0.0.0:80", "[::]:80", false),
+        ] {
+            let [own, other] = [address, beside].map(|text| text.parse().expect("an address"));
+            let seen = takes_both_families(own, [other, own]);
+            assert_eq!(seen, expected, "{address} beside {beside}");
+        }
+    }
 }

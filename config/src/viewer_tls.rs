@@ -93,21 +93,11 @@ impl MinimumProtocol {
         ("TLSv1.2_2019", Self::Tls12From2021),
     ];
 
-    /// What CloudFront's policy of this name comes to; `None` for a name that is none.
-    pub fn named(name: &str) -> Option<Self> {
-        let mut names = Self::NAMES.iter();
-        names
-            .find(|(known, _)| *known == name)
-            .map(|(_, minimum)| *minimum)
-    }
-
     /// CloudFront's name of it.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Tls12From2021 => "TLSv1.2_2021",
-            Self::Tls12From2025 => "TLSv1.2_2025",
-            Self::Tls13From2025 => "TLSv1.3_2025",
-        }
+        let mut names = Self::NAMES.iter();
+        let own = names.find(|(_, minimum)| *minimum == self);
+        own.map_or("", |(name, _)| name)
     }
 }
 

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use tideover_config::{
-    AttemptsShown, Edge, HostHeader, LogTo, Mode, OriginKind, Overrides, Problems, Server,
-    ViewerScheme, from_origins, load_text,
+    AttemptsShown, Certificate, Edge, HostHeader, LogTo, Mode, OriginKind, Overrides, Problems,
+    Server, ViewerScheme, from_origins, load_text,
 };
 
 const CONFIG: &str = r#"
@@ -98,6 +98,41 @@ fn flags_win_over_the_file() {
     );
 }
 
+/// What the file says may be where this machine has nothing, or be ordered from where nobody reaches it.
+#[test]
+fn a_certificate_by_flag_takes_the_place_of_those_of_the_file() {
+    let text = format!(
+        "{CONFIG}\n[tls]\ncertificates = [{{ certificate = \"nowhere.pem\" }}]\n\
+         [tls.acme]\nfolder = \"/nowhere\"\nagree_to_terms = true\ndomains = [\"www.example.com\"]"
+    );
+    let load = |set: fn(&mut Overrides)| {
+        let mut overrides = Overrides {
+            listen_tls: strings(&["127.0.0.1:8443"]),
+            ..Overrides::default()
+        };
+        set(&mut overrides);
+        told(load_text(Path::new("x.toml"), &text, &overrides))
+    };
+    let problems = load(|_| ()).expect_err("there is no such file");
+    assert!(problems[0].contains("nowhere.pem"), "{problems:?}");
+
+    let self_signed = load(|overrides| overrides.tls_self_signed = true);
+    let tls = self_signed.expect("it loads").0.listen.tls;
+    let tls = tls.expect("there is a listener for it");
+    assert!(
+        matches!(tls.certificates[..], [Certificate::SelfSigned]),
+        "{tls:?}"
+    );
+    assert_eq!(tls.acme, None);
+
+    let by_both = load(|overrides| {
+        overrides.certificate = Some("nowhere-else.pem".into());
+        overrides.tls_self_signed = true;
+    });
+    let problems = by_both.expect_err("there is no such file either");
+    assert!(problems[0].contains("nowhere-else.pem"), "{problems:?}");
+}
+
 #[test]
 fn a_port_by_itself_is_open_to_everybody_but_for_admin() {
     let only_ports = Overrides {
@@ -172,7 +207,7 @@ fn every_bad_flag_is_told() {
         r#"command line: --map vm is "127.0.0.1:8081"; begin it with http://, https:// or https+insecure://"#,
         r#"command line: --map wm names no origin that is a server: "wm"; write the id or domain name of an origin, or a glob of either, perhaps "vm""#,
         r#"command line: --map-host vm is "http://x"; write a host name, perhaps with a port"#,
-        r#"command line: --origin-ca is "no-such.pem", which cannot be read (entity not found); name a PEM file with the certificates that are trusted"#,
+        r#"command line: --origin-ca is "no-such.pem", which cannot be read (entity not found); name a PEM file with the certificates that are trusted: it has a line that says BEGIN CERTIFICATE-----"#,
         r"command line: --time-scale is 0; write a number above 0 and up to 1000, such as 0.01",
         r#"command line: --viewer-scheme is "tls"; write one of "http", "https""#,
         r"command line: --workers is 0; write 1 to 1024",

@@ -13,8 +13,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use http::request::Parts;
-use http::{HeaderValue, StatusCode, header};
-use tideover_config::{Distribution, LogTo};
+use http::{HeaderValue, StatusCode, Version, header};
+use tideover_config::{Distribution, LogTo, ViewerScheme};
 use tideover_rules::failover::Attempt;
 use tideover_rules::fields::{Fields, Survey, bytes_of};
 use tideover_rules::told::ResultType;
@@ -23,7 +23,8 @@ use crate::clock::Moment;
 use crate::limit::Limit;
 use crate::live::Routed;
 use crate::message::BodyWatch;
-use crate::viewer::Peer;
+use crate::metrics::Fault;
+use crate::viewer::{Handshake, Peer};
 use crate::worker::{View, Worker};
 
 pub(crate) use format::rfc3339;
@@ -140,9 +141,7 @@ impl Line {
 
     /// Whether it may be one more of the requests at once. It is one until its last byte.
     pub(crate) fn takes_a_place(&self) -> bool {
-        let Some(most) = self.view.live.edge.listen.limits.requests else {
-            return true;
-        };
+        let most = self.view.live.most_requests;
         let is_admitted = self.worker.shared.crowd.admits_request(most);
         self.has_place.set(is_admitted);
         is_admitted
@@ -270,10 +269,34 @@ pub(crate) struct Refused {
     /// `x-edge-detailed-result-type`.
     pub(crate) detail: &'static str,
     pub(crate) limit: Option<Limit>,
+    /// What was wrong with how HTTP/2 was spoken.
+    pub(crate) fault: Option<Fault>,
 }
 
-/// A line for what was refused before it became a request: nothing of it is known but who sent it.
-pub(crate) fn refused(worker: &Worker, address: SocketAddr, refused: Refused) {
+/// Who it came from, and how: all that is known of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sender<'p> {
+    pub(crate) address: SocketAddr,
+    pub(crate) scheme: ViewerScheme,
+    /// `None`: a plain connection, or no hands were shaken yet.
+    pub(crate) tls: Option<&'p Handshake>,
+    /// `None`: it is not known yet what is spoken.
+    pub(crate) version: Option<Version>,
+}
+
+impl<'p> Sender<'p> {
+    pub(crate) fn of(peer: &'p Peer, version: Version) -> Self {
+        Self {
+            address: SocketAddr::new(peer.address, peer.port),
+            scheme: peer.scheme,
+            tls: peer.tls.as_ref(),
+            version: Some(version),
+        }
+    }
+}
+
+/// A line for what was refused before it became a request.
+pub(crate) fn refused(worker: &Worker, sender: Sender<'_>, refused: Refused) {
     let view = worker.view();
     let log = &view.live.edge.access_log;
     if log.to != LogTo::Off {
@@ -281,7 +304,7 @@ pub(crate) fn refused(worker: &Worker, address: SocketAddr, refused: Refused) {
             .log
             .borrow_mut()
             .write(&worker.counters, |buffer, second| {
-                format::refused(buffer, second, log.format, address, refused);
+                format::refused(buffer, second, log.format, sender, refused);
             });
     }
 }

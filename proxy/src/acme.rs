@@ -77,46 +77,80 @@ struct Kept {
     _end: tokio::sync::oneshot::Sender<()>,
 }
 
+/// What a config makes of the keeper, with everything done that can fail. Dropped, it has changed nothing.
+pub(crate) enum Following {
+    Stays,
+    Ends,
+    Begins(Box<Prepared>),
+}
+
+pub(crate) struct Prepared {
+    said: Acme,
+    #[cfg(feature = "acme")]
+    keeping: keep::Prepared,
+}
+
 impl Keeper {
-    /// Does from now on what the config of `live` says. A certificate that an earlier order left in the folder is shown when
-    /// this returns.
-    pub(crate) fn follow(&self, live: &Live) -> Result<(), StartError> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    /// To do what the config of `live` says.
+    pub(crate) fn prepare(&self, live: &Live) -> Result<Following, StartError> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let wanted = live
             .tls
             .as_ref()
             .zip(live.edge.listen.tls.as_ref())
             .and_then(|(tls, said)| Some((tls.ordered(), said.acme.as_ref()?)));
-        let Some((ordered, said)) = wanted else {
-            *kept = None;
-            return Ok(());
-        };
-        if kept.as_ref().is_none_or(|kept| kept.said != *said) {
-            // If that fails, the old one goes on.
-            *kept = Some(Kept::new(said, ordered, live)?);
+        Ok(match wanted {
+            None => Following::Ends,
+            Some((_, said)) if kept.as_ref().is_some_and(|kept| kept.said == *said) => {
+                Following::Stays
+            }
+            Some((ordered, said)) => {
+                Following::Begins(Box::new(Prepared::new(said, ordered, live)?))
+            }
+        })
+    }
+
+    /// Does so from now on. A certificate that an earlier order left in the folder is shown when this returns.
+    pub(crate) fn follow(&self, following: Following) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match following {
+            Following::Stays => {}
+            Following::Ends => *kept = None,
+            Following::Begins(prepared) => *kept = Some(prepared.begin()),
         }
-        Ok(())
     }
 }
 
 #[cfg(feature = "acme")]
-impl Kept {
+impl Prepared {
     fn new(said: &Acme, ordered: &Arc<Ordered>, live: &Live) -> Result<Self, StartError> {
-        let end = keep::start(said, Arc::clone(ordered), live.clock).map_err(StartError::Acme)?;
+        let keeping =
+            keep::prepare(said, Arc::clone(ordered), live.clock).map_err(StartError::Acme)?;
         Ok(Self {
             said: said.clone(),
-            _end: end,
+            keeping,
         })
+    }
+
+    fn begin(self) -> Kept {
+        Kept {
+            said: self.said,
+            _end: self.keeping.begin(),
+        }
     }
 }
 
 #[cfg(not(feature = "acme"))]
-impl Kept {
+impl Prepared {
     fn new(_: &Acme, _: &Arc<Ordered>, _: &Live) -> Result<Self, StartError> {
         Err(StartError::Acme(std::io::Error::new(
             std::io::ErrorKind::Unsupported,
             "this program was built without the feature acme",
         )))
+    }
+
+    fn begin(self) -> Kept {
+        Kept { said: self.said }
     }
 }
 

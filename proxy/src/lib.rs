@@ -66,7 +66,7 @@ use listeners::{Change, Listeners};
 use live::Live;
 use metrics::EdgeCounters;
 use switches::Switches;
-use takeover::Doorway;
+use takeover::{Doorway, Successor};
 use viewer::Staff;
 use worker::{Command, Shared};
 
@@ -150,6 +150,7 @@ pub struct RunningEdge {
     control: Control,
     /// Where a successor may ask for the sockets.
     _doorway: Option<Doorway>,
+    successor: Successor,
 }
 
 /// Binds the listeners, opens the log and starts the workers. Returns when all of them accept viewers.
@@ -162,6 +163,8 @@ pub fn start_with(mut edge: Edge, mut given: Given) -> Result<RunningEdge, Start
     let workers = edge.listen.workers.unwrap_or_else(cores).max(1);
     let mut listeners = Listeners::default();
     let change = listeners.prepare(&edge.listen, workers, &mut given)?;
+    // At once: another edge that starts at the same time is to find the port taken.
+    change.listen()?;
     tell_ports(&mut edge, &listeners, &change);
     let admin = listeners.addresses(&change, ListenerKind::Admin);
     let doorway = edge.listen.lifecycle.takeover.as_deref().map(|path| {
@@ -186,7 +189,7 @@ pub fn start_with(mut edge: Edge, mut given: Given) -> Result<RunningEdge, Start
     let journal = Journal::start(live.edge.journal.clone()).map_err(StartError::Worker)?;
     journal.count_in(&live);
     let keeper = acme::Keeper::default();
-    keeper.follow(&live)?;
+    keeper.follow(keeper.prepare(&live)?);
     let (commands, receivers): (Vec<_>, Vec<_>) =
         (0..workers).map(|_| mpsc::unbounded_channel()).unzip();
     let has_admin = live.edge.listen.admin.is_some();
@@ -216,8 +219,10 @@ pub fn start_with(mut edge: Edge, mut given: Given) -> Result<RunningEdge, Start
         control.run(until_it_is_gone);
     }
     let listeners = Arc::new(Mutex::new(listeners));
+    let successor = Successor::default();
     let doorway = doorway.map(|(socket, doorway)| {
-        control.run(takeover::serve(socket, Arc::clone(&listeners)));
+        let told = successor.clone();
+        control.run(takeover::serve(socket, Arc::clone(&listeners), told));
         doorway
     });
     Ok(RunningEdge {
@@ -228,6 +233,7 @@ pub fn start_with(mut edge: Edge, mut given: Given) -> Result<RunningEdge, Start
         workers: threads,
         control,
         _doorway: doorway,
+        successor,
     })
 }
 
@@ -347,7 +353,10 @@ impl RunningEdge {
                 *takes_over != live.edge.listen.lifecycle.takeover,
             ),
         ];
-        self.keeper.follow(&live)?;
+        let following = self.keeper.prepare(&live)?;
+        change.listen()?;
+        // From here on nothing fails.
+        self.keeper.follow(following);
         let said = &live.edge.admin;
         self.shared.token.settle(said, admin.first().copied());
         let switches = &self.shared.switches;
@@ -367,6 +376,16 @@ impl RunningEdge {
                 .filter_map(|(field, stays)| stays.then_some(field))
                 .collect(),
         })
+    }
+
+    /// The number of the process that accepts from the same sockets since it took over, as soon as that is another than the
+    /// one that is `known`; `None`: there is none, 0: the system does not tell it.
+    pub async fn successor(&self, known: Option<u32>) -> Option<u32> {
+        let mut successor = self.successor.subscribe();
+        match successor.wait_for(|present| *present != known).await {
+            Ok(present) => *present,
+            Err(_) => unreachable!("this value holds the other end"),
+        }
     }
 
     /// How often each worker has looked after itself so far, which it does several times a second: one whose number stands

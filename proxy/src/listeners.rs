@@ -10,7 +10,7 @@ use crate::StartError;
 use crate::control::Control;
 use crate::status::Desk;
 use crate::takeover::Given;
-use crate::viewer::{Accepting, Close, Closing, ListeningSocket, Protocol, bind};
+use crate::viewer::{Accepting, Close, Closing, Families, ListeningSocket, Protocol, bind};
 use crate::worker::{Command, Shared};
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -36,8 +36,17 @@ impl ListenerKind {
     }
 }
 
+/// A listener that a config asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Wanted {
+    kind: ListenerKind,
+    /// As configured: the port may be 0.
+    configured: SocketAddr,
+    families: Families,
+}
+
 /// The listeners that `listen` asks for, in the order in which they are told.
-fn wanted(listen: &Listen) -> Vec<(ListenerKind, SocketAddr)> {
+fn wanted(listen: &Listen) -> Vec<Wanted> {
     let viewers = |protocol| move |&address| (ListenerKind::Viewers(protocol), address);
     listen
         .http
@@ -46,6 +55,15 @@ fn wanted(listen: &Listen) -> Vec<(ListenerKind, SocketAddr)> {
         .chain(listen.https.iter().map(viewers(Protocol::Https)))
         .chain(listen.admin.map(|address| (ListenerKind::Admin, address)))
         .chain(listen.status.map(|address| (ListenerKind::Status, address)))
+        .map(|(kind, configured)| Wanted {
+            kind,
+            configured,
+            families: if listen.takes_both_families(configured) {
+                Families::Both
+            } else {
+                Families::Own
+            },
+        })
         .collect()
 }
 
@@ -55,6 +73,7 @@ pub(crate) struct Listener {
     pub(crate) kind: ListenerKind,
     /// As configured: the port may be 0.
     pub(crate) configured: SocketAddr,
+    families: Families,
     /// Where it really is.
     pub(crate) address: SocketAddr,
     /// Whoever accepts from them keeps them.
@@ -68,8 +87,13 @@ impl Listener {
         self.sockets.iter().filter_map(Weak::upgrade)
     }
 
-    fn is(&self, (kind, configured): (ListenerKind, SocketAddr)) -> bool {
-        self.kind == kind && self.configured == configured
+    fn is(&self, wanted: Wanted) -> bool {
+        let Wanted {
+            kind,
+            configured,
+            families,
+        } = wanted;
+        self.kind == kind && self.configured == configured && self.families == families
     }
 }
 
@@ -81,16 +105,35 @@ pub(crate) struct Listeners(Vec<Listener>);
 #[derive(Debug)]
 struct Opened {
     listener: Listener,
+    /// They were given, so they listen.
+    listens: bool,
     /// Each with a descriptor to accept by: whoever is to accept must not find that there is none left.
     sockets: Vec<(Arc<ListeningSocket>, TcpListener)>,
     closing: Closing,
 }
 
-/// What a config makes of the listeners, with everything done that can fail. Dropped, it has changed nothing.
+/// What a config makes of the listeners, with everything done that can fail but [`Change::listen`]. Dropped before that, it
+/// has changed nothing, and nobody has come yet whom that would lose.
 #[derive(Debug)]
 pub(crate) struct Change {
     /// In the order of the new config; `Err` is the position of one that stays.
     next: Vec<Result<Opened, usize>>,
+}
+
+impl Change {
+    /// Lets viewers into the queues. To be done last of all that can fail: where an address goes from one listener to
+    /// another, a part of those who come is the new one's from now on.
+    pub(crate) fn listen(&self) -> Result<(), StartError> {
+        let opened = self.next.iter().filter_map(|next| next.as_ref().ok());
+        for opened in opened.filter(|opened| !opened.listens) {
+            for socket in opened.listener.sockets() {
+                let failed =
+                    |source| refused(opened.listener.kind, opened.listener.configured, source);
+                socket.listen().map_err(failed)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What became of the listeners: kind and address.
@@ -130,29 +173,30 @@ impl Listeners {
                 listener.address.port() == address.port() && !stays.contains(&Some(position))
             })
         };
-        let next = wanted
-            .iter()
-            .zip(&stays)
-            .map(|(&(kind, configured), stays)| {
-                if let Some(position) = stays {
-                    return Ok(Err(*position));
-                }
-                let sockets = given.take(kind, configured);
-                let sockets = if sockets.is_empty() {
-                    let count = match kind {
-                        ListenerKind::Viewers(_) => workers,
-                        ListenerKind::Admin | ListenerKind::Status => 1,
-                    };
-                    let bound = open(kind, configured, count, goes(configured))?;
-                    bound
-                        .into_iter()
-                        .map(|listener| Arc::new(ListeningSocket::new(listener, 0)))
-                        .collect()
-                } else {
-                    sockets
+        let next = wanted.iter().zip(&stays).map(|(&wanted, stays)| {
+            if let Some(position) = stays {
+                return Ok(Err(*position));
+            }
+            let Wanted {
+                kind, configured, ..
+            } = wanted;
+            let sockets = given.take(kind, configured);
+            let listens = !sockets.is_empty();
+            let sockets = if sockets.is_empty() {
+                let count = match kind {
+                    ListenerKind::Viewers(_) => workers,
+                    ListenerKind::Admin | ListenerKind::Status => 1,
                 };
-                Opened::new(kind, configured, &sockets, workers).map(Ok)
-            });
+                let bound = open(wanted, count, goes(configured))?;
+                bound
+                    .into_iter()
+                    .map(|listener| Arc::new(ListeningSocket::new(listener, 0)))
+                    .collect()
+            } else {
+                sockets
+            };
+            Opened::new(wanted, &sockets, listens, workers).map(Ok)
+        });
         Ok(Change {
             next: next.collect::<Result<_, _>>()?,
         })
@@ -217,33 +261,36 @@ impl Listeners {
     }
 }
 
-fn open(
-    kind: ListenerKind,
-    address: SocketAddr,
-    count: usize,
-    besides_ours: bool,
-) -> Result<Vec<TcpListener>, StartError> {
+fn open(wanted: Wanted, count: usize, besides_ours: bool) -> Result<Vec<TcpListener>, StartError> {
+    bind(wanted.configured, wanted.families, count, besides_ours)
+        .map_err(|source| refused(wanted.kind, wanted.configured, source))
+}
+
+fn refused(kind: ListenerKind, address: SocketAddr, source: io::Error) -> StartError {
     let what = kind.as_str();
-    bind(address, count, besides_ours).map_err(|source| {
-        if source.kind() == io::ErrorKind::AddrInUse {
-            StartError::PortTaken { what, address }
-        } else {
-            StartError::Listen {
-                what,
-                address,
-                source,
-            }
+    if source.kind() == io::ErrorKind::AddrInUse {
+        StartError::PortTaken { what, address }
+    } else {
+        StartError::Listen {
+            what,
+            address,
+            source,
         }
-    })
+    }
 }
 
 impl Opened {
     fn new(
-        kind: ListenerKind,
-        configured: SocketAddr,
+        wanted: Wanted,
         sockets: &[Arc<ListeningSocket>],
+        listens: bool,
         workers: usize,
     ) -> Result<Self, StartError> {
+        let Wanted {
+            kind,
+            configured,
+            families,
+        } = wanted;
         // Each worker needs a socket and each socket a worker: where there are more of the ones than of the others, they
         // share.
         let count = match kind {
@@ -268,12 +315,14 @@ impl Opened {
         let listener = Listener {
             kind,
             configured,
+            families,
             address: address.unwrap_or(configured),
             sockets: sockets.iter().map(Arc::downgrade).collect(),
             close,
         };
         Ok(Self {
             listener,
+            listens,
             sockets: shared,
             closing,
         })

@@ -17,7 +17,7 @@ use crate::StartError;
 use crate::clock::Clock;
 use crate::origin::Addresses;
 use crate::recovery::{Checked, Post, mark};
-use crate::viewer::{Tls, most_connections};
+use crate::viewer::{Tls, most_connections, most_requests};
 use crate::vitals::{RecordState, Vitals, inherited};
 
 /// An edge and the living things that belong to its origins.
@@ -27,6 +27,8 @@ pub(crate) struct Live {
     pub(crate) clock: Clock,
     /// Connections of viewers, over all workers.
     pub(crate) most_connections: usize,
+    /// Their requests at once, over all workers.
+    pub(crate) most_requests: usize,
     /// By `OriginId`.
     pub(crate) origins: Vec<LiveOrigin>,
     /// By `RecordId`.
@@ -127,6 +129,7 @@ impl Live {
                 .map(|behavior| Frame::of(distribution, behavior))
                 .collect()
         });
+        let most_connections = most_connections(&edge, workers, open_files());
         let records = edge.records.iter().map(|record| {
             before
                 .and_then(|before| before.record_named(&record.id))
@@ -137,7 +140,8 @@ impl Live {
             posts,
             routings: edge.targets.iter().map(Routing::of).collect(),
             clock: Clock::new(edge.time_scale),
-            most_connections: most_connections(&edge, workers, open_files()),
+            most_connections,
+            most_requests: most_requests(edge.listen.limits.requests, most_connections),
             frames: frames.collect(),
             closed: edge
                 .distributions

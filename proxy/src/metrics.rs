@@ -104,7 +104,8 @@ impl Fault {
         Self::Other,
     ];
 
-    fn as_str(self) -> &'static str {
+    /// As in metrics and in the log.
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::ProtocolError => "protocol_error",
             Self::FlowControlError => "flow_control_error",
@@ -251,6 +252,15 @@ impl EdgeCounters {
         self.workers.iter().map(|worker| pick(worker).get()).sum()
     }
 
+    pub(crate) fn totals(&self) -> Totals {
+        Totals {
+            requests: self.sum(|c| &c.requests),
+            lost: self.sum(|c| &c.classes[4]),
+            viewer_gone: self.sum(|c| &c.viewer_gone),
+            fell_through: self.sum(|c| &c.fell_through),
+        }
+    }
+
     pub(crate) fn summary(&self) -> Summary {
         let per_worker: Vec<u64> = self
             .workers
@@ -387,6 +397,29 @@ const COUNTED: [Counted; 9] = [
 /// The two lines in front of a metric.
 fn family(text: &mut String, name: &str, kind: &str, help: &str) {
     let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
+}
+
+/// What came of the requests so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Totals {
+    pub(crate) requests: u64,
+    /// Answered with a 5xx, whoever's it was.
+    pub(crate) lost: u64,
+    /// The viewer left before an answer.
+    pub(crate) viewer_gone: u64,
+    /// Answered by another member than the first.
+    pub(crate) fell_through: u64,
+}
+
+impl Totals {
+    pub(crate) fn since(self, before: Self) -> Self {
+        Self {
+            requests: self.requests.saturating_sub(before.requests),
+            lost: self.lost.saturating_sub(before.lost),
+            viewer_gone: self.viewer_gone.saturating_sub(before.viewer_gone),
+            fell_through: self.fell_through.saturating_sub(before.fell_through),
+        }
+    }
 }
 
 /// What a run of the edge came to.

@@ -8,6 +8,7 @@
 mod board;
 mod checks;
 mod events;
+pub(crate) mod lately;
 mod look;
 mod post;
 mod watch;
@@ -18,6 +19,8 @@ use std::time::Duration;
 pub(crate) use checks::{Checked, Probe, mark};
 pub(crate) use events::{Event, Events, taken_words};
 pub(crate) use post::Post;
+
+pub(crate) use lately::Lately;
 
 use crate::worker::Shared;
 use look::Looks;
@@ -43,6 +46,7 @@ pub(crate) async fn look_after(shared: Weak<Shared>) {
         checks::begin(&present);
         looks.look(&present);
         watch.look(&present, &live, clock.elapsed());
+        present.lately.look(&present, &live);
         drop((present, live));
         tokio::time::sleep(clock.real(EVERY).max(SHORTEST)).await;
     }

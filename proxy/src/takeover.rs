@@ -21,6 +21,7 @@ use rustix::net::{
 };
 use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::io::{AsyncReadExt, Interest};
+use tokio::sync::watch;
 
 use crate::listeners::{ListenerKind, Listeners};
 use crate::viewer::{ListeningSocket, REST, welcome_new};
@@ -110,7 +111,8 @@ impl Given {
         }))
     }
 
-    pub(crate) fn has_predecessor(&self) -> bool {
+    /// Whether another edge serves on these sockets now.
+    pub fn has_predecessor(&self) -> bool {
         self.predecessor.is_some()
     }
 
@@ -314,10 +316,14 @@ pub(crate) fn open(
     }
 }
 
+/// The process that has taken over, by its number; 0 where the system does not tell it.
+pub(crate) type Successor = watch::Sender<Option<u32>>;
+
 /// Hands the sockets of `listeners` to whoever asks for them and may have them.
 pub(crate) async fn serve(
     listener: std::os::unix::net::UnixListener,
     listeners: Arc<Mutex<Listeners>>,
+    successor: Successor,
 ) {
     let listener = match tokio::net::UnixListener::from_std(listener) {
         Ok(listener) => listener,
@@ -326,9 +332,9 @@ pub(crate) async fn serve(
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                let listeners = Arc::clone(&listeners);
+                let (listeners, successor) = (Arc::clone(&listeners), successor.clone());
                 tokio::spawn(async move {
-                    if let Err(error) = hand_over(stream, &listeners).await {
+                    if let Err(error) = hand_over(stream, &listeners, &successor).await {
                         tracing::warn!(%error, "a successor has not taken over");
                     }
                 });
@@ -353,6 +359,7 @@ impl Drop for Lent {
 async fn hand_over(
     mut stream: tokio::net::UnixStream,
     listeners: &Mutex<Listeners>,
+    successor: &Successor,
 ) -> io::Result<()> {
     let peer = stream.peer_cred()?;
     if !is_trusted(peer.uid()) {
@@ -384,7 +391,12 @@ async fn hand_over(
         sockets = lent.0.len(),
         "a successor accepts from the same sockets; SIGTERM drains this process"
     );
+    let pid = peer.pid().and_then(|pid| u32::try_from(pid).ok());
+    let pid = Some(pid.unwrap_or(0));
+    successor.send_replace(pid);
     until_it_ends(stream).await;
+    // Unless another one has come after it.
+    successor.send_if_modified(|present| *present == pid && present.take().is_some());
     tracing::warn!("the successor is gone, this process is alone again");
     Ok(())
 }

@@ -5,9 +5,9 @@ use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use rustix::net::{RecvFlags, recv};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
 /// Up to this many bytes in several slices are copied together and sent by `send`: for so few that is cheaper than
@@ -18,9 +18,6 @@ thread_local! {
     /// Where they are copied together.
     static TOGETHER: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(SMALL));
 }
-
-/// How long a beginning that may still become what is expected is left alone.
-const A_MOMENT: Duration = Duration::from_millis(5);
 
 /// A TCP connection, to a viewer or to an origin.
 #[derive(Debug)]
@@ -38,18 +35,24 @@ impl Tcp {
     pub(crate) async fn begins_with(&self, expected: &[u8]) -> io::Result<bool> {
         let mut seen = vec![0; expected.len()];
         let mut before = 0;
-        let mut moment = A_MOMENT;
         loop {
-            let count = self.0.peek(&mut seen).await?;
-            let is_over = count == 0 || count == expected.len();
-            if is_over || seen[..count] != expected[..count] {
+            let ready = self.0.ready(Interest::READABLE).await?;
+            let looked = self.0.try_io(Interest::READABLE, || {
+                let (_, count) = recv(&self.0, &mut seen[..], RecvFlags::PEEK)?;
+                if count == before && !ready.is_read_closed() {
+                    // What has come stays there and is no news: only more of it is to wake this task again.
+                    return Err(io::ErrorKind::WouldBlock.into());
+                }
+                Ok(count)
+            });
+            let count = match looked {
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+                Err(error) => return Err(error),
+            };
+            let is_all = count == expected.len() || ready.is_read_closed();
+            if is_all || seen[..count] != expected[..count] {
                 return Ok(seen[..count] == *expected);
-            }
-            if count == before {
-                // What has come is there at once, again and again: more of it is worth a moment, and then a longer one, or
-                // many who leave it at a beginning would keep the worker busy.
-                tokio::time::sleep(moment).await;
-                moment *= 2;
             }
             before = count;
         }
@@ -127,10 +130,59 @@ mod tests {
     use std::future::poll_fn;
 
     use harness::patiently;
-    use tokio::io::AsyncReadExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
     use super::*;
+
+    async fn pair() -> (TcpStream, Tcp) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let peer = TcpStream::connect(address).await.expect("it listens");
+        let (stream, _) = listener.accept().await.expect("it came");
+        (peer, Tcp::new(stream))
+    }
+
+    /// Without a clock in the runtime: what comes wakes, and so does the end.
+    #[test]
+    fn a_beginning_is_told_when_it_is_certain() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .build()
+            .expect("a runtime");
+        for (pieces, ends, begins) in [
+            (&["PRI *"][..], false, true),
+            (&["P", "R", "I", " ", "*"], false, true),
+            (&["PRI ", "* HTTP"], false, true),
+            (&["G"], false, false),
+            (&["P", "O"], false, false),
+            (&["PRI /"], false, false),
+            (&["P", "RI"], true, false),
+            (&["PRI *"], true, true),
+            (&[], true, false),
+        ] {
+            runtime.block_on(async {
+                let (mut peer, tcp) = pair().await;
+                let told = std::cell::Cell::new(None);
+                let says = async {
+                    for piece in pieces {
+                        assert_eq!(told.get(), None, "too early: {pieces:?}");
+                        peer.write_all(piece.as_bytes()).await.expect("it is taken");
+                        // As long as it takes to be looked at.
+                        for _ in 0..100 {
+                            tokio::task::yield_now().await;
+                        }
+                    }
+                    if ends {
+                        peer.shutdown().await.expect("it is taken");
+                    }
+                };
+                let asks = async { told.set(Some(tcp.begins_with(b"PRI *").await.ok())) };
+                tokio::join!(says, asks);
+                assert_eq!(told.get(), Some(Some(begins)), "{pieces:?} {ends}");
+            });
+        }
+    }
 
     /// Below and above what is copied together: what arrives is what was said to be written, in order.
     #[tokio::test]

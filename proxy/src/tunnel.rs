@@ -7,10 +7,8 @@
 mod frames;
 mod pipe;
 
-use std::future::poll_fn;
-use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Poll, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -101,17 +99,10 @@ where
         let idle = live.clock.real(limits.websocket_idle_timeout);
         // Whoever has heard the end has little left to say.
         let half_open = idle.min(live.clock.real(limits.body_timeout));
-        let mut drain_begins = pin!(worker.drain.begins());
-        let mut is_heard_of = false;
         let mut last_look = LastLook::default();
         let mut silent_since = Moment::now();
         let mut steps = 0;
-        poll_fn(|context| {
-            if !is_heard_of {
-                // Polled once, it wakes this task.
-                is_heard_of = true;
-                let _ = drain_begins.as_mut().poll(context);
-            }
+        let splices = |context: &mut Context<'_>| {
             let up = self.up.poll(context, &mut self.viewer, &mut self.origin);
             let down = self.down.poll(context, &mut self.origin, &mut self.viewer);
             if let Some(ending) = ending(up, down) {
@@ -136,8 +127,8 @@ where
             }
             wake_by(due.min(until));
             Poll::Pending
-        })
-        .await
+        };
+        worker.drain.wakes(splices).await
     }
 
     /// Tells both sides that the edge goes away, where a frame may begin, and hangs up.

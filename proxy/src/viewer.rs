@@ -29,9 +29,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
 pub(crate) use balance::Staff;
-pub(crate) use crowd::{Crowd, most_connections};
+pub(crate) use crowd::{Crowd, most_connections, most_requests};
 pub(crate) use listen::{Accepting, REST, Shortage, accept};
-pub(crate) use socket::{Close, Closing, ListeningSocket, bind, welcome_new};
+pub(crate) use socket::{Close, Closing, Families, ListeningSocket, bind, welcome_new};
 pub use tls::CertificateError;
 pub(crate) use tls::{Handshake, Tls};
 

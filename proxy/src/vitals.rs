@@ -21,7 +21,7 @@ use crate::metrics::Count;
 pub(crate) struct Vitals {
     /// Of [`Mark`]s.
     marks: AtomicU32,
-    /// Outcomes that speak against it, since one spoke for it.
+    /// Requests whose outcome spoke against it, since one spoke for it.
     in_a_row: AtomicU32,
     /// A [`State`], as its word.
     breaker: AtomicU64,
@@ -67,7 +67,7 @@ pub(crate) struct Tally {
     delivered: Count,
     /// 403 and 404 in whose place the viewer got a later one's answer.
     found_elsewhere: Count,
-    /// Outcomes that speak for and against it, as its breaker sees that.
+    /// Requests whose outcome speaks for and against it, as its breaker sees that.
     good: Count,
     bad: Count,
 }
@@ -85,6 +85,24 @@ pub(crate) struct Tallied {
     pub(crate) found_elsewhere: u64,
     pub(crate) good: u64,
     pub(crate) bad: u64,
+}
+
+impl Tallied {
+    /// What came on top of `before`; all of it where the tally was begun anew.
+    pub(crate) fn since(&self, before: &Self) -> Self {
+        fn less<const N: usize>(now: [u64; N], before: [u64; N]) -> [u64; N] {
+            std::array::from_fn(|index| now[index].checked_sub(before[index]).unwrap_or(now[index]))
+        }
+        let less_one = |now: u64, before| now.checked_sub(before).unwrap_or(now);
+        Self {
+            answered: less(self.answered, before.answered),
+            failed: less(self.failed, before.failed),
+            skipped: less(self.skipped, before.skipped),
+            delivered: less_one(self.delivered, before.delivered),
+            good: less_one(self.good, before.good),
+            bad: less_one(self.bad, before.bad),
+        }
+    }
 }
 
 impl Vitals {
@@ -192,20 +210,24 @@ impl Vitals {
         changed.is_ok()
     }
 
-    /// Notes what became of an attempt that began at `began`, made by `worker`; for the breaker, too.
-    pub(crate) fn note(
+    /// One more attempt of `worker`'s.
+    pub(crate) fn count(&self, worker: usize, outcome: Outcome) {
+        if let Some(tally) = self.tallies.get(worker) {
+            tally.note(outcome);
+        }
+    }
+
+    /// What one of `worker`'s requests found here in the end, however many tries it had, says something about the origin. The
+    /// last of these began at `began`.
+    pub(crate) fn judge(
         &self,
         worker: usize,
         outcome: Outcome,
-        breaker: Option<&Breaker>,
+        breaker: &Breaker,
         began: Duration,
         now: impl Fn() -> Duration,
     ) {
         let tally = self.tallies.get(worker);
-        if let Some(tally) = tally {
-            tally.note(outcome);
-        }
-        let Some(breaker) = breaker else { return };
         match speaks(outcome, breaker) {
             Some(true) => {
                 tally.inspect(|tally| tally.good.add(1));
@@ -225,7 +247,7 @@ impl Vitals {
         }
     }
 
-    /// Too many of many attempts failed.
+    /// Too many of many requests failed.
     pub(crate) fn open(&self, now: impl Fn() -> Duration) {
         self.turn(&now, |state| match state {
             State::Closed | State::Recovering { .. } => State::OPENED,

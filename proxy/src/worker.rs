@@ -1,12 +1,15 @@
 //! Who owns what: [`Shared`] is seen by all threads, a [`Worker`] and all it holds by one thread only.
 
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::atomic::{
     AtomicBool, AtomicU64,
     Ordering::{Acquire, Relaxed, Release},
 };
 use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -21,7 +24,7 @@ use crate::journal::Journal;
 use crate::live::Live;
 use crate::metrics::{Counters, EdgeCounters};
 use crate::origin::Origins;
-use crate::recovery::Events;
+use crate::recovery::{Events, Lately};
 use crate::request_id::RequestIds;
 use crate::respond::ToldBefore;
 use crate::switches::Switches;
@@ -42,6 +45,9 @@ pub(crate) struct Shared {
     /// Of writes that secondaries took.
     pub(crate) journal: Journal,
     pub(crate) events: Events,
+    pub(crate) lately: Lately,
+    /// When the edge began.
+    pub(crate) began: Instant,
     /// What operators have switched.
     pub(crate) switches: Switches,
     /// Of the admin listener.
@@ -73,6 +79,8 @@ impl Shared {
             counters,
             log,
             journal,
+            lately: Lately::default(),
+            began: Instant::now(),
             switches,
             token: Token::default(),
             shortage: Shortage::default(),
@@ -145,9 +153,24 @@ impl Drain {
         self.begun.get()
     }
 
-    /// Wakes whoever polled it once.
+    /// Returns when it begins, unless it has begun before.
     pub(crate) fn begins(&self) -> Notified<'_> {
         self.begins.notified()
+    }
+
+    /// What `poll` comes to; it is polled, too, when the drain begins, to ask whether it [has](Self::has_begun).
+    pub(crate) async fn wakes<T>(&self, mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> T {
+        let mut begins = pin!(self.begins());
+        let mut is_heard_of = false;
+        poll_fn(|context| {
+            if !is_heard_of {
+                // Polled once, it wakes this task.
+                is_heard_of = true;
+                let _ = begins.as_mut().poll(context);
+            }
+            poll(context)
+        })
+        .await
     }
 }
 

@@ -9,6 +9,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 #[path = "program/before_nginx.rs"]
 mod before_nginx;
+#[path = "program/change.rs"]
+mod change;
 #[path = "program/config_files.rs"]
 mod config_files;
 #[path = "program/environment.rs"]
@@ -19,6 +21,10 @@ mod lifecycle;
 mod log_on_stdout;
 #[path = "program/open_files.rs"]
 mod open_files;
+#[path = "program/stalled.rs"]
+mod stalled;
+#[path = "program/switch.rs"]
+mod switch;
 
 fn tideover() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tideover"));
@@ -75,6 +81,8 @@ struct Serving {
     out: BufReader<ChildStdout>,
     err: BufReader<ChildStderr>,
     address: String,
+    /// All that it said on standard output before `ready`.
+    said: Vec<String>,
 }
 
 impl Serving {
@@ -101,12 +109,12 @@ impl Serving {
             out,
             err,
             address: String::new(),
+            said: Vec::new(),
         };
-        let mut seen = Vec::new();
         loop {
             let mut line = String::new();
             let read = serving.out.read_line(&mut line).expect("a line");
-            assert!(read > 0, "it ended before it was ready: {seen:?}");
+            assert!(read > 0, "it ended before it was ready: {:?}", serving.said);
             if let Some(http) = line.strip_prefix("listening http ") {
                 http.trim().clone_into(&mut serving.address);
             }
@@ -114,7 +122,7 @@ impl Serving {
                 return serving;
             }
             assert!(line.starts_with("listening "), "{line:?} before ready");
-            seen.push(line);
+            serving.said.push(line);
         }
     }
 

@@ -63,6 +63,22 @@ impl fmt::Display for Why {
     }
 }
 
+/// The member of `target` that is asked first, as its members stand; `None`: nobody may be asked. `standings` as in
+/// [`next_step`](crate::failover::next_step).
+pub fn first_asked(
+    target: &Target,
+    standings: &[Standing],
+    may_fall_through: bool,
+) -> Option<usize> {
+    let asked = if may_fall_through {
+        target.members.len()
+    } else {
+        1
+    };
+    (0..asked)
+        .find(|&member| left_out(target, standings, member, may_fall_through, false).is_none())
+}
+
 /// Why `member` of `target` is left out although its turn has come; `None`: it is asked. `standings` has one for each member
 /// in order; those it has none for are alive.
 ///

@@ -101,7 +101,7 @@ fn has_somebody(edge: &Edge, sides: &[Side], behavior: &Behavior, orders: &Order
     });
     let is_asked = askable(&target, orders);
     // What may not fall through goes to the first member, whoever else there is.
-    let writes = methods(behavior).and(MethodSet::WRITES);
+    let writes = reached_by(behavior).and(MethodSet::WRITES);
     if writes.without(behavior.falls_through).is_empty() {
         is_asked.contains(&true)
     } else {
@@ -138,6 +138,6 @@ fn askable(target: &Target, orders: &Orders) -> Vec<bool> {
 }
 
 /// The methods that reach the target of `behavior`.
-fn methods(behavior: &Behavior) -> MethodSet {
+pub fn reached_by(behavior: &Behavior) -> MethodSet {
     behavior.for_methods.unwrap_or(behavior.allowed_methods)
 }

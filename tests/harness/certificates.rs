@@ -58,6 +58,11 @@ impl Certificate {
         }
     }
 
+    /// The certificate in DER.
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
     /// The certificate in PEM.
     pub fn pem(&self) -> &str {
         &self.pem

@@ -60,3 +60,12 @@ pub async fn settles(value: impl Fn() -> u64) -> u64 {
 pub const fn ms(count: u64) -> Duration {
     Duration::from_millis(count)
 }
+
+/// Whether this machine has IPv6 on its loopback. Where it has not, that is said: what needs it is not tried.
+pub fn has_ipv6() -> bool {
+    let bound = std::net::TcpListener::bind((std::net::Ipv6Addr::LOCALHOST, 0));
+    if let Err(error) = &bound {
+        eprintln!("NOT TRIED: this machine has no IPv6 loopback, [::1] ({error})");
+    }
+    bound.is_ok()
+}

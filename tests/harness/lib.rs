@@ -6,7 +6,8 @@
 //!   [`in_front_of`] are the configs that most scenarios need.
 //! - [`viewer()`] and [`viewer_of`] are a client that can send any bytes and sees what really came back.
 //! - [`operator()`] has the token of an edge, and switches.
-//! - [`load()`] is many viewers who ask without a pause and count what was lost.
+//! - [`load()`] is many viewers who ask without a pause and count what was lost; [`Steady`] is the same over both protocols,
+//!   by clients who do what they are told.
 //! - [`frames`] is a viewer that says HTTP/2 frame by frame, good and bad.
 //! - [`gate()`] makes order without sleeping; [`patiently`] bounds every wait; [`settles`] is for what ends
 //!   without an event.
@@ -27,6 +28,7 @@ mod operator;
 mod origin;
 mod response;
 mod secure;
+mod steady;
 mod viewer;
 mod wire;
 
@@ -36,12 +38,13 @@ pub use edge::{
     viewer, viewer_by,
 };
 pub use folder::Folder;
-pub use gate::{Gate, PATIENCE, gate, ms, patiently, settles};
+pub use gate::{Gate, PATIENCE, gate, has_ipv6, ms, patiently, settles};
 pub use load::{Load, load};
 pub use nginx::{AT_ONCE, Nginx, NginxBuilder, nginx};
 pub use operator::{Operator, TOKEN, operator};
 pub use origin::{Answer, BlackHole, Origin, OriginBuilder, Script, Seen, Step, answer, origin};
 pub use response::Response;
-pub use secure::{Protocol, client_config, roots, shakes_hands};
+pub use secure::{Protocol, client_config, roots, shakes_hands, shown_certificate};
+pub use steady::{Counted, Steady};
 pub use viewer::{Line, Request, Viewer, viewer_of};
 pub use wire::Head;

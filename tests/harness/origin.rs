@@ -386,6 +386,11 @@ impl Origin {
         self.state.seen().clone()
     }
 
+    /// How many that are.
+    pub fn count(&self) -> usize {
+        self.state.seen().len()
+    }
+
     /// The only request so far.
     ///
     /// # Panics

@@ -82,10 +82,40 @@ pub async fn shakes_hands(
     let tcp = patiently("a connection", TcpStream::connect(address))
         .await
         .expect("the server accepts connections");
+    greets(tcp, server_name, config).await
+}
+
+/// The same, and no panic when nobody accepts.
+pub(crate) async fn try_to_shake_hands(
+    address: SocketAddr,
+    server_name: &str,
+    config: ClientConfig,
+) -> std::io::Result<TlsStream<TcpStream>> {
+    greets(TcpStream::connect(address).await?, server_name, config).await
+}
+
+async fn greets(
+    tcp: TcpStream,
+    server_name: &str,
+    config: ClientConfig,
+) -> std::io::Result<TlsStream<TcpStream>> {
     tcp.set_nodelay(true).expect("a socket takes options");
     let name = ServerName::try_from(server_name.to_owned()).expect("it is a name");
     let connector = TlsConnector::from(Arc::new(config));
     patiently("a handshake", connector.connect(name, tcp)).await
+}
+
+/// The certificate that is shown to a new viewer there, in DER.
+///
+/// # Panics
+/// When none is shown that is good.
+pub async fn shown_certificate(address: SocketAddr, server_name: &str) -> Vec<u8> {
+    let stream = shakes_hands(address, server_name, client_config(Protocol::Tls))
+        .await
+        .expect("the certificate is good");
+    let (_, tls) = stream.get_ref();
+    let chain = tls.peer_certificates().unwrap_or_default();
+    chain.first().expect("there is one").to_vec()
 }
 
 /// One request on a connection of its own.

@@ -2,6 +2,7 @@
 //! is lost.
 
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 
 use harness::{
     Edge, EdgeBuilder, Folder, Line, Origin, Step, answer, gate, in_front_of, load, ms, origin,
@@ -141,6 +142,45 @@ mod a_reload {
         assert_eq!(edge.addresses(), [before]);
         viewers.answered(100).await;
         viewers.ends().await;
+    }
+
+    /// The address is to change hands, from HTTP to TLS, so there are new sockets beside those that are accepted from; then
+    /// something else of the new config cannot be had.
+    #[tokio::test]
+    async fn that_is_refused_late_loses_nobody_at_its_new_sockets() {
+        let (_app, builder) = of_two_workers().await;
+        let edge = Arc::new(builder.file("acme", "no folder").start().await);
+        let before = edge.address();
+        let viewers = load(before, VIEWERS);
+
+        for _ in 0..20 {
+            viewers.answered(20).await;
+            let acme = r#"
+                [distribution.site.default_behavior]
+                target = "app"
+                [tls.acme]
+                directory = "https://acme.test/directory"
+                contact = "ops@shop.example"
+                domains = ["shop.example"]
+                folder = "acme"
+                agree_to_terms = true
+            "#;
+            // On another thread than the viewers': they go on coming meanwhile.
+            let reloads = Arc::clone(&edge);
+            let refused = tokio::task::spawn_blocking(move || {
+                reloads.reloads_otherwise(acme, |flags| {
+                    flags.listen = vec!["127.0.0.2:0".to_owned()];
+                    flags.listen_tls = vec![before.to_string()];
+                })
+            });
+            let refused = refused.await.expect("no panic");
+            let error = refused.expect_err("there is no folder");
+            assert!(matches!(error, StartError::Acme(_)), "{error}");
+        }
+
+        viewers.answered(100).await;
+        viewers.ends().await;
+        assert_eq!(edge.addresses(), [before]);
     }
 
     #[tokio::test]

@@ -380,3 +380,60 @@ async fn every_line_of_the_log_shows_what_is_in_force() {
     );
     assert_eq!(lines[2]["detail"], "Maintenance");
 }
+
+#[tokio::test]
+async fn the_status_says_who_answers_and_what_came_of_it() {
+    let first = origin("first").answers(503).start().await;
+    let second = origin("second").start().await;
+    let edge = edge(RECORD).origins([&first, &second]).start().await;
+    let operator = operator(&edge);
+
+    let found = |status: &Value, does: &str| {
+        let lanes = status["distributions"][0]["lanes"].as_array().cloned();
+        let mut lanes = lanes.unwrap_or_default().into_iter();
+        lanes.find(|lane| lane["does"] == does).unwrap_or_default()
+    };
+    let status = operator.status().await;
+    assert_eq!(found(&status, "reads")["answers"], "first");
+    assert_eq!(found(&status, "writes")["answers"], "first");
+    viewer(&edge).get("/").await.expect(503);
+    operator.switches("record", "app", "secondary").await;
+    viewer(&edge).get("/").await.expect(200);
+    patiently("both are counted", async {
+        while operator.status().await["lately"]["requests"] != 2 {
+            tokio::time::sleep(ms(5)).await;
+        }
+    })
+    .await;
+
+    let status = operator.status().await;
+    assert_eq!(found(&status, "reads")["answers"], "second");
+    assert_eq!(found(&status, "reads")["target"], "reads");
+    assert_eq!(found(&status, "writes")["answers"], "second");
+    let record = &status["records"][0];
+    assert_eq!(
+        (&record["side"], &record["answers"]),
+        (&json!("secondary"), &json!("second"))
+    );
+    assert_eq!(status["lately"]["lost"], 1);
+    assert_eq!(status["lately"]["fell_through"], 1);
+    let origins = status["origins"].as_array().cloned().unwrap_or_default();
+    let first = origins.iter().find(|origin| origin["id"] == "first");
+    assert_eq!(
+        first.expect("it is told of")["lately"]["fell_through"],
+        json!({ "status": 1 })
+    );
+    let events = status["events"].as_array().cloned().unwrap_or_default();
+    let words: Vec<&str> = events
+        .iter()
+        .filter_map(|event| event["words"].as_str())
+        .collect();
+    assert_eq!(
+        words,
+        [
+            "record app is switched to secondary",
+            "app moved first -> second, as ordered"
+        ]
+    );
+    assert_eq!(status["switches"][0]["record"], "app");
+}

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::tls;
+use super::pem::{Wanted, pem};
 use crate::origin::Trust;
 use crate::problem::Problem;
 use crate::viewer_tls::Acme;
@@ -28,7 +28,7 @@ pub(super) fn acme(
         None => Some(Trust::Platform),
         Some(ca) => {
             let file = written.folder.join(&ca.value);
-            let pem = tls::pem(ca, &file, "CERTIFICATE-----", "a certificate", problems);
+            let pem = pem(ca, &file, Wanted::Trusted, problems);
             pem.map(|pem| Trust::Only { file, pem })
         }
     };

@@ -3,8 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use bytes::Bytes;
-
+use super::pem::{Wanted, pem};
 use super::{acme, flag, values};
 use crate::distribution::Secret;
 use crate::edge::Overrides;
@@ -23,7 +22,7 @@ pub(super) fn viewer_tls(
 ) -> Option<ViewerTls> {
     let said = &written.tls;
     let mut certificates = certificates(written, overrides, problems);
-    let by_flag = overrides.certificate.is_some();
+    let by_flag = overrides.certificate.is_some() || overrides.tls_self_signed;
     let has_plain_listener = !(written.listen.http.is_empty() && overrides.listen.is_empty());
     let acme = said
         .acme
@@ -75,8 +74,6 @@ fn certificates(
     problems: &mut Vec<Problem>,
 ) -> Vec<Certificate> {
     let said = &written.tls;
-    let self_signed =
-        overrides.tls_self_signed || said.self_signed.as_ref().is_some_and(|said| said.value);
     let from_file = |path: &std::path::PathBuf, name| At {
         value: path.display().to_string(),
         place: flag(name),
@@ -97,12 +94,16 @@ fn certificates(
         (None, None) => None,
     };
     let mut found = Vec::from_iter(by_flag);
+    if overrides.tls_self_signed && found.is_empty() {
+        found.push(Certificate::SelfSigned);
+    }
     if found.is_empty() {
         found.extend(said.certificates.iter().map(|said| {
             let key = said.key.as_ref();
             files(&said.certificate, key, &written.folder, problems)
         }));
     }
+    let self_signed = said.self_signed.as_ref().is_some_and(|said| said.value);
     if self_signed && found.is_empty() {
         found.push(Certificate::SelfSigned);
     }
@@ -119,13 +120,7 @@ fn files(
     let key = key.unwrap_or(certificate);
     let file = folder.join(&certificate.value);
     let key_file = folder.join(&key.value);
-    let pem = pem(
-        certificate,
-        &file,
-        "CERTIFICATE-----",
-        "a certificate",
-        problems,
-    );
+    let pem = pem(certificate, &file, Wanted::Certificate, problems);
     let key_pem = pem_text(key, &key_file, problems);
     let (Some(pem), Some(key_pem)) = (pem, key_pem) else {
         // Something has to stand for it, lest it be said that there is no certificate.
@@ -139,36 +134,8 @@ fn files(
     }
 }
 
-pub(super) fn pem(
-    said: &At<String>,
-    file: &Path,
-    label: &str,
-    what: &str,
-    problems: &mut Vec<Problem>,
-) -> Option<Bytes> {
-    let advice = || format!("name a PEM file with {what}: it has a line that says BEGIN {label}");
-    match crate::files::read(file) {
-        Err(why) => problems.push(said.place.error(
-            format!("is {}, which {}", said.shown(), why.in_short()),
-            advice(),
-        )),
-        Ok(pem)
-            if pem
-                .windows(label.len())
-                .any(|window| window == label.as_bytes()) =>
-        {
-            return Some(Bytes::from(pem));
-        }
-        Ok(_) => problems.push(said.place.error(
-            format!("is {}, which holds no such thing", said.shown()),
-            advice(),
-        )),
-    }
-    None
-}
-
 fn pem_text(said: &At<String>, file: &Path, problems: &mut Vec<Problem>) -> Option<String> {
-    let pem = pem(said, file, "PRIVATE KEY-----", "its private key", problems)?;
+    let pem = pem(said, file, Wanted::PrivateKey, problems)?;
     // A PEM file is ASCII; whatever else may be in it is no part of the key.
     Some(String::from_utf8_lossy(&pem).into_owned())
 }
@@ -182,21 +149,20 @@ fn minimum(written: &Written, problems: &mut Vec<Problem>) -> MinimumProtocol {
     let own = written.tls.minimum_protocol_version.as_ref();
     let mut strictest = MinimumProtocol::Tls12From2021;
     for said in own.into_iter().chain(of_distributions) {
-        let minimum = match (&written.notation, MinimumProtocol::named(&said.value)) {
-            (_, Some(minimum)) => minimum,
-            (Notation::CloudFront, None) => {
-                // Of a time after this one: no weaker than what is known.
-                problems.push(said.place.warning(
-                    format!("is {}", said.shown()),
-                    "TLSv1.3_2025 is served: the strictest policy that this edge knows",
-                ));
-                MinimumProtocol::Tls13From2025
-            }
-            (Notation::Toml | Notation::CommandLine, None) => {
-                values::word(said, &MinimumProtocol::NAMES, problems);
-                continue;
-            }
+        let mut names = MinimumProtocol::NAMES.iter();
+        let is_known = names.any(|(name, _)| *name == said.value);
+        let minimum = if is_known || !matches!(written.notation, Notation::CloudFront) {
+            values::word(said, &MinimumProtocol::NAMES, problems)
+        } else {
+            // Of a time after this one: no weaker than what is known.
+            problems.push(said.place.warning(
+                format!("is {}", said.shown()),
+                "TLSv1.3_2025 is served: the strictest policy that this edge knows",
+            ));
+            strictest = MinimumProtocol::Tls13From2025;
+            None
         };
+        let Some(minimum) = minimum else { continue };
         // What CloudFront's own certificate is always served with is nobody's wish.
         if minimum.as_str() != said.value && said.value != "TLSv1" {
             problems.push(said.place.warning(

@@ -1,7 +1,6 @@
 //! What a line looks like: CloudFront's standard log, or JSON with the attempts.
 
 use std::io::Write;
-use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::{HeaderValue, StatusCode, Version};
@@ -10,7 +9,7 @@ use tideover_rules::failover::{Outcome, Sent};
 use tideover_rules::fields::Known;
 use tideover_rules::told::ResultType;
 
-use super::{Ending, Line, Refused};
+use super::{Ending, Line, Refused, Sender};
 use crate::clock::Moment;
 
 /// How a file of CloudFront's format starts. Source: Developer Guide, "Standard logging (legacy)", file format.
@@ -33,30 +32,45 @@ pub(super) fn refused(
     out: &mut Vec<u8>,
     second: &mut Second,
     format: LogFormat,
-    viewer: SocketAddr,
+    sender: Sender<'_>,
     refused: Refused,
 ) {
-    let address = viewer.ip().to_canonical();
+    let address = sender.address.ip().to_canonical();
+    let scheme = sender.scheme.as_str();
+    let status = refused.status.map_or(0, |status| status.as_u16());
     let (result, detail) = (refused.result.word(), refused.detail);
     match format {
         LogFormat::CloudFront => {
+            let version = sender.version.map_or("-", version);
+            let (protocol, cipher) = sender
+                .tls
+                .map_or(("-", "-"), |tls| (tls.protocol, tls.cipher));
             second.now(out, b'\t');
             let _ = write!(out, "\t-\t0\t{address}");
             // From the method to the encrypted fields: next to nothing is known.
-            let status = refused.status.map_or(0, |status| status.as_u16());
             let _ = write!(out, "\t-\t-\t-\t{status:03}");
-            let _ = write!(out, "\t-\t-\t-\t-\t{result}\t-\t-\thttp\t0\t0.000");
-            let _ = write!(out, "\t-\t-\t-\t{result}\t-\t-\t-");
-            let _ = writeln!(out, "\t{}\t0.000\t{detail}\t-\t-\t-\t-", viewer.port());
+            let _ = write!(out, "\t-\t-\t-\t-\t{result}\t-\t-\t{scheme}\t0\t0.000");
+            let _ = write!(out, "\t-\t{protocol}\t{cipher}\t{result}\t{version}\t-\t-");
+            let port = sender.address.port();
+            let _ = writeln!(out, "\t{port}\t0.000\t{detail}\t-\t-\t-\t-");
         }
         LogFormat::Json => {
             out.extend_from_slice(b"{\"time\":\"");
             second.rfc3339(out);
-            let status = refused.status.map_or(0, |status| status.as_u16());
-            let _ = write!(out, "\",\"client\":\"{address}\",\"status\":{status}");
-            let _ = write!(out, ",\"detail\":\"{detail}\"");
+            let _ = write!(out, "\",\"client\":\"{address}\",\"scheme\":\"{scheme}\"");
+            if let Some(tls) = sender.tls {
+                let (protocol, cipher) = (tls.protocol, tls.cipher);
+                let _ = write!(out, ",\"tls\":\"{protocol}\",\"cipher\":\"{cipher}\"");
+            }
+            if let Some(spoken) = sender.version {
+                let _ = write!(out, ",\"protocol\":\"{}\"", version(spoken));
+            }
+            let _ = write!(out, ",\"status\":{status},\"detail\":\"{detail}\"");
             if let Some(limit) = refused.limit {
                 let _ = write!(out, ",\"limit\":\"{}\"", limit.name());
+            }
+            if let Some(fault) = refused.fault {
+                let _ = write!(out, ",\"fault\":\"{}\"", fault.as_str());
             }
             out.extend_from_slice(b"}\n");
         }

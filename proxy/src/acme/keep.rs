@@ -25,14 +25,18 @@ const ASKS: (Duration, Duration) = (Duration::from_mins(10), Duration::from_hour
 /// Until it is asked again, if it did not answer.
 const ASKS_AGAIN: Duration = Duration::from_hours(1);
 
-/// A thread that does so until the sender is dropped. What is in the folder is shown when this returns.
-pub(super) fn start(
-    said: &Acme,
-    ordered: Arc<Ordered>,
-    clock: Clock,
-) -> io::Result<oneshot::Sender<()>> {
+/// Whatever is needed to do so; nobody notices it yet, nor that it is dropped.
+pub(super) struct Prepared {
+    keeping: Keeping,
+    /// To the thread, which waits.
+    to_thread: oneshot::Sender<Keeping>,
+    end: oneshot::Sender<()>,
+}
+
+/// Opens the folder, and has a thread.
+pub(super) fn prepare(said: &Acme, ordered: Arc<Ordered>, clock: Clock) -> io::Result<Prepared> {
     let store = Store::open(said)?;
-    let mut keeping = Keeping {
+    let keeping = Keeping {
         said: said.clone(),
         store,
         ordered,
@@ -47,18 +51,18 @@ pub(super) fn start(
         told_of_file: None,
         rests_until: Instant::now(),
     };
-    keeping.look();
-    if keeping.present.is_none() {
-        tracing::warn!(domains = %keeping.domains(), "there is no certificate yet: a self-signed one is shown until it is ordered");
-    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     let (end, ends) = oneshot::channel();
+    let (to_thread, handed) = oneshot::channel::<Keeping>();
     std::thread::Builder::new()
         .name("acme".to_owned())
         .spawn(move || {
             runtime.block_on(async {
+                let Ok(mut keeping) = handed.await else {
+                    return;
+                };
                 tokio::select! {
                     _ = ends => {}
                     () = keeping.keep() => {}
@@ -67,7 +71,24 @@ pub(super) fn start(
             // A name that is being looked up is nobody's business any more.
             runtime.shutdown_background();
         })?;
-    Ok(end)
+    Ok(Prepared {
+        keeping,
+        to_thread,
+        end,
+    })
+}
+
+impl Prepared {
+    /// Looks after the certificate until what this returns is dropped. What is in the folder is shown when it returns.
+    pub(super) fn begin(mut self) -> oneshot::Sender<()> {
+        self.keeping.look();
+        if self.keeping.present.is_none() {
+            tracing::warn!(domains = %self.keeping.domains(), "there is no certificate yet: a self-signed one is shown until it is ordered");
+        }
+        // The thread is there, and waits for nothing else.
+        let _ = self.to_thread.send(self.keeping);
+        self.end
+    }
 }
 
 struct Keeping {

@@ -31,6 +31,7 @@ const NO_SUCH_ACCOUNT: &str = "urn:ietf:params:acme:error:accountDoesNotExist";
 pub(super) enum OrderError {
     #[error("the server: {}", in_words(.0))]
     Server(#[from] instant_acme::Error),
+    /// One name or several, and what the server says of them.
     #[error("{domain} was not proved: {}", .why.as_deref().unwrap_or("the server does not say why"))]
     Proof { domain: String, why: Option<String> },
     #[error("the server takes no proof over HTTP (HTTP-01) for {0}")]
@@ -61,14 +62,20 @@ impl OrderError {
 }
 
 fn in_words(error: &instant_acme::Error) -> String {
-    if let instant_acme::Error::Api(Problem {
-        detail: Some(detail),
-        ..
-    }) = error
-    {
-        return detail.clone();
+    let instant_acme::Error::Api(problem) = error else {
+        return error.to_string();
+    };
+    // Of each name by itself, where the server says so. Source: RFC 8555, section 6.7.1.
+    let of_names = problem.subproblems.iter().filter_map(|each| {
+        let name = each.identifier.as_ref()?;
+        let detail = each.detail.as_deref().unwrap_or("refused");
+        Some(format!("{}: {detail}", name.authorized(false)))
+    });
+    let words: Vec<String> = problem.detail.clone().into_iter().chain(of_names).collect();
+    if words.is_empty() {
+        return error.to_string();
     }
-    error.to_string()
+    words.join("; ")
 }
 
 /// What an order is made with.
@@ -206,20 +213,42 @@ async fn prove(order: &mut Order, proofs: &Proofs<'_>) -> Result<(), OrderError>
     Ok(())
 }
 
-/// Which name the server did not find the proof for.
+/// Which names the server did not find the proofs for.
 async fn unproved(order: &mut Order) -> Result<OrderError, instant_acme::Error> {
+    let mut seen = Vec::new();
     let mut authorizations = order.authorizations();
     while let Some(authorization) = authorizations.next().await {
         let mut authorization = authorization?;
         let state = authorization.refresh().await?;
-        if state.status != AuthorizationStatus::Valid {
-            let mut challenges = state.challenges.iter();
-            let why = challenges.find_map(|challenge| challenge.error.as_ref()?.detail.clone());
-            let domain = state.identifier().to_string();
-            return Ok(OrderError::Proof { domain, why });
-        }
+        let mut challenges = state.challenges.iter();
+        let why = challenges.find_map(|challenge| challenge.error.as_ref()?.detail.clone());
+        let status = state.status;
+        seen.push((state.identifier().to_string(), status, why));
     }
-    Ok(OrderError::Certificate("was refused".to_owned()))
+    Ok(blamed(seen))
+}
+
+/// The names by which an order failed: a server does not look for the rest of the proofs once one is missing, so what still
+/// waits is named only if nothing else is at fault.
+fn blamed(seen: Vec<(String, AuthorizationStatus, Option<String>)>) -> OrderError {
+    let (waiting, settled): (Vec<_>, Vec<_>) = seen
+        .into_iter()
+        .filter(|(_, status, _)| *status != AuthorizationStatus::Valid)
+        .partition(|(_, status, _)| *status == AuthorizationStatus::Pending);
+    let at_fault = if settled.is_empty() { waiting } else { settled };
+    let domains: Vec<&str> = at_fault.iter().map(|(domain, ..)| &**domain).collect();
+    let domain = domains.join(", ");
+    let why: Vec<String> = at_fault
+        .iter()
+        .filter_map(|(.., why)| why.clone())
+        .collect();
+    if domain.is_empty() {
+        return OrderError::Certificate("was refused".to_owned());
+    }
+    OrderError::Proof {
+        domain,
+        why: (!why.is_empty()).then(|| why.join("; ")),
+    }
 }
 
 /// By which the authority knows a certificate. Source: RFC 9773, section 4.1.
@@ -227,4 +256,59 @@ fn identifier(facts: &Facts) -> Option<CertificateIdentifier<'static>> {
     let authority = facts.authority_key.as_deref()?;
     let id = CertificateIdentifier::new(Der::from_slice(authority), Der::from_slice(&facts.serial));
     Some(id.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use AuthorizationStatus::{Invalid, Pending, Valid};
+
+    use super::*;
+
+    #[test]
+    fn the_names_at_fault_are_named_and_no_others() {
+        let no = Some("nobody answers");
+        for (seen, expected) in [
+            (
+                // The server has stopped looking: the first one is not at fault.
+                vec![("a", Pending, None), ("b", Invalid, no), ("c", Valid, None)],
+                "b was not proved: nobody answers",
+            ),
+            (
+                vec![
+                    ("a", Invalid, no),
+                    ("b", Invalid, Some("404")),
+                    ("c", Pending, None),
+                ],
+                "a, b was not proved: nobody answers; 404",
+            ),
+            (
+                vec![("a", Pending, None), ("b", Valid, None)],
+                "a was not proved: the server does not say why",
+            ),
+            (
+                vec![("a", Valid, None)],
+                "the certificate that came was refused",
+            ),
+        ] {
+            let words = seen
+                .into_iter()
+                .map(|(domain, status, why)| (domain.to_owned(), status, why.map(str::to_owned)));
+            assert_eq!(blamed(words.collect()).to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn what_a_server_says_of_each_name_is_told() {
+        let problem: Problem = serde_json::from_str(
+            r#"{ "type": "urn:ietf:params:acme:error:rejectedIdentifier", "detail": "some were refused", "subproblems": [
+                { "type": "x", "detail": "a policy forbids it", "identifier": { "type": "dns", "value": "b.example" } }
+            ] }"#,
+        )
+        .expect("it is a problem");
+        let error = OrderError::Server(instant_acme::Error::Api(problem));
+        assert_eq!(
+            error.to_string(),
+            "the server: some were refused; b.example: a policy forbids it"
+        );
+    }
 }

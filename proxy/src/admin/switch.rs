@@ -48,7 +48,7 @@ pub(super) async fn switch(asked: Asked) -> Outcome {
     answer[kind.word()] = Value::from(&*name);
     if let Some(until) = until {
         let left = until.duration_since(now).unwrap_or_default();
-        answer["ends_in_s"] = Value::from(live.clock.nominal(left).as_secs());
+        answer["ends_in_s"] = Value::from(whole_seconds(live.clock.nominal(left)));
     }
     if to == To::Record(Some(Side::Primary))
         && let Some(words) = to_reconcile(&live, &name)
@@ -69,6 +69,11 @@ fn to_reconcile(live: &Live, record: &str) -> Option<String> {
     let (primary, secondary) = (name(Side::Primary), name(Side::Secondary));
     let taken = state.taken();
     (taken > 0).then(|| taken_words(taken, secondary, primary, &record.id))
+}
+
+/// Rounded up: what was asked for is what is told.
+pub(super) fn whole_seconds(span: Duration) -> u64 {
+    span.as_secs() + u64::from(span.subsec_nanos() > 0)
 }
 
 fn refused(refusal: &Refusal, edge: &Edge, kind: Kind, name: &str) -> Problem {

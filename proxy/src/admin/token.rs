@@ -101,7 +101,11 @@ fn make(address: SocketAddr) -> io::Result<(Secret, PathBuf)> {
         .secure_random
         .fill(&mut bytes)
         .map_err(|_| io::Error::other("there is no randomness"))?;
-    let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digit = |digit: u8| char::from_digit(u32::from(digit), 16).unwrap_or('0');
+    let text: String = bytes
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+        .collect();
     let mut trouble = io::Error::other("there is no folder for it");
     for folder in folders() {
         let file = folder.join(name(address));
@@ -170,7 +174,8 @@ fn leave(folder: &Path, file: &Path, text: &str) -> io::Result<()> {
 fn is_ours_alone(folder: &Path) -> io::Result<()> {
     let found = fs::symlink_metadata(folder)?;
     let is_ours = found.uid() == rustix::process::geteuid().as_raw();
-    if found.is_dir() && is_ours && found.mode() & 0o077 == 0 {
+    let for_others = found.mode() & 0o077;
+    if found.is_dir() && is_ours && for_others == 0 {
         Ok(())
     } else {
         Err(io::Error::new(

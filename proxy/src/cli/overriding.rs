@@ -115,7 +115,7 @@ pub(super) struct Serving {
         hide_env_values = true
     )]
     key: Option<PathBuf>,
-    /// Without a certificate: one that the edge makes itself and nobody trusts, for local work
+    /// In place of the config's certificates: one that the edge makes itself and nobody trusts, for local work
     #[arg(long, env = "TIDEOVER_TLS_SELF_SIGNED", hide_env_values = true,
           value_parser = clap::builder::BoolishValueParser::new())]
     tls_self_signed: bool,

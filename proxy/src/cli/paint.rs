@@ -22,6 +22,17 @@ impl Paint {
         }
     }
 
+    /// Without colour.
+    #[cfg(test)]
+    pub(super) fn none() -> Self {
+        Self { on: false }
+    }
+
+    /// What empties a screen, where there is one.
+    pub(super) fn fresh_screen(self) -> &'static str {
+        if self.on { "\x1b[2J\x1b[H" } else { "" }
+    }
+
     /// For standard error.
     pub(super) fn for_stderr() -> Self {
         Self {

@@ -186,6 +186,7 @@ pub(super) fn run(mut options: Options, given: &ArgMatches) -> anyhow::Result<Ex
         let watch = Watch::of(watched, time_scale);
         // Before the first viewer can come: a signal must not find the default action.
         let signals = Signals::listen()?;
+        let takes_over = given.has_predecessor();
         let edge = {
             // The access log may go to standard output as well: until these lines are out, its writer waits.
             let _first = std::io::stdout().lock();
@@ -193,7 +194,12 @@ pub(super) fn run(mut options: Options, given: &ArgMatches) -> anyhow::Result<Ex
             tell_listeners(&edge);
             edge
         };
-        systemd::ready(&format!("serving {}", places(&edge.listeners())));
+        let status = format!("serving {}", places(&edge.listeners()));
+        if takes_over {
+            systemd::took_over(&status);
+        } else {
+            systemd::ready(&status);
+        }
         Ok(serve(edge, signals, watch, &options, &overrides).await)
     })
 }
@@ -232,6 +238,7 @@ async fn serve(
     overrides: &Overrides,
 ) -> ExitCode {
     let mut watchdog = Watchdog::from_environment();
+    let mut successor = None;
     loop {
         let reloaded = tokio::select! {
             _ = signals.term.recv() => break,
@@ -252,10 +259,21 @@ async fn serve(
                 watchdog.look(&edge);
                 None
             }
+            present = edge.successor(successor) => {
+                systemd::is_succeeded(present);
+                successor = present;
+                None
+            }
         };
         if let Some(files) = reloaded {
             watch.turn_to(files);
         }
+    }
+    tokio::select! {
+        biased;
+        // Who has just taken over may be why this one is to end.
+        present = edge.successor(successor) => systemd::is_succeeded(present),
+        () = std::future::ready(()) => {}
     }
     let lifecycle = edge.lifecycle();
     let (delay, timeout) = (lifecycle.drain_delay, lifecycle.drain_timeout);
@@ -450,6 +468,16 @@ fn introduction(edge: &Edge) -> String {
         }
     };
     let _ = writeln!(text, "{plain}");
+    let listen = &edge.listen;
+    let any_ipv6 = |address: &SocketAddr| address.is_ipv6() && address.ip().is_unspecified();
+    for address in listen.addresses().filter(any_ipv6) {
+        let whom = if listen.takes_both_families(address) {
+            "IPv6 and IPv4"
+        } else {
+            "IPv6 only: IPv4 is listened to on an address of its own"
+        };
+        let _ = writeln!(text, "{address} takes {whom}");
+    }
     let log = match &edge.access_log.to {
         LogTo::Off => "access log off".to_owned(),
         LogTo::Stdout => "access log to standard output".to_owned(),

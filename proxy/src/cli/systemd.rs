@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::TcpListener;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use listenfd::ListenFd;
@@ -9,9 +10,34 @@ use sd_notify::NotifyState;
 use tideover::RunningEdge;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
+/// Whether this process is what the service manager takes for the service: not any more once another one has taken over.
+static IS_THE_SERVICE: AtomicBool = AtomicBool::new(true);
+
 /// It serves, as `status` says.
 pub(super) fn ready(status: &str) {
     tell(&[NotifyState::Ready, NotifyState::Status(status)]);
+}
+
+/// The same of one that has taken over: it is the service from now on.
+pub(super) fn took_over(status: &str) {
+    tell(&[
+        NotifyState::MainPid(std::process::id()),
+        NotifyState::Ready,
+        NotifyState::Status(status),
+    ]);
+}
+
+/// The service is another process from now on, which has this number; `None`: it is this one again. A manager that only
+/// listens to the process that it knows hears of the other one from here. While there is another, it is told nothing else:
+/// an end of this process is not the end of the service.
+pub(super) fn is_succeeded(by: Option<u32>) {
+    let main = by.unwrap_or_else(std::process::id);
+    IS_THE_SERVICE.store(true, Relaxed);
+    // 0 is one that this process could not see.
+    if main != 0 {
+        tell(&[NotifyState::MainPid(main)]);
+    }
+    IS_THE_SERVICE.store(by.is_none(), Relaxed);
 }
 
 /// A new config is being read; [`ready`] says when that is over, whatever came of it.
@@ -28,6 +54,9 @@ pub(super) fn stopping(status: &str) {
 }
 
 fn tell(states: &[NotifyState<'_>]) {
+    if !IS_THE_SERVICE.load(Relaxed) {
+        return;
+    }
     if let Err(error) = sd_notify::notify(states) {
         tracing::warn!(%error, "the service manager cannot be told");
     }

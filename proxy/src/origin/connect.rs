@@ -25,6 +25,9 @@ use crate::tcp::Tcp;
 /// How long one address is waited for before the next is tried as well (RFC 8305, section 5).
 const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
 
+/// What is read of an answer at once, and of a request's body ahead of its origin, in bytes. By itself hyper goes up to 400 KiB.
+const READ_AHEAD: usize = 64 * 1024;
+
 /// How to reach one endpoint.
 #[derive(Debug)]
 pub(crate) struct Way {
@@ -90,6 +93,7 @@ impl Way {
         let wire = Wire::new(io, Arc::clone(&meter), self.interim);
         let (sender, connection) = http1::Builder::new()
             .max_header_size(self.head_limit)
+            .max_buf_size(READ_AHEAD.max(2 * self.head_limit))
             .handshake(TokioIo::new(wire))
             .await
             .map_err(|error| OriginError::Connect {

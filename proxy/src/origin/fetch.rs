@@ -160,7 +160,7 @@ pub(crate) async fn fetch(view: &View, wanted: &Wanted<'_>, body: &mut Once) -> 
         }
         let this = course.attempts.len();
         course.note(member, told, sent, began);
-        onward = course.onward(clock.since(started));
+        onward = course.onward_from(member, told, began, clock.since(started));
         if let Onward::Deliver(delivered) = onward {
             let answer = match held {
                 Some((index, answer)) if index == delivered => {
@@ -211,6 +211,22 @@ enum Onward {
 }
 
 impl Course<'_> {
+    /// [`Course::onward`] after `member`'s outcome. Where the request is done with it, however many tries it had, the outcome says
+    /// something about the origin.
+    fn onward_from(
+        &mut self,
+        member: usize,
+        outcome: Outcome,
+        began: Moment,
+        elapsed: Duration,
+    ) -> Onward {
+        let onward = self.onward(elapsed);
+        if !matches!(onward, Onward::Try { member: again, .. } if again == member) {
+            self.judge(member, outcome, began);
+        }
+        onward
+    }
+
     /// Who is asked next, or whose answer is delivered. Whoever is left out on the way is noted.
     fn onward(&mut self, elapsed: Duration) -> Onward {
         loop {
@@ -273,15 +289,23 @@ impl Course<'_> {
         attempts.filter(|attempt| attempt.member == member).count()
     }
 
+    /// The last try at `member` began at `began` and came to this.
+    fn judge(&self, member: usize, outcome: Outcome, began: Moment) {
+        let vitals = vitals(self.view, self.target, member);
+        if let (Some(vitals), Some(breaker)) = (vitals, breaker(self.view, self.target, member)) {
+            let clock = self.view.live.clock;
+            let began = clock.nominal_at(began);
+            vitals.judge(self.view.worker, outcome, breaker, began, || {
+                clock.elapsed()
+            });
+        }
+    }
+
     /// One more attempt, which began at `began`.
     fn note(&mut self, member: usize, outcome: Outcome, sent: Sent, began: Moment) {
         let clock = self.view.live.clock;
         if let Some(vitals) = vitals(self.view, self.target, member) {
-            let breaker = breaker(self.view, self.target, member);
-            let began = clock.nominal_at(began);
-            vitals.note(self.view.worker, outcome, breaker, began, || {
-                clock.elapsed()
-            });
+            vitals.count(self.view.worker, outcome);
         }
         let took = match outcome {
             Outcome::Skipped(_) => Duration::ZERO,

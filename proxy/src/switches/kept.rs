@@ -15,8 +15,11 @@ const VERSION: u64 = 1;
 /// A larger one is none of ours.
 const MOST_BYTES: u64 = 1024 * 1024;
 
+/// Switches, and records on their secondary.
+type Kept = (Vec<Switch>, Vec<Arc<str>>);
+
 /// What is in `file`: switches, and records on their secondary. `None`: there is no such file.
-pub(super) fn read(file: &Path) -> io::Result<Option<(Vec<Switch>, Vec<Arc<str>>)>> {
+pub(super) fn read(file: &Path) -> io::Result<Option<Kept>> {
     let opened = match File::open(file) {
         Ok(opened) => opened,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -53,10 +56,11 @@ fn switch(value: &Value) -> Option<Switch> {
         let seconds = Duration::try_from_secs_f64(value[name].as_f64()?).ok()?;
         UNIX_EPOCH.checked_add(seconds)
     };
-    let until = match &value["until"] {
-        Value::Null => None,
+    let until = if value["until"].is_null() {
+        None
+    } else {
         // One that is not understood must not turn into one without end.
-        _ => Some(time("until")?),
+        Some(time("until")?)
     };
     Some(Switch {
         name: text(kind.word())?.into(),

@@ -77,6 +77,11 @@ impl<T> Cork<T> {
         self.0.borrow().came.waits_since()
     }
 
+    /// The viewer has sent a byte at least.
+    pub(super) fn said_something(&self) -> bool {
+        self.0.borrow().came.said_something()
+    }
+
     /// The viewer has answered a PING: it has heard whatever was said before that.
     pub(super) fn answered_a_ping(&self) -> bool {
         self.0.borrow().came.answered_a_ping()

@@ -136,6 +136,15 @@ pub(crate) fn most_connections(edge: &Edge, workers: usize, files: Option<u64>) 
     )
 }
 
+/// Requests at once that are let in where nobody said how many: a viewer of HTTP/1.1 has one, so as many as there may be
+/// connections; over HTTP/2 a few viewers have many, for whom there is room however few connections may be.
+const ROOM_FOR_REQUESTS: usize = 16_384;
+
+/// How many requests at once are let in, of viewers who may have so many `connections`: what the config says, if it does.
+pub(crate) fn most_requests(said: Option<usize>, connections: usize) -> usize {
+    said.unwrap_or(connections.max(ROOM_FOR_REQUESTS))
+}
+
 fn viewers_of(files: usize, origins: usize, workers: usize) -> usize {
     let kept_back = KEPT_BACK.saturating_add(KEPT_BACK_PER_WORKER.saturating_mul(workers));
     let for_both = files.saturating_sub(kept_back);
@@ -161,6 +170,20 @@ mod tests {
         ] {
             let seen = viewers_of(files, origins, workers);
             assert_eq!(seen, expected, "{files} {origins} {workers}");
+        }
+    }
+
+    #[test]
+    fn no_viewer_of_http1_is_refused_unless_the_config_says_so() {
+        for (said, connections, expected) in [
+            (None, 376, 16_384),
+            (None, 996_656, 996_656),
+            (None, usize::MAX, usize::MAX),
+            (Some(1), 996_656, 1),
+            (Some(1_000_000), 376, 1_000_000),
+        ] {
+            let seen = most_requests(said, connections);
+            assert_eq!(seen, expected, "{said:?} {connections}");
         }
     }
 

@@ -4,13 +4,13 @@
 use std::io::{Read, Write};
 
 use http::StatusCode;
-use tideover_config::Network;
+use tideover_config::{Network, ViewerScheme};
 use tideover_rules::told::{self, ResultType};
 use tokio::time::timeout;
 
 use super::crowd::Place;
 use super::{Arrival, Protocol, farewell, proxy_protocol};
-use crate::access_log::{self, Refused};
+use crate::access_log::{self, Refused, Sender};
 use crate::limit::Limit;
 use crate::respond;
 use crate::worker::{View, Worker};
@@ -81,8 +81,9 @@ pub(super) async fn introduced(
         result: ResultType::Error,
         detail: "InvalidRequestHeader",
         limit: Some(limit),
+        fault: None,
     };
-    access_log::refused(worker, arrival.address, refused);
+    access_log::refused(worker, sender(view, &arrival), refused);
     None
 }
 
@@ -95,8 +96,9 @@ fn turn_away(worker: &Worker, view: &View, arrival: Arrival, limit: Limit) {
         result: ResultType::LimitExceeded,
         detail: told::LIMIT_EXCEEDED,
         limit: Some(limit),
+        fault: None,
     };
-    access_log::refused(worker, arrival.address, refused);
+    access_log::refused(worker, sender(view, &arrival), refused);
     if !is_told {
         return;
     }
@@ -105,5 +107,18 @@ fn turn_away(worker: &Worker, view: &View, arrival: Arrival, limit: Limit) {
         let _ = stream.write(&respond::no_place(view));
         // With bytes unread a close is a reset, which may overtake the answer: what has come is thrown away.
         let _ = stream.read(&mut [0; 4_096]);
+    }
+}
+
+/// Before hands were shaken or anything was read.
+fn sender(view: &View, arrival: &Arrival) -> Sender<'static> {
+    Sender {
+        address: arrival.address,
+        scheme: match arrival.protocol {
+            Protocol::Http => view.live.edge.listen.viewer_scheme,
+            Protocol::Https => ViewerScheme::Https,
+        },
+        tls: None,
+        version: None,
     }
 }

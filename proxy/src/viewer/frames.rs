@@ -284,6 +284,11 @@ impl Frames {
         self.waits_since
     }
 
+    /// A byte has come at least.
+    pub(super) fn said_something(&self) -> bool {
+        self.preface_left < HTTP_2_PREFACE.len()
+    }
+
     /// The last stream whose header block came whole, or 0.
     pub(super) fn last_stream(&self) -> u32 {
         self.last_stream

@@ -2,18 +2,18 @@
 
 use std::cell::Cell;
 use std::convert::Infallible;
-use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, Request, Response, header};
+use http::{HeaderMap, HeaderValue, Request, Response, Version, header};
 use hyper::body::Incoming;
 use hyper::rt::Executor;
 use hyper::server::conn::http2;
 use hyper_util::rt::TokioIo;
+use tideover_rules::told::{self, ResultType};
 use tower::Service;
 
 use super::Peer;
@@ -21,6 +21,7 @@ use super::connection::Patience;
 use super::cork::Cork;
 use super::frames::{Frames, Offence};
 use super::transport::Transport;
+use crate::access_log::{self, Refused, Sender};
 use crate::body::{Body, BoundUntaken};
 use crate::clock::{Moment, wake_by, with_alarm};
 use crate::limit::Limit;
@@ -92,6 +93,36 @@ pub(super) async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, transport: Transpo
     ))
     .await;
     worker.counters.connection_end(ended);
+    let is_late = drain.waits_since() + patience.head <= Moment::now() && drain.said_something();
+    if let Some(refused) = refused(ended, is_late) {
+        tracing::debug!(peer = %peer.address, ?refused, "an HTTP/2 connection was ended");
+        access_log::refused(&worker, Sender::of(&peer, Version::HTTP_2), refused);
+    }
+}
+
+/// What the log says of a connection that this side ended: because of what the viewer sent, or because the rest of what it
+/// began did not come in time, whatever was counted before that.
+fn refused(ended: ConnectionEnd, is_late: bool) -> Option<Refused> {
+    let fault = match ended {
+        ConnectionEnd::Faulty(fault) => Some(fault),
+        ConnectionEnd::OutOfTime(_) | ConnectionEnd::Broken if is_late => None,
+        ConnectionEnd::OutOfTime(_)
+        | ConnectionEnd::Broken
+        | ConnectionEnd::Good
+        | ConnectionEnd::RefusedHead(_) => return None,
+    };
+    let (result, detail) = match fault {
+        Some(Fault::EnhanceYourCalm) => (ResultType::LimitExceeded, told::LIMIT_EXCEEDED),
+        Some(_) => (ResultType::Error, "InvalidRequest"),
+        None => (ResultType::Error, "InvalidRequestHeader"),
+    };
+    Some(Refused {
+        status: None,
+        result,
+        detail,
+        limit: fault.is_none().then_some(Limit::HeadTimeout),
+        fault,
+    })
 }
 
 /// Drives `connection` until it ends by itself, after the requests at hand if the edge drains, or because nothing was asked
@@ -103,17 +134,10 @@ async fn to_its_end(
     peer: &Peer,
     patience: Patience,
 ) -> ConnectionEnd {
-    let mut drain_begins = pin!(worker.drain.begins());
-    let mut is_heard_of = false;
     let mut told_to_go = Moment::NEVER;
     let mut is_counted = false;
     let mut ended = None;
-    poll_fn(|context| {
-        if !is_heard_of {
-            // Polled once, it wakes this task.
-            is_heard_of = true;
-            let _ = drain_begins.as_mut().poll(context);
-        }
+    let drives = |context: &mut Context<'_>| {
         let (limit, idle_timeout) = patience.for_what_is_due(peer);
         let is_idle = peer.waits_since.get() != Moment::NEVER;
         let is_over = is_idle && peer.waits_since.get() + idle_timeout <= Moment::now();
@@ -185,8 +209,8 @@ async fn to_its_end(
             wake_by(Moment::now() + idle_timeout);
         }
         Poll::Pending
-    })
-    .await
+    };
+    worker.drain.wakes(drives).await
 }
 
 /// What the viewer did, if this is why this side ended the connection.

@@ -43,6 +43,11 @@ impl ListeningSocket {
         self.listener.local_addr()
     }
 
+    /// Viewers are let into its queue from now on.
+    pub(crate) fn listen(&self) -> io::Result<()> {
+        SockRef::from(&self.listener).listen(BACKLOG)
+    }
+
     /// For whoever is handed it, or a descriptor of it.
     pub(crate) fn listener(&self) -> &TcpListener {
         &self.listener
@@ -198,37 +203,51 @@ impl Closing {
     }
 }
 
+/// Whom a socket is for. Said to the kernel each time, because what it does by itself depends on the machine
+/// (`net.ipv6.bindv6only`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Families {
+    /// Those of its own address; `[::]` means IPv6 only.
+    Own,
+    /// `[::]`, which takes IPv4 as well.
+    Both,
+}
+
 /// `count` sockets on the same address, among which the kernel spreads connections. With port 0 the first one chooses. Fails
 /// if anyone else listens there, although these share the port among themselves; `besides_ours` says that who listens there
-/// is this edge itself, with a listener that is about to be closed.
+/// is this edge itself, with a listener that is about to be closed. Nobody is let in before they
+/// [listen](ListeningSocket::listen): until then they can be dropped, and nobody is lost.
 pub(crate) fn bind(
     address: SocketAddr,
+    families: Families,
     count: usize,
     besides_ours: bool,
 ) -> io::Result<Vec<TcpListener>> {
     if address.port() != 0 && !besides_ours {
         // Without SO_REUSEPORT this fails where another process listens, even one that shares its port.
-        socket(address, false)?;
+        socket(address, families, false)?.listen(BACKLOG)?;
     }
-    let first: TcpListener = socket(address, true)?.into();
+    let first: TcpListener = socket(address, families, true)?.into();
     let address = first.local_addr()?;
     let mut listeners = vec![first];
     for _ in 1..count {
-        listeners.push(socket(address, true)?.into());
+        listeners.push(socket(address, families, true)?.into());
     }
     Ok(listeners)
 }
 
-fn socket(address: SocketAddr, shared: bool) -> io::Result<Socket> {
+fn socket(address: SocketAddr, families: Families, shared: bool) -> io::Result<Socket> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,
         Some(Protocol::TCP),
     )?;
+    if address.is_ipv6() {
+        socket.set_only_v6(families == Families::Own)?;
+    }
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(shared)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
     Ok(socket)
 }

@@ -6,9 +6,9 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::Instant;
 
-use harness::Folder;
+use harness::{Folder, PATIENCE};
 use rustix::process::Signal;
 
 use super::{PAGE_ONLY, Serving, file, said, tideover};
@@ -30,7 +30,7 @@ impl Manager {
         let path = folder.path().join("notify.sock");
         let socket = UnixDatagram::bind(&path).expect("a socket");
         socket
-            .set_read_timeout(Some(Duration::from_secs(10)))
+            .set_read_timeout(Some(PATIENCE))
             .expect("a socket takes options");
         Self {
             _folder: folder,
@@ -41,19 +41,38 @@ impl Manager {
 
     /// The next thing it hears that has a line which begins so; others are let pass.
     fn hears(&self, beginning: &str) -> String {
+        let begun = Instant::now();
         let mut heard = Vec::new();
         loop {
             let mut bytes = [0; 4096];
-            let length = self
-                .socket
-                .recv(&mut bytes)
-                .unwrap_or_else(|error| panic!("no {beginning}: {error}; heard {heard:?}"));
+            let received = self.socket.recv(&mut bytes);
+            let in_time = begun.elapsed() < PATIENCE;
+            let length = received.ok().filter(|_| in_time);
+            let length = length.unwrap_or_else(|| panic!("no {beginning}; heard {heard:?}"));
             let text = String::from_utf8_lossy(&bytes[..length]).into_owned();
             if text.lines().any(|line| line.starts_with(beginning)) {
                 return text;
             }
-            heard.push(text);
+            if !text.starts_with("WATCHDOG=1") {
+                heard.push(text);
+            }
         }
+    }
+
+    /// What it has heard by now has no line that begins so.
+    fn hears_no(&self, beginning: &str) {
+        self.socket
+            .set_nonblocking(true)
+            .expect("a socket takes options");
+        let mut bytes = [0; 4096];
+        while let Ok(length) = self.socket.recv(&mut bytes) {
+            let text = String::from_utf8_lossy(&bytes[..length]);
+            let said = text.lines().any(|line| line.starts_with(beginning));
+            assert!(!said, "{text}");
+        }
+        self.socket
+            .set_nonblocking(false)
+            .expect("a socket takes options");
     }
 }
 
@@ -350,6 +369,58 @@ fn a_successor_takes_over_and_the_old_one_drains() {
     assert_eq!(code, Some(0));
     assert!(err.contains("\n1 request, "), "{err}");
     assert!(!socket.exists());
+}
+
+#[test]
+fn a_service_manager_is_told_who_the_service_is() {
+    let manager = Manager::listens();
+    let folder = Folder::new();
+    let config = file("announced.toml", PAGE_ONLY);
+    let start = || {
+        Serving::start(
+            tideover()
+                .args(["run", "--config"])
+                .arg(&config)
+                .env("TIDEOVER_TAKEOVER", folder.path().join("edge.sock"))
+                .env("NOTIFY_SOCKET", &manager.path)
+                .env("WATCHDOG_USEC", "100000"),
+        )
+    };
+    let main_pid = |serving: &Serving| format!("MAINPID={}", serving.child.id());
+    let mut old = start();
+    let ready = manager.hears("READY=1");
+    assert!(!ready.contains("MAINPID"), "{ready}");
+
+    // By both: the manager may listen to the one only, or to the other, that it knows.
+    let new = start();
+    let said = [
+        manager.hears(&main_pid(&new)),
+        manager.hears(&main_pid(&new)),
+    ];
+    assert!(said.iter().any(|said| said.contains("READY=1")), "{said:?}");
+    assert!(
+        said.iter().any(|said| !said.contains("READY=1")),
+        "{said:?}"
+    );
+
+    // The end of who is not the service any more is not the end of the service.
+    old.says("a successor accepts from the same sockets");
+    old.signal(Signal::TERM);
+    assert_eq!(old.ends().0, Some(0));
+    manager.hears_no("STOPPING=1");
+
+    // A successor that ends leaves it to the one before.
+    let mut old = new;
+    let new = start();
+    manager.hears(&main_pid(&new));
+    manager.hears(&main_pid(&new));
+    old.says("a successor accepts from the same sockets");
+    new.signal(Signal::KILL);
+    manager.hears(&main_pid(&old));
+    manager.hears("WATCHDOG=1");
+    old.signal(Signal::TERM);
+    manager.hears("STOPPING=1");
+    assert_eq!(old.ends().0, Some(0));
 }
 
 #[test]

@@ -2,9 +2,6 @@
 
 use super::*;
 
-/// What ends a WebSocket whose endpoint goes away, from a server.
-const GOING_AWAY: [u8; 4] = [0x88, 2, 0x03, 0xe9];
-
 #[tokio::test]
 async fn an_end_of_one_side_is_passed_on_and_the_other_may_still_speak() {
     let app = App::start().await;

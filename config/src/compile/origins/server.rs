@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 
 use super::{check_mask, missing, nowhere, number, perhaps, size, span, word};
 use crate::compile::defaults::Defaults;
 use crate::compile::display_span;
 use crate::compile::health::{breaker, health_check};
+use crate::compile::pem::{Wanted, pem};
 use crate::compile::url::{self, NotAnUrl, Scheme, Url};
 use crate::origin::{
     AddressFamily, ConnectionAttempts, Endpoint, HostHeader, OriginScheme, OriginTls, Server,
@@ -19,7 +19,7 @@ use crate::problem::Problem;
 use crate::written::{At, Breaker, Origin, Place, Written};
 
 /// Connections per worker of an origin that does not say.
-const DEFAULT_CONNECTIONS: usize = 512;
+const DEFAULT_CONNECTIONS: usize = 1_024;
 
 /// Everything that only a server has, as far as it is written.
 pub(super) fn places(origin: &Origin) -> Vec<&Place> {
@@ -469,27 +469,10 @@ pub(in crate::compile) fn trust(
     file: &std::path::Path,
     problems: &mut Vec<Problem>,
 ) -> Trust {
-    const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
-    let pem = match crate::files::read(file) {
-        Ok(pem) => pem,
-        Err(why) => {
-            problems.push(said.place.error(
-                format!("is {}, which {}", said.shown(), why.in_short()),
-                "name a PEM file with the certificates that are trusted",
-            ));
-            return Trust::Platform;
-        }
-    };
-    if !pem.windows(BEGIN.len()).any(|window| window == BEGIN) {
-        problems.push(said.place.error(
-            format!("is {}, which holds no certificate", said.shown()),
-            "name a PEM file: it has lines that say BEGIN CERTIFICATE",
-        ));
-    }
-    Trust::Only {
+    pem(said, file, Wanted::Trusted, problems).map_or(Trust::Platform, |pem| Trust::Only {
         file: file.to_owned(),
-        pem: Bytes::from(pem),
-    }
+        pem,
+    })
 }
 
 /// `OriginSslProtocols` is the whole list that is offered; TLS 1.3 is always among it. Older ones than 1.2 are not built.
