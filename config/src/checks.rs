@@ -8,7 +8,7 @@ mod records;
 
 use crate::behavior::Behavior;
 use crate::distribution::Distribution;
-use crate::edge::Edge;
+use crate::edge::{Edge, Mode};
 use crate::origin::OriginKind;
 use crate::problem::Problem;
 use crate::written::{self, Written};
@@ -28,6 +28,7 @@ pub(crate) fn check(edge: &Edge, written: &Written, problems: &mut Vec<Problem>)
         hosts::foreign(edge, each(distribution, said), written, problems);
     }
     for (origin, said) in edge.origins.iter().zip(&written.origins) {
+        memory_that_cloudfront_lacks(edge, said, written, problems);
         if let OriginKind::Server(server) = &origin.kind {
             hosts::of_its_own(server, said, problems);
             hosts::loops(edge, server, said, written, problems);
@@ -38,11 +39,35 @@ pub(crate) fn check(edge: &Edge, written: &Written, problems: &mut Vec<Problem>)
         records::moves_of_writes_that_nobody_chose(edge, record, said, problems);
         records::writes_that_nobody_notes(edge, record, said, problems);
         records::primaries_that_nobody_checks(edge, record, said, problems);
+        records::standbys_that_nobody_checks(edge, record, said, problems);
     }
     for (target, said) in edge.targets.iter().zip(&written.groups) {
         groups::dead_members_that_are_final(edge, target, said, problems);
         groups::real_answers_that_are_lost(edge, target, said, written, problems);
         groups::time_beyond_the_deadline(edge, target, said, written, problems);
+    }
+}
+
+/// CloudFront asks every member of a group anew with each request.
+fn memory_that_cloudfront_lacks(
+    edge: &Edge,
+    said: &written::Origin,
+    written: &Written,
+    problems: &mut Vec<Problem>,
+) {
+    if edge.mode != Mode::Faithful {
+        return;
+    }
+    let breaker = said.breaker.as_ref().filter(|said| said.is_on());
+    let places = [
+        said.health_check.as_ref().map(|said| &said.place),
+        breaker.map(written::Breaker::place),
+    ];
+    for place in places.into_iter().flatten() {
+        problems.push(place.warning(
+            "is what CloudFront does not have: a group leaves an origin out that is known to be dead, and CloudFront would ask it",
+            format!("leave it out, or {}", written.resilient()),
+        ));
     }
 }
 

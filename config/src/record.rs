@@ -47,6 +47,9 @@ pub enum Side {
 }
 
 impl FailoverRecord {
+    /// One group has so many of them at most: it is made ready for every way in which they can stand.
+    pub const MOST_IN_A_GROUP: usize = 4;
+
     /// The origin on this side.
     pub fn origin(&self, side: Side) -> OriginId {
         match side {

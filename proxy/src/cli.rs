@@ -18,6 +18,7 @@ mod open_files;
 mod overriding;
 mod paint;
 mod petclinic;
+mod record_words;
 mod run;
 mod said;
 mod status;

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Acquire};
 
 use rustls::ClientConfig;
 use tideover_config::{
-    AddressFamily, Edge, Endpoint, Origin, OriginId, OriginKind, OriginScheme, OriginTls, RecordId,
-    Server, Side, Target, TargetId, Trust, Webhook,
+    AddressFamily, Edge, Endpoint, FailoverRecord, Origin, OriginId, OriginKind, OriginScheme,
+    OriginTls, RecordId, Server, Side, Target, TargetId, Trust, Webhook,
 };
 
 use tideover_rules::headers::Frame;
@@ -253,11 +253,11 @@ fn open_files() -> Option<u64> {
 }
 
 impl Routing {
-    /// More records than this in one group are refused with the config.
-    const MOST_RECORDS: usize = 4;
-
     fn of(target: &Target) -> Option<Self> {
-        let records: Vec<RecordId> = target.records().take(Self::MOST_RECORDS).collect();
+        let records: Vec<RecordId> = target
+            .records()
+            .take(FailoverRecord::MOST_IN_A_GROUP)
+            .collect();
         if records.is_empty() {
             return None;
         }

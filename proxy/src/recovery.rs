@@ -18,9 +18,8 @@ use std::time::Duration;
 
 pub(crate) use checks::{Checked, Probe, mark};
 pub(crate) use events::{Event, Events, taken_words};
-pub(crate) use post::Post;
-
 pub(crate) use lately::Lately;
+pub(crate) use post::Post;
 
 use crate::worker::Shared;
 use look::Looks;
@@ -44,6 +43,7 @@ pub(crate) async fn look_after(shared: Weak<Shared>) {
             post.begin(clock);
         }
         checks::begin(&present);
+        watch.begin(&present, &live);
         looks.look(&present);
         watch.look(&present, &live, clock.elapsed());
         present.lately.look(&present, &live);

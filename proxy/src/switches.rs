@@ -175,6 +175,8 @@ struct State {
     /// Records on their secondary: a new process must not send writes back where nobody ordered them to.
     on_secondary: Vec<Arc<str>>,
     file: Option<PathBuf>,
+    /// Why it was not kept the last time.
+    not_kept: Option<String>,
 }
 
 impl Switches {
@@ -221,7 +223,8 @@ impl Switches {
         let mut state = self.lock();
         if state.file != file {
             state.file = file;
-            state.tell_if_not(state.keep());
+            let kept = state.keep();
+            state.tell_if_not(kept);
         }
     }
 
@@ -347,7 +350,13 @@ impl Switches {
         state.on_secondary = on_secondary()
             .map(|(record, _)| Arc::clone(&record.id))
             .collect();
-        state.tell_if_not(state.keep());
+        let kept = state.keep();
+        state.tell_if_not(kept);
+    }
+
+    /// Why what is in force is not in its file, if it has one and is not.
+    pub(crate) fn not_kept(&self) -> Option<String> {
+        self.lock().not_kept.clone()
     }
 
     /// What is in force, as metrics.
@@ -384,18 +393,21 @@ impl Switches {
 
 impl State {
     /// Puts in force what is new, shows it and keeps it.
-    fn come_to_be(&self, switches: &Switches, live: &Live) -> Result<(), String> {
+    fn come_to_be(&mut self, switches: &Switches, live: &Live) -> Result<(), String> {
         self.put_in_force(live);
         switches.show(self);
         self.keep()
     }
 
-    fn keep(&self) -> Result<(), String> {
-        match &self.file {
-            None => Err("[admin] has no state file".to_owned()),
-            Some(file) => kept::write(file, &self.in_force, &self.on_secondary)
-                .map_err(|error| format!("{}: {error}", file.display())),
-        }
+    fn keep(&mut self) -> Result<(), String> {
+        let Some(file) = &self.file else {
+            self.not_kept = None;
+            return Err("[admin] has no state file".to_owned());
+        };
+        let kept = kept::write(file, &self.in_force, &self.on_secondary)
+            .map_err(|error| format!("{}: {error}", file.display()));
+        self.not_kept = kept.as_ref().err().cloned();
+        kept
     }
 
     /// Where no file was wanted there is nothing to tell.

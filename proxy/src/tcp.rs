@@ -58,15 +58,15 @@ impl Tcp {
         }
     }
 
+    /// Who is at the other end; `None` if nobody is any more.
+    pub(crate) fn peer(&self) -> Option<SocketAddr> {
+        self.0.peer_addr().ok()
+    }
+
     /// The peer has sent something, or has ended; nothing is read.
     pub(crate) async fn begins(&self) -> io::Result<()> {
         // That it is said to be readable may be a guess.
         self.0.peek(&mut [0]).await.map(drop)
-    }
-
-    /// Who is at the other end; `None` if nobody is any more.
-    pub(crate) fn peer(&self) -> Option<SocketAddr> {
-        self.0.peer_addr().ok()
     }
 
     pub(crate) fn into_inner(self) -> TcpStream {

@@ -99,6 +99,7 @@ impl Tallied {
             failed: less(self.failed, before.failed),
             skipped: less(self.skipped, before.skipped),
             delivered: less_one(self.delivered, before.delivered),
+            found_elsewhere: less_one(self.found_elsewhere, before.found_elsewhere),
             good: less_one(self.good, before.good),
             bad: less_one(self.bad, before.bad),
         }

@@ -7,6 +7,8 @@ use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+#[path = "program/alarms.rs"]
+mod alarms;
 #[path = "program/before_nginx.rs"]
 mod before_nginx;
 #[path = "program/change.rs"]

@@ -46,6 +46,20 @@ impl Certificate {
         Self::signed(&parameters)
     }
 
+    /// Signed by the authority, and good for `name` from a day ago on until so long from now.
+    ///
+    /// # Panics
+    /// Never.
+    pub fn lasting(name: &str, span: Duration) -> Self {
+        const DAY: Duration = Duration::from_hours(24);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = date_time_ymd(1970, 1, 1) + now.expect("it is after 1970");
+        let mut parameters = parameters(name);
+        parameters.not_before = now - DAY;
+        parameters.not_after = now + span;
+        Self::signed(&parameters)
+    }
+
     fn signed(parameters: &CertificateParams) -> Self {
         let key = new_key();
         let certificate = parameters

@@ -3,12 +3,14 @@
 mod access_log;
 mod acme;
 mod addresses;
+mod alarms;
 mod answers;
 mod architecture;
 mod bad_input;
 mod breaker;
 mod cast;
 mod change;
+mod checks;
 mod clients;
 mod conformance;
 mod failover;

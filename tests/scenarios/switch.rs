@@ -431,8 +431,8 @@ async fn the_status_says_who_answers_and_what_came_of_it() {
     assert_eq!(
         words,
         [
-            "record app is switched to secondary",
-            "app moved first -> second, as ordered"
+            "record app is switched to secondary; back again: tideover switch app auto",
+            "app moved first -> second: as ordered; return is manual: tideover switch app primary"
         ]
     );
     assert_eq!(status["switches"][0]["record"], "app");

@@ -24,7 +24,11 @@ pub(super) fn foreign<'e>(
             continue;
         };
         let members = target.members.iter();
-        let refusing: Vec<String> = members
+        let sides = members.flat_map(|member| {
+            let secondary = member.record.as_ref().map(|record| &*record.secondary);
+            std::iter::once(member).chain(secondary)
+        });
+        let refusing: Vec<String> = sides
             .filter_map(|member| edge.origins.get(usize::from(member.origin.0)))
             .filter(|origin| sends_viewers_host_in_vain(origin))
             .map(|origin| format!("{:?}", origin.id))

@@ -2,7 +2,7 @@
 
 use crate::behavior::MethodSet;
 use crate::edge::Edge;
-use crate::origin::{OriginKind, Server};
+use crate::origin::{OriginId, OriginKind, Server};
 use crate::problem::Problem;
 use crate::record::{FailoverRecord, Moves, RecordId};
 use crate::written::{self, Written};
@@ -104,7 +104,7 @@ pub(super) fn primaries_that_nobody_checks(
         .primary
         .as_ref()
         .map(|said| &said.place)
-        .zip(server(edge, record))
+        .zip(server(edge, record.primary))
     else {
         return;
     };
@@ -128,8 +128,31 @@ pub(super) fn primaries_that_nobody_checks(
     }
 }
 
-fn server<'e>(edge: &'e Edge, record: &FailoverRecord) -> Option<&'e Server> {
-    match &edge.origin(record.primary).kind {
+/// A standby that has died is found out by whoever needs it.
+pub(super) fn standbys_that_nobody_checks(
+    edge: &Edge,
+    record: &FailoverRecord,
+    said: &written::Record,
+    problems: &mut Vec<Problem>,
+) {
+    let Some(place) = said.secondary.as_ref().map(|said| &said.place) else {
+        return;
+    };
+    let is_checked =
+        server(edge, record.secondary).is_none_or(|server| server.health_check.is_some());
+    if !is_checked && record.primary != record.secondary {
+        let secondary = &edge.origin(record.secondary).id;
+        problems.push(place.warning(
+            format!(
+                "is {secondary:?}, which has no health_check: it always counts as healthy, and nobody knows if it has died before it is needed"
+            ),
+            format!("write health_check = {{ path = \"/\" }} in [origin.{secondary}]"),
+        ));
+    }
+}
+
+fn server(edge: &Edge, origin: OriginId) -> Option<&Server> {
+    match &edge.origin(origin).kind {
         OriginKind::Server(server) => Some(server),
         OriginKind::Page(_) => None,
     }

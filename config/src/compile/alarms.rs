@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue};
 
-use super::{tls, url, values};
+use super::pem::{Wanted, pem};
+use super::{url, values};
 use crate::alarm::{AlarmFormat, AlarmKind, Webhook};
 use crate::distribution::Secret;
 use crate::origin::{Endpoint, Trust, is_nearby};
@@ -39,7 +40,7 @@ fn alarm(said: &Alarm, written: &Written, problems: &mut Vec<Problem>) -> Option
         None => Some(Trust::Platform),
         Some(ca) => {
             let file = written.folder.join(&ca.value);
-            let pem = tls::pem(ca, &file, "CERTIFICATE-----", "a certificate", problems);
+            let pem = pem(ca, &file, Wanted::Trusted, problems);
             pem.map(|pem| Trust::Only { file, pem })
         }
     };

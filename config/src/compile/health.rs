@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::uri::PathAndQuery;
 use http::{HeaderValue, StatusCode};
 
 use super::defaults::Defaults;
@@ -207,8 +208,10 @@ fn path(said: &written::HealthCheck, server: &Server, problems: &mut Vec<Problem
     let path = said.value.as_str();
     let good = path.starts_with('/')
         && path.len() <= MOST_CHARACTERS
-        && path.bytes().all(|byte| byte.is_ascii_graphic())
-        && !path.contains('#');
+        && path
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && byte != b'#')
+        && PathAndQuery::try_from(path).is_ok();
     if !good {
         problems.push(said.place.error(
             format!("is {}", said.shown()),
@@ -272,8 +275,7 @@ pub(super) fn breaker(
     problems: &mut Vec<Problem>,
 ) -> Option<Breaker> {
     const SHORTEST: Duration = Duration::from_millis(100);
-    // Whoever runs an origin group on 400 must not lose the origin to a client's mistakes; 403 and 404 are what a healthy
-    // application says all day.
+    // What clients are to blame for, such as 400, says nothing about an origin.
     const STATUSES: [u16; 6] = [429, 500, 501, 502, 503, 504];
     let table = match &origin.breaker {
         None => return defaults.has_breaker.then(Breaker::default),
@@ -292,7 +294,10 @@ pub(super) fn breaker(
             .statuses
             .iter()
             .flatten()
-            .filter_map(|said| values::status(said, &STATUSES, problems))
+            .filter_map(|said| {
+                let speaks = speaks_of_the_origin(said, problems);
+                speaks.then(|| values::status(said, &STATUSES, problems))?
+            })
             .collect(),
         probe_interval: table
             .probe_interval
@@ -305,4 +310,19 @@ pub(super) fn breaker(
             .and_then(|said| values::span(said, &(Duration::ZERO..=AN_HOUR), problems))
             .unwrap_or(usual.slow_start),
     })
+}
+
+/// A missing page says nothing about the origin that misses it.
+fn speaks_of_the_origin(said: &At<i64>, problems: &mut Vec<Problem>) -> bool {
+    let is_everyday = matches!(said.value, 403 | 404);
+    if is_everyday {
+        problems.push(said.place.error(
+            format!(
+                "has {}, which healthy applications answer all day: the whole origin would be left alone for one missing page",
+                said.value
+            ),
+            "leave it out; fail_over_on of a group is for single requests",
+        ));
+    }
+    !is_everyday
 }

@@ -163,6 +163,7 @@ impl<'w> Targets<'w> {
             asked.push(named);
         }
         check_count(group, written, defaults, problems);
+        check_records(group, &asked, problems);
         check_selection(group, problems);
         Target {
             name: group.id.value.as_str().into(),
@@ -198,7 +199,8 @@ impl<'w> Targets<'w> {
             said.place.error(
                 format!("has {}", said.shown()),
                 format!(
-                    "write the id of an origin{}",
+                    "write the id of {}{}",
+                    self.words("an origin", "an origin or record"),
                     self.known(
                         name,
                         self.origins.keys().chain(self.records.keys()).copied()
@@ -229,7 +231,8 @@ impl<'w> Targets<'w> {
             problems.push(said.place.error(
                 format!("is {}", said.shown()),
                 format!(
-                    "write the id of an origin or group{}",
+                    "write the id of {}{}",
+                    self.words("an origin or group", "an origin, group or record"),
                     self.known(name, known)
                 ),
             ));
@@ -261,6 +264,15 @@ impl<'w> Targets<'w> {
             });
         }
         id
+    }
+
+    /// Who has no records need not know that there are any.
+    fn words(&self, without: &'static str, with: &'static str) -> &'static str {
+        if self.records.is_empty() {
+            without
+        } else {
+            with
+        }
     }
 
     /// What may be meant by `name`.
@@ -296,6 +308,19 @@ fn check_count(
                 "write exactly two, as CloudFront demands; or {}, where any number works",
                 written.resilient()
             ),
+        ));
+    }
+}
+
+fn check_records(group: &written::OriginGroup, asked: &[Answers], problems: &mut Vec<Problem>) {
+    let records = asked
+        .iter()
+        .filter(|asked| matches!(asked, Answers::Record(_)))
+        .count();
+    if records > FailoverRecord::MOST_IN_A_GROUP {
+        problems.push(group.members_place.error(
+            format!("has {records} failover records"),
+            format!("write {} at most", FailoverRecord::MOST_IN_A_GROUP),
         ));
     }
 }

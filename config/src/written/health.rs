@@ -33,6 +33,14 @@ pub(crate) enum Breaker {
 }
 
 impl Breaker {
+    /// False if it says that there shall be none.
+    pub(crate) fn is_on(&self) -> bool {
+        match self {
+            Self::Flag(flag) => flag.value,
+            Self::Table(_) => true,
+        }
+    }
+
     /// Where it stands.
     pub(crate) fn place(&self) -> &Place {
         match self {

@@ -15,17 +15,19 @@ use super::said;
 use super::tier::{Condition, TIER_HEADER};
 use super::tiers::{Patience, Tiers};
 
-/// So that nobody has to wait for the whole of it.
+/// So that nobody has to wait for the whole of it. Without breakers each row is asked as if nothing had failed before.
 const SHORT: Patience = Patience {
     connection_timeout: "300ms",
     response_timeout: "600ms",
     deadline: "3s",
+    has_breakers: false,
 };
 /// The defaults of `tideover.toml`.
 const USUAL: Patience = Patience {
     connection_timeout: "1s",
     response_timeout: "10s",
     deadline: "25s",
+    has_breakers: false,
 };
 /// No row takes longer than the deadline, unless the machine is busy with something else.
 const ROW_LIMIT: Duration = Duration::from_secs(30);
@@ -209,7 +211,7 @@ fn play(rows: &[Row], patience: Patience) -> anyhow::Result<bool> {
         let edge = tiers.edge(patience, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), None)?;
         let paint = Paint::for_stdout();
         said::print(&format!(
-            "Tiers: aws, azure-vm, azure-swa, last-page. Timers: connect 2 x {}, response {}, altogether {}.\n\n{}\n",
+            "Tiers: aws, azure-vm, azure-swa, last-page. Timers: connect 2 x {}, response {}, altogether {}. Breakers are off: each row stands alone.\n\n{}\n",
             patience.connection_timeout,
             patience.response_timeout,
             patience.deadline,

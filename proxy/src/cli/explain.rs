@@ -9,7 +9,9 @@ use std::time::Duration;
 use clap::{ArgMatches, Args};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version, header};
 use serde_json::json;
-use tideover_config::{Edge, HostHeader, Member, OriginKind, Target, ViewerScheme, counted, load};
+use tideover_config::{
+    Edge, FailoverRecord, HostHeader, Member, OriginKind, Side, Target, ViewerScheme, counted, load,
+};
 use tideover_rules::admit::admit;
 use tideover_rules::explain::{Next, Outlook, Prospects, Then, prospects};
 use tideover_rules::failover::{Ask, Limits, Outcome};
@@ -18,6 +20,7 @@ use tideover_rules::route::{Arrival, Refusal, Route, route};
 
 use super::overriding::Reading;
 use super::paint::Paint;
+use super::record_words;
 use super::said;
 use super::target_words::place;
 
@@ -150,6 +153,12 @@ pub(super) fn explain(options: &Options, given: &ArgMatches) -> anyhow::Result<E
             return refused(options, refusal.status().as_u16(), &why);
         }
     };
+    // Before anything has happened every record stands for its primary.
+    let target = route.target.routed(|_| Side::Primary);
+    let route = Route {
+        target: &target,
+        ..route
+    };
     let ask = Ask::of(
         route.behavior,
         arrival.method,
@@ -259,6 +268,10 @@ impl Told<'_> {
             },
         );
         let _ = writeln!(text, "  target        {}", self.target_words());
+        for record in self.records() {
+            let words = record_words::record(self.edge, record);
+            let _ = writeln!(text, "  record        {words}");
+        }
         if target.members.len() > 1 && !self.ask.may_fall_through {
             let _ = writeln!(
                 text,
@@ -277,9 +290,20 @@ impl Told<'_> {
         text
     }
 
+    fn records(&self) -> impl Iterator<Item = &FailoverRecord> {
+        let records = self.target().records();
+        records.filter_map(|id| self.edge.records.get(usize::from(id.0)))
+    }
+
     fn target_words(&self) -> String {
         let target = self.target();
-        let kind = if target.is_group { "group" } else { "origin" };
+        let kind = if target.is_group {
+            "group"
+        } else if target.records().next().is_some() {
+            "record"
+        } else {
+            "origin"
+        };
         let deadline = target.deadline.map_or_else(String::new, |deadline| {
             format!(", deadline {}", seconds(deadline))
         });
@@ -309,6 +333,9 @@ impl Told<'_> {
             HostHeader::Named(name) => name.to_str().unwrap_or("?").to_owned(),
         };
         let _ = writeln!(text, "     host {host}; {}", timers(member, outlook.within));
+        for words in record_words::memory(server) {
+            let _ = writeln!(text, "     {words}");
+        }
         if outlook.within.is_none() && outlook.holding.is_none() {
             let _ = writeln!(text, "     this request never comes here");
             return;
@@ -369,6 +396,16 @@ impl Told<'_> {
             .iter()
             .map(|outlook| self.member_json(outlook))
             .collect();
+        let records: Vec<serde_json::Value> = self
+            .records()
+            .map(|record| {
+                json!({
+                    "record": &*record.id,
+                    "primary": &*self.edge.origin(record.primary).id,
+                    "secondary": &*self.edge.origin(record.secondary).id,
+                })
+            })
+            .collect();
         json!({
             "mode": self.edge.mode.as_str(),
             "distribution": &*self.route.distribution.id,
@@ -380,6 +417,7 @@ impl Told<'_> {
             "deadline_ms": self.target().deadline.map(millis),
             "worst_case_ms": millis(self.prospects.worst_case),
             "worst_case_attempts": self.prospects.worst_case_attempts,
+            "records": records,
             "members": members,
         })
     }
@@ -469,7 +507,7 @@ fn timers(member: &Member, within: Option<Limits>) -> String {
 }
 
 /// `10 s`, `2.5 s`, `300 ms`.
-fn seconds(span: Duration) -> String {
+pub(super) fn seconds(span: Duration) -> String {
     if span < Duration::from_secs(1) {
         format!("{} ms", span.as_millis())
     } else {

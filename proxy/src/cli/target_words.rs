@@ -9,6 +9,14 @@ pub(super) fn target(edge: &Edge, target: &Target) -> String {
         .iter()
         .map(|member| {
             let origin = edge.origin(member.origin);
+            if let Some(record) = &member.record {
+                let secondary = &edge.origin(record.secondary.origin).id;
+                return format!(
+                    "{} ({} or {secondary})",
+                    edge.member_name(member),
+                    origin.id
+                );
+            }
             match &origin.kind {
                 OriginKind::Page(_) => format!("{} (page)", origin.id),
                 OriginKind::Server(server) => format!("{} ({})", origin.id, place(server)),

@@ -3,6 +3,8 @@
 //! [`Checked`] is what is known of one check; it lives in `Live` beside its origin and is carried over a reload as long as the
 //! check stays as it is. [`probe`] sends one probe, over a connection of its own.
 
+#[cfg(test)]
+mod plays;
 mod probe;
 mod search;
 

@@ -72,6 +72,13 @@ pub(crate) enum Event {
         /// Who moves it the next time.
         next: Moves,
     },
+    /// A process has begun with a record on its secondary, where the one before it had left it.
+    RecordFound {
+        record: Arc<str>,
+        origin: Arc<str>,
+        /// Who moves it back.
+        next: Moves,
+    },
     /// By health a record would move, and an operator has to say so.
     RecordWaits {
         record: Arc<str>,
@@ -109,6 +116,17 @@ pub(crate) enum Event {
     },
     /// A record has moved since.
     JournalHasRoom { older: Arc<str> },
+    /// A file that the edge keeps cannot be written.
+    NotWritten {
+        /// What is kept there: `switches`.
+        what: Arc<str>,
+        /// The file, and what the system said.
+        error: String,
+        /// What that costs.
+        costs: &'static str,
+    },
+    /// It was written again.
+    Written { what: Arc<str> },
     /// An operator switched something.
     Switched {
         /// `origin`, `record` or `distribution`.
@@ -145,6 +163,7 @@ impl Event {
             Self::RecordMoved { record, to, .. } => {
                 (AlarmKind::Record, record, u8::from(*to == Side::Secondary))
             }
+            Self::RecordFound { record, .. } => (AlarmKind::Record, record, 1),
             Self::RecordWaits { record, .. } => (AlarmKind::RecordWaits, record, 1),
             Self::RecordContent { record } => (AlarmKind::RecordWaits, record, 0),
             Self::NotFound { origin, .. } => (AlarmKind::NotFound, origin, 1),
@@ -155,6 +174,8 @@ impl Event {
             Self::JournalFull { older, .. } => (AlarmKind::Storage, older, 1),
             Self::JournalHasRoom { older } => (AlarmKind::Storage, older, 0),
             Self::JournalKept { file, .. } => (AlarmKind::Storage, file, 0),
+            Self::NotWritten { what, .. } => (AlarmKind::Storage, what, 1),
+            Self::Written { what } => (AlarmKind::Storage, what, 0),
             Self::Switched { name, to, .. } => (AlarmKind::Switch, name, of_switch(to)),
             Self::SwitchExpired { name, .. } => (AlarmKind::Switch, name, 0),
         };
@@ -319,6 +340,19 @@ impl fmt::Display for Event {
                     ),
                 }
             }
+            Self::RecordFound {
+                record,
+                origin,
+                next,
+            } => {
+                write!(f, "{record} still stands for {origin}, its secondary; ")?;
+                match next {
+                    Moves::Auto => write!(f, "return is automatic"),
+                    Moves::Manual => {
+                        write!(f, "return is manual: tideover switch {record} primary")
+                    }
+                }
+            }
             Self::RecordWaits { record, to, side } => write!(
                 f,
                 "{record} would move to {to} and waits for an operator: tideover switch {record} {}",
@@ -384,6 +418,11 @@ impl fmt::Display for Event {
                 "the journal {file} is full, and its {} went for newer ones; give [journal] more max_bytes, or copy both its files away",
                 counted(*dropped, "oldest write")
             ),
+            Self::NotWritten { what, error, costs } => write!(
+                f,
+                "the file of {what} cannot be written ({error}): {costs}; see to the disk and to who may write there"
+            ),
+            Self::Written { what } => write!(f, "the file of {what} is written again"),
             Self::Switched {
                 kind,
                 name,

@@ -309,3 +309,78 @@ impl Line {
         Ok((response.status().as_u16(), asked.map(Duration::from_secs)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tideover_config::{Endpoint, Secret, Trust};
+
+    use super::*;
+
+    fn notice(number: usize) -> Notice {
+        let at = SystemTime::UNIX_EPOCH + Duration::from_secs(3_600);
+        Notice {
+            at,
+            kind: AlarmKind::Record,
+            subject: "app".into(),
+            word: Word::Begins,
+            level: 1,
+            since: at,
+            text: format!("app moved aws -> <vm> & so on, {number}"),
+        }
+    }
+
+    fn post() -> Post {
+        let said = Webhook {
+            endpoint: Endpoint {
+                host: "127.0.0.1".into(),
+                port: 1,
+            },
+            secure: false,
+            host: HeaderValue::from_static("127.0.0.1:1"),
+            target: Secret::new("/SECRET"),
+            trust: Trust::Platform,
+            format: AlarmFormat::Json,
+            headers: Vec::new(),
+            only: None,
+        };
+        Post::new(&said).expect("there is nothing to prepare")
+    }
+
+    #[test]
+    fn beyond_the_most_the_oldest_is_dropped_and_counted() {
+        let post = post();
+        let counts = Arc::default();
+        post.counts_to(&counts);
+        for number in 0..MOST + 3 {
+            post.take(Arc::new(notice(number)));
+        }
+        let waiting = post.line.waiting();
+        let numbers = waiting.notices.iter().map(|notice| notice.text.as_str());
+        let expected: Vec<String> = (3..MOST + 3).map(|number| notice(number).text).collect();
+        assert_eq!(numbers.collect::<Vec<_>>(), expected);
+        assert_eq!(waiting.dropped, 3);
+        assert_eq!(counts.dropped.load(Relaxed), 3);
+    }
+
+    #[test]
+    fn what_is_shown_of_it_tells_no_secret() {
+        let shown = format!("{:?}", post());
+        assert!(shown.contains("127.0.0.1"), "{shown}");
+        assert!(!shown.contains("SECRET"), "{shown}");
+    }
+
+    #[test]
+    fn both_formats_say_what_was_dropped() {
+        let body = notice(1).body(AlarmFormat::Json, 3);
+        assert_eq!(body["time"], "1970-01-01T01:00:00.000Z");
+        assert_eq!(body["state"], "begins");
+        assert_eq!(body["text"], "app moved aws -> <vm> & so on, 1");
+        assert_eq!(body["dropped"], 3);
+        let body = notice(1).body(AlarmFormat::Slack, 3);
+        let expected = format!(
+            "ALARM at {}: app moved aws -&gt; &lt;vm&gt; &amp; so on, 1 (3 before this one were dropped)",
+            edge_name()
+        );
+        assert_eq!(body["text"], expected);
+    }
+}

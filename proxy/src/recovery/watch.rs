@@ -1,11 +1,11 @@
 //! What nobody is told of by a single event: groups that thin out, checks that requests contradict, pages that only another
-//! origin has, certificates that end.
+//! origin has, certificates that end, a file that cannot be written.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tideover_config::{OriginId, OriginKind, Target};
+use tideover_config::{AlarmKind, OriginId, OriginKind, Side, Target};
 use tideover_rules::alarm::{NotFound, contradicts, of_certificate, of_group};
 use tideover_rules::breaker::State;
 
@@ -24,6 +24,7 @@ const CERTIFICATES_EVERY: Duration = Duration::from_mins(1);
 /// What was seen the last time, by name.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
+    has_begun: bool,
     looked: Option<Duration>,
     counted: Option<Duration>,
     certified: Option<Duration>,
@@ -33,6 +34,8 @@ pub(super) struct Watch {
     contradicted: HashMap<Arc<str>, bool>,
     not_found: HashMap<Arc<str>, Answers>,
     certificates: HashMap<Arc<str>, u8>,
+    /// What is switched could not be written.
+    is_unkept: bool,
 }
 
 /// Of one origin.
@@ -63,7 +66,52 @@ impl Watch {
         if is_due(&mut self.certified, CERTIFICATES_EVERY) {
             self.certificates(shared, live);
         }
+        self.storage(shared);
         shared.events.look();
+    }
+
+    /// Tells once what the process before this one has left: nobody has told it here.
+    pub(super) fn begin(&mut self, shared: &Shared, live: &Live) {
+        if std::mem::replace(&mut self.has_begun, true) {
+            return;
+        }
+        let events = &shared.events;
+        for switch in shared.switches.in_force() {
+            if events.why(AlarmKind::Switch, &switch.name).is_none() {
+                events.tell(Event::Switched {
+                    kind: switch.to.kind().word(),
+                    name: switch.name,
+                    to: switch.to.word(),
+                    reason: switch.reason,
+                    owner: switch.owner,
+                });
+            }
+        }
+        for (record, state) in live.edge.records.iter().zip(&live.records) {
+            let is_told = events.why(AlarmKind::Record, &record.id).is_some();
+            if state.side() == Side::Secondary && !is_told {
+                events.tell(Event::RecordFound {
+                    record: Arc::clone(&record.id),
+                    origin: Arc::clone(&live.edge.origin(record.secondary).id),
+                    next: record.fail_back,
+                });
+            }
+        }
+    }
+
+    fn storage(&mut self, shared: &Shared) {
+        let not_kept = shared.switches.not_kept();
+        let was_kept = !std::mem::replace(&mut self.is_unkept, not_kept.is_some());
+        let what = || Arc::from("switches");
+        match not_kept {
+            Some(error) if was_kept => shared.events.tell(Event::NotWritten {
+                what: what(),
+                error,
+                costs: "what is switched holds until this process ends",
+            }),
+            None if !was_kept => shared.events.tell(Event::Written { what: what() }),
+            Some(_) | None => {}
+        }
     }
 
     fn groups(&mut self, shared: &Shared, live: &Live) {

@@ -10,6 +10,7 @@ mod properties {
     mod explain;
     mod failover;
     mod headers;
+    mod health;
     mod routing;
     mod standing;
     mod told;
@@ -23,6 +24,7 @@ mod tables {
     mod error_page;
     mod explain;
     mod failover;
+    pub(crate) mod health;
     mod origin_head;
     mod passed_on;
     mod petclinic;
