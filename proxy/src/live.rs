@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Acquire};
 
+use bytes::Bytes;
 use rustls::ClientConfig;
 use tideover_config::{
     AddressFamily, Edge, Endpoint, FailoverRecord, Origin, OriginId, OriginKind, OriginScheme,
@@ -16,7 +17,7 @@ use tideover_rules::route::Route;
 use crate::StartError;
 use crate::clock::Clock;
 use crate::origin::Addresses;
-use crate::recovery::{Checked, Post, mark};
+use crate::recovery::{Ahead, Checked, Post, mark};
 use crate::viewer::{Tls, most_connections, most_requests};
 use crate::vitals::{RecordState, Vitals, inherited};
 
@@ -73,6 +74,8 @@ pub(crate) struct LiveOrigin {
     pub(crate) vitals: Arc<Vitals>,
     /// `None` where it has no health check.
     pub(crate) checked: Option<Arc<Checked>>,
+    /// `None` where it is no page that is fetched.
+    pub(crate) ahead: Option<Arc<Ahead>>,
     pub(crate) http: Option<LiveEndpoint>,
     pub(crate) https: Option<LiveEndpoint>,
 }
@@ -216,6 +219,16 @@ impl Live {
         both.into_iter().find(|(origin, _)| *origin.id == *id)
     }
 
+    /// What the page that origin `id` is says now; `None` if that is no page.
+    pub(crate) fn html(&self, id: OriginId) -> Option<Bytes> {
+        let OriginKind::Page(page) = &self.edge.origin(id).kind else {
+            return None;
+        };
+        let ahead = self.origins[usize::from(id.0)].ahead.as_ref();
+        let fetched = ahead.and_then(|ahead| ahead.html());
+        Some(fetched.unwrap_or_else(|| page.html.clone()))
+    }
+
     fn endpoints(&self) -> impl Iterator<Item = &LiveEndpoint> {
         self.origins
             .iter()
@@ -292,13 +305,19 @@ impl LiveOrigin {
             namesake.map(|(before, alive)| (&alive.vitals, is_same(before, origin))),
             workers,
         );
-        let OriginKind::Server(server) = &origin.kind else {
-            return Ok(Self {
-                vitals,
-                checked: None,
-                http: None,
-                https: None,
-            });
+        let server = match &origin.kind {
+            OriginKind::Server(server) => server,
+            OriginKind::Page(page) => {
+                let known = namesake.and_then(|(_, alive)| alive.ahead.as_ref());
+                let ahead = page.ahead.as_ref().map(|said| Ahead::new(said, known));
+                return Ok(Self {
+                    vitals,
+                    checked: None,
+                    ahead: ahead.transpose()?,
+                    http: None,
+                    https: None,
+                });
+            }
         };
         let http = (server.scheme != OriginScheme::Https)
             .then(|| LiveEndpoint::new(server, false, before));
@@ -318,6 +337,7 @@ impl LiveOrigin {
         Ok(Self {
             vitals,
             checked,
+            ahead: None,
             http,
             https,
         })

@@ -10,6 +10,7 @@ mod checks;
 mod events;
 pub(crate) mod lately;
 mod look;
+mod pages;
 mod post;
 mod watch;
 
@@ -19,6 +20,7 @@ use std::time::Duration;
 pub(crate) use checks::{Checked, Probe, mark};
 pub(crate) use events::{Event, Events, taken_words};
 pub(crate) use lately::Lately;
+pub(crate) use pages::Ahead;
 pub(crate) use post::Post;
 
 use crate::worker::Shared;
@@ -43,6 +45,7 @@ pub(crate) async fn look_after(shared: Weak<Shared>) {
             post.begin(clock);
         }
         checks::begin(&present);
+        pages::begin(&present);
         watch.begin(&present, &live);
         looks.look(&present);
         watch.look(&present, &live, clock.elapsed());

@@ -99,6 +99,16 @@ pub(crate) enum Event {
     },
     /// In its place another one is shown, or none.
     CertificateGood { name: Arc<str> },
+    /// A page that is fetched ahead of time could not be, several times in a row.
+    PageFails {
+        origin: Arc<str>,
+        url: Arc<str>,
+        why: String,
+        /// Whether an older one is shown in its place; else what the config has.
+        has_copy: bool,
+    },
+    /// It was again.
+    PageFetched { origin: Arc<str> },
     /// Writes that a secondary takes are not noted.
     JournalFails { file: Arc<str>, why: String },
     /// They are again.
@@ -170,6 +180,8 @@ impl Event {
             Self::FoundAgain { origin } => (AlarmKind::NotFound, origin, 0),
             Self::CertificateEnds { name, level, .. } => (AlarmKind::Certificate, name, *level),
             Self::CertificateGood { name } => (AlarmKind::Certificate, name, 0),
+            Self::PageFails { origin, .. } => (AlarmKind::Page, origin, 1),
+            Self::PageFetched { origin } => (AlarmKind::Page, origin, 0),
             Self::JournalFails { file, .. } => (AlarmKind::Storage, file, 1),
             Self::JournalFull { older, .. } => (AlarmKind::Storage, older, 1),
             Self::JournalHasRoom { older } => (AlarmKind::Storage, older, 0),
@@ -397,6 +409,21 @@ impl fmt::Display for Event {
             Self::CertificateGood { name } => {
                 write!(f, "the certificate for {name} is good for a while")
             }
+            Self::PageFails {
+                origin,
+                url,
+                why,
+                has_copy,
+            } => write!(
+                f,
+                "the page of {origin} cannot be fetched from {url}: {why}; {} is shown meanwhile; see that the site is there, or correct page_url",
+                if *has_copy {
+                    "the last good copy"
+                } else {
+                    "what page says"
+                }
+            ),
+            Self::PageFetched { origin } => write!(f, "the page of {origin} can be fetched again"),
             Self::JournalFails { file, why } => write!(
                 f,
                 "the journal {file} cannot be written ({why}), and writes that secondaries take are not noted; \
