@@ -136,7 +136,7 @@ async fn writes_that_the_secondary_took_are_noted_and_told_at_the_return() {
         Some(2),
         "{listed:#}"
     );
-    assert_eq!(operator.status().await["journal"]["taken"]["app"], 2);
+    assert_eq!(operator.status().await["records"][0]["taken"], 2);
     aws.saw(["POST /before", "POST /after"]);
     assert_eq!(vm.requests().len(), 3);
 }
@@ -186,7 +186,7 @@ async fn a_write_that_never_came_to_the_secondary_was_not_taken() {
     drop(vm);
 
     viewer(&edge).post("/two", "x").await.expect(503);
-    assert_eq!(operator.status().await["journal"]["taken"]["app"], 1);
+    assert_eq!(operator.status().await["records"][0]["taken"], 1);
 }
 
 #[tokio::test]
@@ -202,7 +202,7 @@ async fn what_was_taken_is_known_after_a_restart_and_over_broken_lines() {
     lines_of(&file(&edge), 5).await;
 
     edge.restarts();
-    assert_eq!(operator(&edge).status().await["journal"]["taken"]["app"], 3);
+    assert_eq!(operator(&edge).status().await["records"][0]["taken"], 3);
     viewer(&edge).post("/four", "x").await.expect(200);
     lines_of(&file(&edge), 6).await;
     let all = listed(&edge, "since=all").await;
@@ -218,7 +218,7 @@ async fn what_was_taken_is_known_after_a_restart_and_over_broken_lines() {
     // The next fail-over begins at 0, and what was before is still there.
     operator(&edge).switches("record", "app", "primary").await;
     operator(&edge).switches("record", "app", "secondary").await;
-    assert_eq!(operator(&edge).status().await["journal"]["taken"]["app"], 0);
+    assert_eq!(operator(&edge).status().await["records"][0]["taken"], 0);
     lines_of(&file(&edge), 8).await;
     assert_eq!(listed(&edge, "").await["writes"], json!([]));
     let all = listed(&edge, "since=24h").await;
@@ -257,7 +257,7 @@ async fn a_full_journal_makes_room_and_says_what_went() {
     // How many there were is known all the same.
     edge.restarts();
     let status = operator(&edge).status().await;
-    assert_eq!(status["journal"]["taken"]["app"], WRITES);
+    assert_eq!(status["records"][0]["taken"], WRITES);
 }
 
 #[tokio::test]

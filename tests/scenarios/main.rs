@@ -26,6 +26,7 @@ mod limits;
 mod load;
 mod messages;
 mod nginx;
+mod pages_ahead;
 mod policies;
 mod protocols;
 mod proxy_protocol;
