@@ -6,6 +6,7 @@
 
 mod answer;
 mod events;
+mod explain;
 mod guard;
 mod journal;
 mod query;
@@ -41,6 +42,7 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 const ROUTES: &[Route] = &[
     get("/status.json", |asked| Box::pin(status::status(asked))),
     get("/events.json", |asked| Box::pin(events::events(asked))),
+    get("/explain", |asked| Box::pin(explain::explain(asked))),
     get("/journal.json", |asked| Box::pin(journal::journal(asked))),
     post("/switch", |asked| Box::pin(switch::switch(asked))),
 ];

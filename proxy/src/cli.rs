@@ -18,7 +18,6 @@ mod open_files;
 mod overriding;
 mod paint;
 mod petclinic;
-mod record_words;
 mod run;
 mod said;
 mod status;

@@ -18,6 +18,7 @@ mod client;
 mod clock;
 mod control;
 mod error;
+mod explain;
 mod journal;
 mod limit;
 mod listeners;
@@ -52,6 +53,7 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::mpsc;
 
 pub use admin::token_left_for;
+pub use explain::{Explanation, Question, explain, place};
 pub use journal::{Listed, Since, list};
 pub use listeners::{ListenerChanges, ListenerKind};
 pub use metrics::Summary;

@@ -568,7 +568,7 @@ impl Events {
     }
 
     /// What is said of something that is amiss, up to the next step.
-    pub(super) fn why(&self, kind: AlarmKind, subject: &Arc<str>) -> Option<String> {
+    pub(crate) fn why(&self, kind: AlarmKind, subject: &Arc<str>) -> Option<String> {
         let known = self.known();
         let text = known.board.text(kind, subject)?;
         Some(text.split("; ").next().unwrap_or(text).to_owned())
