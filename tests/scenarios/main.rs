@@ -13,6 +13,7 @@ mod change;
 mod checks;
 mod clients;
 mod conformance;
+mod explained;
 mod failover;
 mod headers;
 mod http2;
