@@ -17,6 +17,8 @@ mod change;
 mod config_files;
 #[path = "program/environment.rs"]
 mod environment;
+#[path = "program/journal.rs"]
+mod journal;
 #[path = "program/lifecycle.rs"]
 mod lifecycle;
 #[path = "program/log_on_stdout.rs"]
