@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method};
 
+use crate::expect::Expect;
 use crate::origin::TargetId;
 
 pub use ordered::Behaviors;
@@ -35,6 +36,8 @@ pub struct Behavior {
     pub viewer_response: ViewerResponse,
     /// How a write is answered whose origin is down.
     pub write_error: WriteError,
+    /// What a drill has to find; requests never look at it.
+    pub expect: Option<Expect>,
 }
 
 /// `ViewerProtocolPolicy`.

@@ -2,6 +2,7 @@
 
 mod behaviors;
 mod covers;
+mod expectations;
 mod groups;
 mod hosts;
 mod records;
@@ -23,6 +24,7 @@ pub(crate) fn check(edge: &Edge, written: &Written, problems: &mut Vec<Problem>)
                 continue;
             };
             behaviors::writes_on_a_group(edge, behavior, target, said, problems);
+            expectations::that_cannot_hold(behavior, target, said, problems);
             behaviors::options_that_do_not_fall_through(edge, behavior, target, said, problems);
         }
         hosts::foreign(edge, each(distribution, said), written, problems);

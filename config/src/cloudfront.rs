@@ -10,7 +10,7 @@ use std::path::Path;
 
 use crate::json;
 use crate::problem::Problem;
-use crate::written::{AccessLog, Admin, Listen, Notation, Place, Policies, Tls, Written};
+use crate::written::{AccessLog, Admin, Faults, Listen, Notation, Place, Policies, Tls, Written};
 
 mod combinations;
 mod read;
@@ -71,6 +71,7 @@ pub(crate) fn walk(
         access_log: AccessLog::default(),
         journal: None,
         alarms: Vec::new(),
+        faults: Faults::default(),
         origins: Vec::new(),
         groups: Vec::new(),
         records: Vec::new(),

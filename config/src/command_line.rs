@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use crate::compile::{USUAL_STATUSES, flag};
 use crate::edge::{Mode, Overrides};
 use crate::written::{
-    AccessLog, Admin, At, Behavior, Distribution, Listen, Member, Notation, Origin, OriginGroup,
-    Place, Policies, Tls, Written,
+    AccessLog, Admin, At, Behavior, Distribution, Faults, Listen, Member, Notation, Origin,
+    OriginGroup, Place, Policies, Tls, Written,
 };
 
 const GROUP: &str = "origins";
@@ -60,6 +60,7 @@ pub(crate) fn walk(urls: &[String], overrides: &Overrides) -> Written {
         access_log: AccessLog::default(),
         journal: None,
         alarms: Vec::new(),
+        faults: Faults::default(),
         groups: if origins.is_empty() || is_alone {
             Vec::new()
         } else {

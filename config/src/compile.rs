@@ -20,6 +20,7 @@ mod maps;
 mod origins;
 mod pem;
 mod records;
+mod rehearsal;
 mod targets;
 mod tls;
 mod url;
@@ -72,6 +73,7 @@ pub(crate) fn compile(
         origins,
         targets,
         records: records.into_iter().flatten().collect(),
+        takes_faults: rehearsal::takes_faults(written, problems),
         distributions,
         hosts,
         mode,

@@ -36,6 +36,8 @@ pub struct Edge {
     pub distributions: Vec<Distribution>,
     /// `Host` to distribution.
     pub hosts: Hosts,
+    /// Origins may be made to fail on command.
+    pub takes_faults: bool,
     /// Which mode picked the defaults. For messages only: no rule asks.
     pub mode: Mode,
     /// Why it is that mode, in words that follow "mode faithful: ".

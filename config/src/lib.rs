@@ -17,6 +17,8 @@ mod command_line;
 mod compile;
 pub mod distribution;
 mod edge;
+pub mod expect;
+pub mod fault;
 mod fields;
 mod files;
 pub mod health;
@@ -48,6 +50,8 @@ pub use distribution::{
     Voice,
 };
 pub use edge::{Edge, Hosts, Loaded, Mode, Overrides};
+pub use expect::{Expect, Promise};
+pub use fault::{Fault, FaultKind};
 pub use fields::{Fate, Field, fields};
 pub use health::{Breaker, CheckKind, HealthCheck, HttpCheck};
 pub use journal::Journal;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 
+use crate::fault::Fault;
 use crate::health::{Breaker, HealthCheck};
 use crate::record::{RecordId, Side};
 
@@ -70,6 +71,8 @@ pub struct Server {
     pub health_check: Option<HealthCheck>,
     /// How failures of requests are remembered; `None`: not at all.
     pub breaker: Option<Breaker>,
+    /// The fault that it begins with; only where [`Edge::takes_faults`](crate::Edge::takes_faults).
+    pub fault: Option<Fault>,
 }
 
 /// A host (name or address) and a port to connect to.

@@ -6,6 +6,7 @@ mod behavior;
 mod health;
 mod lines;
 mod origin;
+mod rehearsal;
 
 use crate::admin::Admin;
 use crate::behavior::WriteError;
@@ -49,6 +50,10 @@ pub fn to_toml(edge: &Edge) -> String {
     }
     for webhook in &edge.alarms {
         alarm::alarm(webhook, &mut lines);
+    }
+    if edge.takes_faults {
+        lines.header("faults");
+        lines.field("enabled", true);
     }
     for origin in &edge.origins {
         lines.header(&format!("origin.{}", key(&origin.id)));

@@ -11,6 +11,7 @@ mod journal;
 mod kind;
 mod lifecycle;
 mod origin;
+mod rehearsal;
 mod syntax;
 mod table;
 pub(crate) mod variables;
@@ -54,6 +55,9 @@ pub(crate) fn walk(text: &str, file: &Path, problems: &mut Vec<Problem>) -> Opti
         .into_iter()
         .map(|table| alarm::alarm(table, problems))
         .collect();
+    let faults = top
+        .table("faults", problems)
+        .map(|table| rehearsal::faults(table, problems));
     let origins = top
         .named_tables("origin", problems)
         .into_iter()
@@ -87,6 +91,7 @@ pub(crate) fn walk(text: &str, file: &Path, problems: &mut Vec<Problem>) -> Opti
         access_log: access_log.unwrap_or_default(),
         journal,
         alarms,
+        faults: faults.unwrap_or_default(),
         origins,
         groups,
         records,

@@ -4,6 +4,7 @@
 //! Nothing here is checked beyond its type: a status may be 999, a member may name nobody.
 
 mod health;
+mod rehearsal;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use http::HeaderValue;
 use crate::problem::{Problem, Severity};
 
 pub(crate) use health::{Breaker, BreakerTable, HealthCheck, Record};
+pub(crate) use rehearsal::{Expect, Fault, Faults};
 
 /// Where something was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,6 +128,7 @@ pub(crate) struct Written {
     pub access_log: AccessLog,
     pub journal: Option<Journal>,
     pub alarms: Vec<Alarm>,
+    pub faults: Faults,
     pub origins: Vec<Origin>,
     pub groups: Vec<OriginGroup>,
     pub records: Vec<Record>,
@@ -301,6 +304,8 @@ pub(crate) struct Origin {
     pub retry_after: Option<At<Span>>,
     pub health_check: Option<HealthCheck>,
     pub breaker: Option<Breaker>,
+    /// Beyond: it begins with this fault.
+    pub fault: Option<Fault>,
 }
 
 impl Origin {
@@ -336,6 +341,7 @@ impl Origin {
             retry_after: None,
             health_check: None,
             breaker: None,
+            fault: None,
         }
     }
 }
@@ -416,6 +422,8 @@ pub(crate) struct Behavior {
     pub origin_request: Option<crate::behavior::OriginRequest>,
     /// Beyond, in place of a response headers policy: what the viewer is sent, spelled out.
     pub viewer_response: Option<crate::behavior::ViewerResponse>,
+    /// Beyond: what a drill has to find.
+    pub expect: Option<Expect>,
 }
 
 impl Behavior {
@@ -440,6 +448,7 @@ impl Behavior {
             rewrite_location: None,
             origin_request: None,
             viewer_response: None,
+            expect: None,
         }
     }
 }

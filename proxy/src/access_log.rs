@@ -24,6 +24,7 @@ use crate::limit::Limit;
 use crate::live::Routed;
 use crate::message::BodyWatch;
 use crate::metrics::Fault;
+use crate::origin::Struck;
 use crate::viewer::{Handshake, Peer};
 use crate::worker::{View, Worker};
 
@@ -71,6 +72,8 @@ pub(crate) struct Facts {
     pub(crate) behavior: Option<usize>,
     pub(crate) target: Option<Routed>,
     pub(crate) attempts: Vec<Attempt>,
+    /// Which of them came up against a fault on command.
+    pub(crate) struck: Struck,
     /// Which attempt's outcome the viewer got.
     pub(crate) delivered: usize,
     pub(crate) result: ResultType,

@@ -7,6 +7,7 @@
 mod answer;
 mod events;
 mod explain;
+mod faults;
 mod guard;
 mod journal;
 mod query;
@@ -44,6 +45,7 @@ const ROUTES: &[Route] = &[
     get("/events.json", |asked| Box::pin(events::events(asked))),
     get("/explain", |asked| Box::pin(explain::explain(asked))),
     get("/journal.json", |asked| Box::pin(journal::journal(asked))),
+    post("/faults", |asked| Box::pin(faults::faults(asked))),
     post("/switch", |asked| Box::pin(switch::switch(asked))),
 ];
 

@@ -58,8 +58,8 @@ enum Command {
     Explain(explain::Options),
     /// Three tiers and the edge on loopback, to play with, until Ctrl-C.
     Demo(demo::Options),
-    /// Play the failover table on the demo's tiers and say whether every row held.
-    Drill(drill::Options),
+    /// Play the failover table on the demo's tiers, or every failure of a config's, and say whether all held.
+    Drill(Box<drill::Options>),
     /// Every field of a CloudFront DistributionConfig, and what becomes of it here.
     Fields(fields::Options),
     /// Say on one screen what a running edge does: who answers, how every origin stands, what was switched.
@@ -85,7 +85,7 @@ pub(crate) fn main() -> ExitCode {
     if !matches!(cli.command, Command::Healthcheck(_)) {
         environment::warn_of_unknown(&Cli::command());
     }
-    tell_events();
+    tell_events(&cli.command);
     match obey(cli.command, given) {
         Ok(code) => code,
         Err(error) if said::reader_is_gone(&error) => ExitCode::SUCCESS,
@@ -105,7 +105,7 @@ fn obey(command: Command, given: &ArgMatches) -> anyhow::Result<ExitCode> {
         Command::Check(options) => check::check(&options, given),
         Command::Explain(options) => explain::explain(&options, given),
         Command::Demo(options) => demo::demo(&options),
-        Command::Drill(options) => drill::drill(&options),
+        Command::Drill(options) => drill::drill(&options, given),
         Command::Fields(options) => fields::fields(&options),
         Command::Status(options) => status::status(&options),
         Command::Switch(options) => switch::switch(&options),
@@ -115,8 +115,22 @@ fn obey(command: Command, given: &ArgMatches) -> anyhow::Result<ExitCode> {
 }
 
 /// What happens while the edge runs goes to standard error; `RUST_LOG` chooses how much of it.
-fn tell_events() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+fn tell_events(command: &Command) {
+    let usual = match command {
+        // Its table says what was done to whom.
+        Command::Drill(options) if options.plays_a_config() => "error",
+        Command::Drill(_)
+        | Command::Run(_)
+        | Command::Check(_)
+        | Command::Explain(_)
+        | Command::Demo(_)
+        | Command::Fields(_)
+        | Command::Status(_)
+        | Command::Switch(_)
+        | Command::Journal(_)
+        | Command::Healthcheck(_) => "info",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

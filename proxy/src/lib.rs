@@ -19,6 +19,7 @@ mod clock;
 mod control;
 mod error;
 mod explain;
+mod faults;
 mod journal;
 mod limit;
 mod listeners;
@@ -48,12 +49,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tideover_config::{Edge, Lifecycle, LogTo};
+use tideover_config::{Edge, Fault, Lifecycle, LogTo};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::mpsc;
 
 pub use admin::token_left_for;
 pub use explain::{Explanation, Question, explain, place};
+pub use faults::FaultRefused;
 pub use journal::{Listed, Since, list};
 pub use listeners::{ListenerChanges, ListenerKind};
 pub use metrics::Summary;
@@ -205,6 +207,7 @@ pub fn start_with(mut edge: Edge, mut given: Given) -> Result<RunningEdge, Start
     shared
         .token
         .settle(&live.edge.admin, admin.first().copied());
+    faults::begin(&shared);
     let control = Control::start().map_err(StartError::Worker)?;
     let mut threads = Vec::new();
     for (index, receiver) in receivers.into_iter().enumerate() {
@@ -367,6 +370,7 @@ impl RunningEdge {
         self.shared.replace(live);
         // What was switched meanwhile was put in force on the one before.
         switches.put_in_force(&self.shared.live());
+        faults::begin(&self.shared);
         let changes = listeners.make(change, &self.commands, &self.control, &self.shared);
         for commands in &self.commands {
             let _ = commands.send(Command::Refresh);
@@ -410,6 +414,12 @@ impl RunningEdge {
     /// Is not ready from now on, and serves as before: load balancers are to look elsewhere.
     pub fn look_away(&self) {
         self.shared.looks_away.store(true, Relaxed);
+    }
+
+    /// Gives the origin of this name a fault in place of the one that it has, or none; from the next request on, until it is
+    /// over, or the config is reloaded. Refused unless [`Edge::takes_faults`].
+    pub fn strike(&self, origin: &str, fault: Option<Fault>) -> Result<(), FaultRefused> {
+        faults::order(&self.shared, origin, fault)
     }
 
     /// The access log's file was moved away: a new one is begun.

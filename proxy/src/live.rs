@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Acquire};
+use std::time::Duration;
 
 use bytes::Bytes;
 use rustls::ClientConfig;
@@ -16,6 +17,7 @@ use tideover_rules::route::Route;
 
 use crate::StartError;
 use crate::clock::Clock;
+use crate::faults::FaultSlot;
 use crate::origin::Addresses;
 use crate::recovery::{Ahead, Checked, Post, mark};
 use crate::viewer::{Tls, most_connections, most_requests};
@@ -76,6 +78,7 @@ pub(crate) struct LiveOrigin {
     pub(crate) checked: Option<Arc<Checked>>,
     /// `None` where it is no page that is fetched.
     pub(crate) ahead: Option<Arc<Ahead>>,
+    pub(crate) fault: FaultSlot,
     pub(crate) http: Option<LiveEndpoint>,
     pub(crate) https: Option<LiveEndpoint>,
 }
@@ -113,10 +116,11 @@ impl Live {
         before: Option<&Self>,
         workers: usize,
     ) -> Result<Self, StartError> {
+        let now = Clock::new(edge.time_scale).elapsed();
         let origins = edge
             .origins
             .iter()
-            .map(|origin| LiveOrigin::new(origin, before, workers))
+            .map(|origin| LiveOrigin::new(origin, before, workers, now))
             .collect::<io::Result<_>>()
             .map_err(StartError::Origins)?;
         let posts = edge
@@ -299,12 +303,18 @@ impl Routing {
 }
 
 impl LiveOrigin {
-    fn new(origin: &Origin, before: Option<&Live>, workers: usize) -> io::Result<Self> {
+    fn new(
+        origin: &Origin,
+        before: Option<&Live>,
+        workers: usize,
+        now: Duration,
+    ) -> io::Result<Self> {
         let namesake = before.and_then(|before| before.origin_named(&origin.id));
         let vitals = inherited(
             namesake.map(|(before, alive)| (&alive.vitals, is_same(before, origin))),
             workers,
         );
+        let fault = FaultSlot::new(origin, namesake.map(|(_, alive)| alive), now);
         let server = match &origin.kind {
             OriginKind::Server(server) => server,
             OriginKind::Page(page) => {
@@ -313,6 +323,7 @@ impl LiveOrigin {
                 return Ok(Self {
                     vitals,
                     checked: None,
+                    fault,
                     ahead: ahead.transpose()?,
                     http: None,
                     https: None,
@@ -338,6 +349,7 @@ impl LiveOrigin {
             vitals,
             checked,
             ahead: None,
+            fault,
             http,
             https,
         })

@@ -23,7 +23,7 @@ use crate::error::{Fault, OriginError};
 use crate::limit::Limit;
 use crate::live::Routed;
 use crate::message::ViewerBodyError;
-use crate::origin::{Answer, Fetched, OriginAnswer, Wanted, page_of};
+use crate::origin::{Answer, Fetched, OriginAnswer, Struck, Wanted, page_of};
 use crate::worker::View;
 pub(crate) use maintenance::maintenance;
 use page::{Cause, Page};
@@ -87,6 +87,7 @@ impl<'a> Speaker<'a> {
             behavior: None,
             target: None,
             attempts: Vec::new(),
+            struck: Struck::default(),
             delivered: 0,
             result,
             detail,
@@ -375,11 +376,13 @@ pub(crate) fn fetched(speaker: Speaker<'_>, wanted: Wanted<'_>, fetched: Fetched
         answer,
         attempts,
         delivered,
+        struck,
     } = fetched;
     let mut facts = speaker.facts(ResultType::Miss, "Miss");
     facts.behavior = Some(wanted.route.behavior_index);
     facts.target = Some(wanted.routed);
     facts.attempts = attempts;
+    facts.struck = struck;
     facts.delivered = delivered;
     match answer {
         Ok(Answer::Origin(answer)) => from_origin(speaker, wanted, answer, facts),

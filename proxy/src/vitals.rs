@@ -46,6 +46,8 @@ pub(crate) enum Mark {
     Down = 8,
     /// Switched to `only`: this speaks against the others.
     Only = 16,
+    /// It has a fault on command: this speaks against nobody, and is looked at when it is asked.
+    Fault = 32,
 }
 
 impl Mark {

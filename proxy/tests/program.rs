@@ -15,6 +15,8 @@ mod before_nginx;
 mod change;
 #[path = "program/config_files.rs"]
 mod config_files;
+#[path = "program/drill.rs"]
+mod drill;
 #[path = "program/environment.rs"]
 mod environment;
 #[path = "program/journal.rs"]

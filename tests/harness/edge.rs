@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tideover::{Given, Reloaded, RunningEdge, StartError, Summary};
-use tideover_config::{Mode, Overrides, load_text};
+use tideover::{FaultRefused, Given, Reloaded, RunningEdge, StartError, Summary};
+use tideover_config::{Fault, Mode, Overrides, load_text};
 
 use crate::certificates::{Certificate, authority_pem};
 use crate::folder::Folder;
@@ -492,6 +492,11 @@ impl Edge {
             flags.listen = addresses.map(str::to_owned).to_vec();
         })
         .expect("the edge reloads")
+    }
+
+    /// This origin has this fault from now on, or none.
+    pub fn strikes(&self, origin: &str, fault: Option<Fault>) -> Result<(), FaultRefused> {
+        self.running().strike(origin, fault)
     }
 
     /// It is about to end, and says so to whoever asks for its health.

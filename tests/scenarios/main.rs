@@ -15,6 +15,7 @@ mod clients;
 mod conformance;
 mod explained;
 mod failover;
+mod faults;
 mod headers;
 mod http2;
 mod http2_floods;

@@ -4,7 +4,7 @@
 //! `TIDEOVER_SCALE=1` plays it in real time and prints the table of the README; otherwise time goes faster.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -49,6 +49,21 @@ struct Answer {
     by: String,
 }
 
+async fn asks(answers: &Mutex<Vec<Answer>>, request: harness::Request) {
+    let asked = Instant::now();
+    let response = request.await;
+    let answer = Answer {
+        asked,
+        took: asked.elapsed(),
+        status: response.status,
+        by: response.text(),
+    };
+    answers
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(answer);
+}
+
 /// Readers and writers who ask without end, each after a short pause.
 struct Crowd {
     ends: Arc<AtomicBool>,
@@ -65,44 +80,41 @@ impl Crowd {
             writes: Arc::default(),
             tasks: JoinSet::new(),
         };
-        let ids = Arc::new(AtomicU64::new(0));
-        for index in 0..12 {
+        for _ in 0..8 {
             let (viewer, ends) = (
                 viewer(edge).host("www.goupang.shop"),
                 Arc::clone(&crowd.ends),
             );
-            let is_writer = index % 3 == 0;
-            let answers = Arc::clone(if is_writer {
-                &crowd.writes
-            } else {
-                &crowd.reads
-            });
-            let ids = Arc::clone(&ids);
+            let answers = Arc::clone(&crowd.reads);
             crowd.tasks.spawn(async move {
                 while !ends.load(SeqCst) {
-                    let asked = Instant::now();
-                    let response = if is_writer {
-                        let id = ids.fetch_add(1, SeqCst);
-                        viewer
-                            .post(&format!("/petclinic/owners/new?id={id}"), "name=George")
-                            .await
-                    } else {
-                        viewer.get("/petclinic/").await
-                    };
-                    let answer = Answer {
-                        asked,
-                        took: asked.elapsed(),
-                        status: response.status,
-                        by: response.text(),
-                    };
-                    answers
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .push(answer);
+                    asks(&answers, viewer.get("/petclinic/")).await;
                     tokio::time::sleep(ms(10)).await;
                 }
             });
         }
+        // Writers come and go: who waits for an answer keeps nobody else from asking.
+        let (viewer, ends) = (
+            viewer(edge).host("www.goupang.shop"),
+            Arc::clone(&crowd.ends),
+        );
+        let answers = Arc::clone(&crowd.writes);
+        crowd.tasks.spawn(async move {
+            let mut writers = JoinSet::new();
+            let mut id = 0;
+            while !ends.load(SeqCst) {
+                id += 1;
+                let (viewer, answers) = (viewer.clone(), Arc::clone(&answers));
+                writers.spawn(async move {
+                    let target = format!("/petclinic/owners/new?id={id}");
+                    asks(&answers, viewer.post(&target, "name=George")).await;
+                });
+                tokio::time::sleep(ms(10)).await;
+            }
+            while let Some(ended) = writers.join_next().await {
+                ended.expect("every write is answered");
+            }
+        });
         crowd
     }
 

@@ -188,6 +188,7 @@ fn origin(spot: &Spot<'_>) -> Option<Origin> {
         retry_after: None,
         health_check: None,
         breaker: None,
+        fault: None,
     })
 }
 
@@ -254,6 +255,7 @@ fn behavior(spot: &Spot<'_>) -> Behavior {
         rewrite_location: None,
         origin_request: None,
         viewer_response: None,
+        expect: None,
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::defaults::Defaults;
 use super::targets::Targets;
-use super::{forwarding, values};
+use super::{forwarding, rehearsal, values};
 use crate::behavior::{Behavior, MethodSet, PathPattern, ViewerProtocol, WriteError};
 use crate::origin::TargetId;
 use crate::problem::Problem;
@@ -34,6 +34,7 @@ pub(super) fn behavior(
         ));
         None
     };
+    let expect = rehearsal::expect(said, &path, problems);
     let methods = Methods::of(said, is_default, written, defaults, problems);
     let (origin_request, viewer_response) =
         forwarding::forwarding(said, written, defaults, problems);
@@ -50,6 +51,7 @@ pub(super) fn behavior(
         origin_request,
         viewer_response,
         write_error: write_error.clone(),
+        expect,
     }
 }
 

@@ -39,16 +39,16 @@ fn record(
 ) -> Option<FailoverRecord> {
     const MOVES: [(&str, Moves); 2] = [("auto", Moves::Auto), ("manual", Moves::Manual)];
     const AN_HOUR: Duration = Duration::from_hours(1);
-    let mut side = |name: &'static str, side: &Option<At<String>>| match side {
-        Some(side) => origin(side, written, origins, problems),
-        None => {
-            problems.push(values::missing(
-                &said.id.place,
-                name,
-                "write the id of an origin",
-            ));
-            None
+    let mut side = |name: &'static str, side: &Option<At<String>>| {
+        if let Some(side) = side {
+            return origin(side, written, origins, problems);
         }
+        problems.push(values::missing(
+            &said.id.place,
+            name,
+            "write the id of an origin",
+        ));
+        None
     };
     let primary = side("primary", &said.primary);
     let secondary = side("secondary", &said.secondary);

@@ -3,6 +3,7 @@
 use http::{HeaderName, HeaderValue, Method};
 
 use super::lines::{Lines, list, quoted};
+use super::rehearsal;
 use crate::behavior::{
     AcceptEncoding, Behavior, Cors, HeaderSelection, MethodSet, NameSelection, OriginRequest,
     ViewerProtocol, ViewerResponse,
@@ -33,6 +34,9 @@ pub(super) fn behavior(behavior: &Behavior, edge: &Edge, lines: &mut Lines) {
     );
     origin_request(&behavior.origin_request, lines);
     viewer_response(&behavior.viewer_response, lines);
+    if let Some(expect) = &behavior.expect {
+        rehearsal::expect(expect, lines);
+    }
 }
 
 fn methods(methods: MethodSet) -> String {

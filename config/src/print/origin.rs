@@ -3,7 +3,7 @@
 use http::HeaderValue;
 
 use super::lines::{Lines, file, key, quoted, span};
-use super::{MASK, health};
+use super::{MASK, health, rehearsal};
 use crate::origin::{
     AddressFamily, HostHeader, Origin, OriginKind, OriginScheme, OriginTls, Page, Server, Timers,
     Trust,
@@ -57,6 +57,9 @@ fn server(server: &Server, lines: &mut Lines) {
         }),
     );
     tls(&server.tls, lines);
+    if let Some(fault) = &server.fault {
+        rehearsal::fault(fault, lines);
+    }
     if let Some(check) = &server.health_check {
         health::health_check(check, lines);
     }

@@ -3,6 +3,7 @@
 use ::toml::de::DeValue;
 
 use super::forwarding;
+use super::rehearsal;
 use super::table::{self, Table};
 use crate::problem::Problem;
 use crate::written::{At, Behavior, Distribution, ErrorResponse, Place, Span};
@@ -107,6 +108,7 @@ fn behavior(mut table: Table<'_>, problems: &mut Vec<Problem>) -> Behavior {
         viewer_response: table
             .table("viewer_response", problems)
             .map(|table| forwarding::viewer_response(table, problems)),
+        expect: rehearsal::expect(&mut table, problems),
     };
     table.finish(problems);
     behavior

@@ -47,16 +47,16 @@ fn statuses(
 
 fn status(place: Place, item: &Value<'_>, problems: &mut Vec<Problem>) -> Option<At<String>> {
     match item.get_ref() {
-        DeValue::Integer(_) => match kind::integer(item.get_ref()) {
-            Some(status) => Some(At {
-                value: status.to_string(),
-                place,
-            }),
-            None => {
+        DeValue::Integer(_) => {
+            let status = kind::integer(item.get_ref());
+            if status.is_none() {
                 problems.push(wrong_kind(&place, item, Kind::Integer));
-                None
             }
-        },
+            Some(At {
+                value: status?.to_string(),
+                place,
+            })
+        }
         DeValue::String(_) => table::string(place, item, problems),
         DeValue::Float(_)
         | DeValue::Boolean(_)
@@ -87,7 +87,7 @@ pub(super) fn breaker(table: &mut Table<'_>, problems: &mut Vec<Problem>) -> Opt
                 slow_start: table.span("slow_start", problems),
             };
             table.finish(problems);
-            Some(Breaker::Table(breaker))
+            Some(Breaker::Table(Box::new(breaker)))
         }
         DeValue::Integer(_)
         | DeValue::Float(_)

@@ -4,6 +4,7 @@ use ::toml::de::DeValue;
 
 use super::health;
 use super::kind::{Kind, wrong_kind};
+use super::rehearsal;
 use super::table::{self, Table, Value};
 use crate::compile::USUAL_STATUSES;
 use crate::problem::Problem;
@@ -41,6 +42,7 @@ pub(super) fn origin(id: At<String>, mut table: Table<'_>, problems: &mut Vec<Pr
         retry_after: table.span("retry_after", problems),
         health_check: health::health_check(&mut table, problems),
         breaker: health::breaker(&mut table, problems),
+        fault: rehearsal::fault(&mut table, problems),
     };
     table.finish(problems);
     origin

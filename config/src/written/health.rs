@@ -29,7 +29,7 @@ pub(crate) enum Breaker {
     /// `true` and `false`.
     Flag(At<bool>),
     /// A table.
-    Table(BreakerTable),
+    Table(Box<BreakerTable>),
 }
 
 impl Breaker {

@@ -366,6 +366,9 @@ fn attempts(object: &mut Object<'_>, line: &Line) {
             Outcome::Skipped(why) => object.text("skipped", why.word().as_bytes()),
         }
         object.millis("ms", attempt.took);
+        if let Some(fault) = facts.struck.at(index) {
+            object.text("fault", fault.word().as_bytes());
+        }
         if index == facts.delivered {
             object.key("delivered");
             object.out.extend_from_slice(b"true");

@@ -86,12 +86,17 @@ pub(super) async fn ask_admin(
 ) -> Result<Answer, NoAnswer> {
     let mut asked = match change {
         Some(change) => {
-            let mut asked = request(address, &Method::POST, path, &change.to_string());
+            let mut asked = request(
+                &address.to_string(),
+                &Method::POST,
+                path,
+                &change.to_string(),
+            );
             let json = HeaderValue::from_static("application/json");
             asked.headers_mut().insert(header::CONTENT_TYPE, json);
             asked
         }
-        None => request(address, &Method::GET, path, ""),
+        None => request(&address.to_string(), &Method::GET, path, ""),
     };
     let bearer = token.and_then(|token| HeaderValue::try_from(format!("Bearer {token}")).ok());
     if let Some(bearer) = bearer {
@@ -107,7 +112,18 @@ pub(super) async fn ask(
     path: &str,
     form: &str,
 ) -> Result<Answer, NoAnswer> {
-    send(address, request(address, method, path, form)).await
+    ask_as(address, &address.to_string(), method, path, form).await
+}
+
+/// The same, asking for `host`.
+pub(super) async fn ask_as(
+    address: SocketAddr,
+    host: &str,
+    method: &Method,
+    path: &str,
+    form: &str,
+) -> Result<Answer, NoAnswer> {
+    send(address, request(host, method, path, form)).await
 }
 
 async fn send(address: SocketAddr, request: Request<Full<Bytes>>) -> Result<Answer, NoAnswer> {
@@ -141,14 +157,14 @@ async fn send(address: SocketAddr, request: Request<Full<Bytes>>) -> Result<Answ
     }
 }
 
-fn request(address: SocketAddr, method: &Method, path: &str, form: &str) -> Request<Full<Bytes>> {
+fn request(host: &str, method: &Method, path: &str, form: &str) -> Request<Full<Bytes>> {
     let mut request = Request::new(Full::new(Bytes::copy_from_slice(form.as_bytes())));
     *request.method_mut() = method.clone();
     *request.uri_mut() = path
         .parse()
-        .expect("paths are written in this program, and are paths");
+        .expect("paths are written in this program or checked with the config");
     let headers = request.headers_mut();
-    let host = HeaderValue::try_from(address.to_string()).expect("an address is ASCII");
+    let host = HeaderValue::try_from(host).expect("an address or a checked name is ASCII");
     headers.insert(header::HOST, host);
     headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     if !form.is_empty() {

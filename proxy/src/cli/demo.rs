@@ -21,7 +21,6 @@ const PATIENCE: Patience = Patience {
     connection_timeout: "500ms",
     response_timeout: "2s",
     deadline: "10s",
-    has_breakers: true,
 };
 /// Whoever plays waits for nobody.
 const DRAIN_WITHIN: Duration = Duration::from_millis(500);

@@ -1,36 +1,47 @@
-//! `tideover drill`: the failover table, played for real on the demo's tiers.
+//! `tideover drill`: the failover table, played for real on the demo's tiers; with `--config`, every failure of a real config's
+//! tiers ([`real`]).
+
+mod plan;
+mod play;
+mod real;
+mod verdict;
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use clap::Args;
+use clap::{ArgMatches, Args};
 use http::{Method, StatusCode};
 use tideover::RunningEdge;
 use tokio::runtime::{Builder, LocalOptions};
 
 use super::client::{Answer, NoAnswer, ask};
+use super::overriding::Reading;
 use super::paint::{Paint, padded};
 use super::said;
 use super::tier::{Condition, TIER_HEADER};
 use super::tiers::{Patience, Tiers};
 
-/// So that nobody has to wait for the whole of it. Without breakers each row is asked as if nothing had failed before.
+/// So that nobody has to wait for the whole of it.
 const SHORT: Patience = Patience {
     connection_timeout: "300ms",
     response_timeout: "600ms",
     deadline: "3s",
-    has_breakers: false,
 };
 /// The defaults of `tideover.toml`.
 const USUAL: Patience = Patience {
     connection_timeout: "1s",
     response_timeout: "10s",
     deadline: "25s",
-    has_breakers: false,
 };
 /// No row takes longer than the deadline, unless the machine is busy with something else.
 const ROW_LIMIT: Duration = Duration::from_secs(30);
+/// So many requests that fail at a tier are enough for it to be left out.
+const ENOUGH: u32 = 6;
+/// A tier that is back has all of its requests again by then: one look a second whether it is, and the slow start.
+const BACK_WITHIN: Duration = Duration::from_secs(13);
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 const DRAIN_WITHIN: Duration = Duration::from_secs(1);
 /// Said where no origin's answer was delivered.
 const THE_EDGE: &str = "the edge";
@@ -43,6 +54,31 @@ const FORM: &str = "firstName=Ada&lastName=King";
 /// Flags of `drill`.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Options {
+    /// Play this config against its own origins, in place of the demo's tiers: `tideover.toml`, or a distribution's JSON
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "TIDEOVER_CONFIG",
+        hide_env_values = true
+    )]
+    config: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long, env = "TIDEOVER_JSON", hide_env_values = true, requires = "config",
+          value_parser = clap::builder::BoolishValueParser::new())]
+    json: bool,
+    /// Send writes too, without a body, to the REAL origins
+    #[arg(long, env = "TIDEOVER_WRITES", hide_env_values = true, requires = "config",
+          value_parser = clap::builder::BoolishValueParser::new())]
+    writes: bool,
+    /// Only this behavior: its path pattern, or `default`
+    #[arg(
+        long,
+        value_name = "BEHAVIOR",
+        env = "TIDEOVER_FROM",
+        hide_env_values = true,
+        requires = "config"
+    )]
+    from: Option<String>,
     /// Expect something wrong in the last row, to see what a failed drill looks like
     #[arg(long, hide = true, env = "TIDEOVER_PLANT_MISTAKE", hide_env_values = true,
           value_parser = clap::builder::BoolishValueParser::new())]
@@ -51,6 +87,15 @@ pub(super) struct Options {
     #[arg(long, env = "TIDEOVER_USUAL_TIMERS", hide_env_values = true,
           value_parser = clap::builder::BoolishValueParser::new())]
     usual_timers: bool,
+    #[command(flatten)]
+    reading: Reading,
+}
+
+impl Options {
+    /// In place of the demo's tiers.
+    pub(super) fn plays_a_config(&self) -> bool {
+        self.config.is_some()
+    }
 }
 
 /// One line of the failover table.
@@ -62,7 +107,19 @@ struct Row {
     tiers: [Condition; 3],
     method: Method,
     path: &'static str,
+    when: When,
     expected: Expected,
+}
+
+/// What the edge of a row has seen before it is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum When {
+    /// Nothing: it has just started.
+    AtFirst,
+    /// So many requests like it.
+    After(u32),
+    /// All of the row before, and it is asked until the answer is the expected one: the time is until then.
+    Back,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,8 +144,17 @@ struct Seen {
     trouble: Option<String>,
 }
 
-/// Exit code 0 if every row held.
-pub(super) fn drill(options: &Options) -> anyhow::Result<ExitCode> {
+/// Exit code 0 if every row held; with `--config`, if no promise of the config broke.
+pub(super) fn drill(options: &Options, given: &ArgMatches) -> anyhow::Result<ExitCode> {
+    if let Some(config) = &options.config {
+        let wanted = real::Wanted {
+            config,
+            json: options.json,
+            writes: options.writes,
+            from: options.from.as_deref(),
+        };
+        return real::drill(wanted, &options.reading.overrides("drill", given)?);
+    }
     let mut rows = rows();
     if let (true, Some(last)) = (options.plant_mistake, rows.last_mut()) {
         last.expected.status = 418;
@@ -109,6 +175,7 @@ fn rows() -> Vec<Row> {
         tiers,
         method,
         path,
+        when: When::AtFirst,
         expected: Expected {
             status,
             who,
@@ -196,7 +263,19 @@ fn rows() -> Vec<Row> {
             1,
             "outcome unknown",
         ),
-        get("all tiers are up again", [Up, Up, Up], 200, "aws"),
+        Row {
+            when: When::After(ENOUGH),
+            ..get(
+                "aws is known to be a black hole",
+                [BlackHole, Up, Up],
+                200,
+                "azure-vm",
+            )
+        },
+        Row {
+            when: When::Back,
+            ..get("aws is back", [Up, Up, Up], 200, "aws")
+        },
     ]);
     rows
 }
@@ -208,10 +287,11 @@ fn play(rows: &[Row], patience: Patience) -> anyhow::Result<bool> {
         .build_local(LocalOptions::default())?;
     runtime.block_on(async {
         let tiers = Tiers::start()?;
-        let edge = tiers.edge(patience, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), None)?;
+        let start = || tiers.edge(patience, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), None);
+        let mut edge = start()?;
         let paint = Paint::for_stdout();
         said::print(&format!(
-            "Tiers: aws, azure-vm, azure-swa, last-page. Timers: connect 2 x {}, response {}, altogether {}. Breakers are off: each row stands alone.\n\n{}\n",
+            "Tiers: aws, azure-vm, azure-swa, last-page. Timers: connect 2 x {}, response {}, altogether {}.\n\n{}\n",
             patience.connection_timeout,
             patience.response_timeout,
             patience.deadline,
@@ -219,6 +299,11 @@ fn play(rows: &[Row], patience: Patience) -> anyhow::Result<bool> {
         ))?;
         let mut held = 0;
         for row in rows {
+            if row.when != When::Back {
+                // What was learnt in one row is not to answer the next.
+                let before = std::mem::replace(&mut edge, start()?);
+                tokio::task::spawn_blocking(move || before.shut_down(DRAIN_WITHIN)).await?;
+            }
             let seen = play_row(&tiers, &edge, row).await?;
             let verdict = verdict(row, &seen);
             held += usize::from(verdict.is_ok());
@@ -239,16 +324,32 @@ async fn play_row(tiers: &Tiers, edge: &RunningEdge, row: &Row) -> anyhow::Resul
     let Some(&address) = edge.http().first() else {
         anyhow::bail!("the edge listens nowhere");
     };
+    if let When::After(times) = row.when {
+        for _ in 0..times {
+            play_once(address, row).await;
+        }
+    }
     let before = tiers.vm.writes_seen();
-    let form = if row.method == Method::POST { FORM } else { "" };
-    let asked = ask(address, &row.method, row.path, form);
-    let answer = tokio::time::timeout(ROW_LIMIT, asked).await;
-    let mut seen = match answer {
-        Ok(answer) => seen(&answer, row.expected.words),
-        Err(_) => nothing(format!("no answer within {ROW_LIMIT:?}")),
-    };
+    let began = Instant::now();
+    let mut seen = play_once(address, row).await;
+    if row.when == When::Back {
+        while seen.who != row.expected.who && began.elapsed() < BACK_WITHIN {
+            tokio::time::sleep(LOOK_AGAIN).await;
+            seen = play_once(address, row).await;
+        }
+        seen.added = began.elapsed();
+    }
     seen.writes = tiers.vm.writes_seen() - before;
     Ok(seen)
+}
+
+async fn play_once(address: SocketAddr, row: &Row) -> Seen {
+    let form = if row.method == Method::POST { FORM } else { "" };
+    let asked = ask(address, &row.method, row.path, form);
+    match tokio::time::timeout(ROW_LIMIT, asked).await {
+        Ok(answer) => seen(&answer, row.expected.words),
+        Err(_) => nothing(format!("no answer within {ROW_LIMIT:?}")),
+    }
 }
 
 fn nothing(trouble: String) -> Seen {

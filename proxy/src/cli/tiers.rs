@@ -12,7 +12,7 @@ use super::maintenance::Maintenance;
 use super::petclinic::{Owners, PetClinic};
 use super::tier::Tier;
 
-/// How long the edge waits for a tier, as written in its config, and whether it remembers one that failed.
+/// How long the edge waits for a tier, as written in its config.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
     /// Twice, one after the other.
@@ -20,7 +20,6 @@ pub(super) struct Patience {
     pub(super) response_timeout: &'static str,
     /// For all tiers together.
     pub(super) deadline: &'static str,
-    pub(super) has_breakers: bool,
 }
 
 /// The three tiers that can fail. Lives inside a tokio `LocalRuntime`.
@@ -70,13 +69,12 @@ impl Tiers {
             connection_timeout,
             response_timeout,
             deadline,
-            has_breakers,
         } = patience;
         let mut text = String::new();
         for tier in self.all() {
             text += &format!(
                 "[origin.{}]\nurl = \"http://{}\"\nconnection_attempts = 2\n\
-                 connection_timeout = \"{connection_timeout}\"\nresponse_timeout = \"{response_timeout}\"\nbreaker = {has_breakers}\n\n",
+                 connection_timeout = \"{connection_timeout}\"\nresponse_timeout = \"{response_timeout}\"\n\n",
                 tier.name(),
                 tier.address(),
             );

@@ -15,6 +15,7 @@ use hyper_util::rt::TokioIo;
 use tideover_rules::fields::Survey;
 use tokio::time::{timeout, timeout_at};
 
+use super::faulty::{FaultyBody, FaultyEnd};
 use super::pool::Lease;
 use crate::clock::{LastLook, Moment, wake_by};
 use crate::message::BodyWatch;
@@ -36,7 +37,7 @@ pub(crate) struct OriginAnswer {
 /// dropped before, the connection is closed.
 #[derive(Debug)]
 pub(crate) struct OriginBody {
-    incoming: Incoming,
+    source: Source,
     lease: Option<Lease>,
     /// The request's body: while it is still being sent, the connection is not free, however early the answer ends.
     request_body: Option<Rc<BodyWatch>>,
@@ -47,6 +48,56 @@ pub(crate) struct OriginBody {
     waits_until: Moment,
     /// When that time is over: what is in the socket counts all the same.
     last_look: LastLook,
+}
+
+/// Where the pieces come from.
+#[derive(Debug)]
+enum Source {
+    Origin(Incoming),
+    /// From an origin with a fault on command.
+    Faulty(Box<FaultyBody>),
+    /// From nowhere: a fault on command answered.
+    Nothing,
+}
+
+impl Source {
+    fn poll_frame(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, OriginBodyError>>> {
+        match self {
+            Self::Origin(incoming) => {
+                let frame = ready!(Pin::new(incoming).poll_frame(context));
+                Poll::Ready(frame.map(|frame| frame.map_err(OriginBodyError::Cut)))
+            }
+            Self::Faulty(body) => {
+                let frame = ready!(body.poll_frame(context));
+                Poll::Ready(frame.map(|frame| {
+                    frame.map_err(|end| match end {
+                        FaultyEnd::Cut => OriginBodyError::CutOnCommand,
+                        FaultyEnd::Incoming(error) => OriginBodyError::Cut(error),
+                    })
+                }))
+            }
+            Self::Nothing => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Origin(incoming) => incoming.is_end_stream(),
+            Self::Faulty(body) => body.is_end_stream(),
+            Self::Nothing => true,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Origin(incoming) => incoming.size_hint(),
+            Self::Faulty(body) => body.size_hint(),
+            Self::Nothing => SizeHint::with_exact(0),
+        }
+    }
 }
 
 /// A connection that has switched protocols. It will not go back to its pool, and counts there as open while this value
@@ -71,6 +122,9 @@ pub(crate) enum OriginBodyError {
     /// The connection ended, or the framing is broken.
     #[error("the origin's body was cut off")]
     Cut(#[source] hyper::Error),
+    /// A fault on command.
+    #[error("the origin's body was cut off by a fault on command")]
+    CutOnCommand,
     /// No piece arrived within the response timeout.
     #[error("the origin's body stopped arriving")]
     Stalled,
@@ -88,7 +142,7 @@ impl OriginBody {
         complete_by: Moment,
     ) -> Self {
         Self {
-            incoming,
+            source: Source::Origin(incoming),
             lease: Some(lease),
             request_body,
             gap,
@@ -98,22 +152,42 @@ impl OriginBody {
         }
     }
 
+    /// Of an answer that a fault on command gave.
+    pub(crate) fn made() -> Self {
+        Self {
+            source: Source::Nothing,
+            lease: None,
+            request_body: None,
+            gap: Duration::ZERO,
+            complete_by: Moment::NEVER,
+            waits_until: Moment::NEVER,
+            last_look: LastLook::default(),
+        }
+    }
+
+    /// The same body, with a fault on command.
+    pub(super) fn with_fault(mut self, fault: impl FnOnce(Incoming) -> FaultyBody) -> Self {
+        self.source = match std::mem::replace(&mut self.source, Source::Nothing) {
+            Source::Origin(incoming) => Source::Faulty(Box::new(fault(incoming))),
+            other @ (Source::Faulty(_) | Source::Nothing) => other,
+        };
+        self
+    }
+
     /// Reads the rest in a task of its own, within bounds, so that the connection can be used again.
     pub(crate) fn drain(mut self) {
-        if self.incoming.is_end_stream() {
+        if self.source.is_end_stream() {
             return;
         }
         // A body that is known to be too long is not worth reading.
-        if self.incoming.size_hint().lower() > DRAIN_BYTES {
+        if self.source.size_hint().lower() > DRAIN_BYTES {
             return;
         }
         tokio::task::spawn_local(async move {
             let to_its_end = async {
                 let mut seen = 0;
                 // Not by `poll_frame`: no alarm is set in this task.
-                while let Some(frame) =
-                    poll_fn(|context| Pin::new(&mut self.incoming).poll_frame(context)).await
-                {
+                while let Some(frame) = poll_fn(|context| self.source.poll_frame(context)).await {
                     let Ok(frame) = frame else { return false };
                     seen += frame.data_ref().map_or(0, |data| data.len() as u64);
                     if seen > DRAIN_BYTES {
@@ -202,7 +276,7 @@ impl http_body::Body for OriginBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, OriginBodyError>>> {
-        let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(context) else {
+        let Poll::Ready(frame) = self.source.poll_frame(context) else {
             let error = ready!(self.overdue(context));
             self.lease = None;
             return Poll::Ready(Some(Err(error)));
@@ -217,7 +291,7 @@ impl http_body::Body for OriginBody {
             Some(Ok(frame)) => Some(Ok(frame)),
             Some(Err(error)) => {
                 self.lease = None;
-                Some(Err(OriginBodyError::Cut(error)))
+                Some(Err(error))
             }
             None => {
                 self.release();
@@ -227,18 +301,18 @@ impl http_body::Body for OriginBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        self.source.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        self.source.size_hint()
     }
 }
 
 impl Drop for OriginBody {
     /// hyper's server does not poll past a known length, so the end is seen here.
     fn drop(&mut self) {
-        if self.incoming.is_end_stream() {
+        if self.source.is_end_stream() {
             self.release();
         }
     }

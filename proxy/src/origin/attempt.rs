@@ -113,6 +113,21 @@ pub(crate) async fn attempt(
     }
 }
 
+/// Makes sure that there is a connection for `errand`, and sends nothing. `limits` are nominal.
+pub(super) async fn connects(
+    way: &Way,
+    pool: &Pool,
+    clock: Clock,
+    limits: &Limits,
+    errand: &Errand<'_>,
+) -> Result<(), OriginError> {
+    let by = Moment::now() + clock.real(limits.connect);
+    // A new one: what was open before says nothing of now.
+    let lease = Box::pin(lease(way, pool, errand, by, Wish::New)).await?;
+    lease.give_back();
+    Ok(())
+}
+
 /// A connection for this errand that is not simply at hand: a new one, or one that has to be waited for.
 async fn lease(
     way: &Way,

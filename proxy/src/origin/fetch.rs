@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use tideover_config::{
-    Breaker, OriginId, OriginKind, OriginScheme, Page, Server, Target, ViewerScheme,
+    Breaker, FaultKind, OriginId, OriginKind, OriginScheme, Page, Server, Target, ViewerScheme,
 };
 use tideover_rules::failover::{self, Ask, Attempt, Limits, Outcome, Sent, Step};
 use tideover_rules::headers::{self, Request, Viewer};
@@ -16,8 +16,10 @@ use tideover_rules::standing::{Standing, Why};
 use super::Reach;
 use super::answer::OriginAnswer;
 use super::attempt::{Errand, attempt};
+use super::faulty::faulty_attempt;
 use crate::clock::Moment;
 use crate::error::{Fault, OriginError};
+use crate::faults;
 use crate::live::Routed;
 use crate::message::{BodyWatch, Once};
 use crate::vitals::{Mark, Vitals};
@@ -31,6 +33,28 @@ pub(crate) struct Fetched {
     pub(crate) attempts: Vec<Attempt>,
     /// Which of `attempts` the answer is the outcome of.
     pub(crate) delivered: usize,
+    pub(crate) struck: Struck,
+}
+
+/// Which of the attempts came up against a fault on command. Nothing at all in the usual case.
+#[derive(Debug, Default)]
+pub(crate) struct Struck(Option<Box<ByAttempt>>);
+
+/// Positions among the attempts, and what it was.
+#[derive(Debug, Default)]
+struct ByAttempt(Vec<(usize, FaultKind)>);
+
+impl Struck {
+    fn note(&mut self, attempt: usize, fault: FaultKind) {
+        let all = self.0.get_or_insert_with(Box::default);
+        all.0.push((attempt, fault));
+    }
+
+    /// Of that attempt.
+    pub(crate) fn at(&self, attempt: usize) -> Option<FaultKind> {
+        let mut all = self.0.iter().flat_map(|all| &all.0);
+        all.find_map(|(at, fault)| (*at == attempt).then_some(*fault))
+    }
 }
 
 /// An answer to deliver.
@@ -96,6 +120,7 @@ pub(crate) async fn fetch(view: &View, wanted: &Wanted<'_>, body: &mut Once) -> 
         ask: Ask::of(route.behavior, method, route.path, !body.is_empty()),
         standings: standings(view, route.target),
         attempts: Vec::with_capacity(1),
+        struck: Struck::default(),
     };
     // The soft answer that is held, its body unread. Boxed: rare, and large.
     let mut held: Option<(usize, Box<Answer>)> = None;
@@ -104,11 +129,8 @@ pub(crate) async fn fetch(view: &View, wanted: &Wanted<'_>, body: &mut Once) -> 
         let (member, ref within) = match onward {
             Onward::Try { member, within } => (member, within),
             Onward::NobodyIsLeft(why) => {
-                return Fetched {
-                    answer: Err(OriginError::LeftOut(why)),
-                    delivered: course.attempts.len().saturating_sub(1),
-                    attempts: course.attempts,
-                };
+                let delivered = course.attempts.len().saturating_sub(1);
+                return course.fetched(Err(OriginError::LeftOut(why)), delivered);
             }
             Onward::Deliver(_) => unreachable!("the rule delivers only what an attempt brought"),
         };
@@ -136,9 +158,15 @@ pub(crate) async fn fetch(view: &View, wanted: &Wanted<'_>, body: &mut Once) -> 
                     turn: course.tries_at(member),
                     gap: course.target.members[member].timers.response_timeout,
                 };
-                attempt(&reach.way, &reach.pool, clock, within, &mut errand)
-                    .await
-                    .map(Answer::Origin)
+                let (way, pool) = (&reach.way, &reach.pool);
+                let answer = match course.fault(origin) {
+                    None => attempt(way, pool, clock, within, &mut errand).await,
+                    // Rare and large: boxed, so that it is not part of every request.
+                    Some(fault) => {
+                        Box::pin(faulty_attempt(fault, way, pool, clock, within, &mut errand)).await
+                    }
+                };
+                answer.map(Answer::Origin)
             }
         };
         let (told, sent) = match &outcome {
@@ -147,11 +175,8 @@ pub(crate) async fn fetch(view: &View, wanted: &Wanted<'_>, body: &mut Once) -> 
                 Fault::Origin(failure, sent) => (Outcome::Failed(failure), sent),
                 Fault::LeftOut(why) => (Outcome::Skipped(why), Sent::Nothing),
                 Fault::Viewer(_) => {
-                    return Fetched {
-                        answer: outcome,
-                        delivered: course.attempts.len(),
-                        attempts: course.attempts,
-                    };
+                    let delivered = course.attempts.len();
+                    return course.fetched(outcome, delivered);
                 }
             },
         };
@@ -174,11 +199,7 @@ pub(crate) async fn fetch(view: &View, wanted: &Wanted<'_>, body: &mut Once) -> 
                     outcome
                 }
             };
-            return Fetched {
-                answer,
-                attempts: course.attempts,
-                delivered,
-            };
+            return course.fetched(answer, delivered);
         }
         // The answer makes room for the next attempt: it is kept if it is the first soft one.
         let is_soft = failover::is_soft(course.target, &course.attempts[this]);
@@ -196,6 +217,7 @@ struct Course<'c> {
     ask: Ask,
     standings: Vec<Standing>,
     attempts: Vec<Attempt>,
+    struck: Struck,
 }
 
 /// Where a request goes on to.
@@ -281,6 +303,27 @@ impl Course<'_> {
                 vitals.found_elsewhere(self.view.worker);
             }
         }
+    }
+
+    /// All that came of it, `delivered` being what `answer` is the outcome of.
+    fn fetched(self, answer: Result<Answer, OriginError>, delivered: usize) -> Fetched {
+        Fetched {
+            answer,
+            attempts: self.attempts,
+            delivered,
+            struck: self.struck,
+        }
+    }
+
+    /// What is wrong with `origin` for the attempt that is made now, which notes it.
+    fn fault(&mut self, origin: OriginId) -> Option<FaultKind> {
+        // Where nothing is known of anybody, nobody has a fault either.
+        if self.standings.is_empty() {
+            return None;
+        }
+        let fault = faults::strikes(&self.view.live, origin)?;
+        self.struck.note(self.attempts.len(), fault);
+        Some(fault)
     }
 
     /// Attempts at `member` so far.

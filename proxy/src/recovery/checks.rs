@@ -25,7 +25,7 @@ use crate::live::LiveEndpoint;
 use crate::origin::{Addresses, client_config};
 use crate::vitals::{Mark, Vitals};
 use crate::worker::Shared;
-pub(crate) use probe::{Fell, Stage};
+use probe::Fell;
 
 /// So many probes are remembered.
 const REMEMBERED: usize = 64;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
-use tideover_config::{AlarmKind, Failure, Moves, Side, counted};
+use tideover_config::{AlarmKind, Failure, Fault, Moves, Side, counted};
 use tideover_rules::alarm::{CERTIFICATE_DAYS, NotFound, of_group};
 use tokio::sync::broadcast;
 
@@ -79,6 +79,10 @@ pub(crate) enum Event {
         /// Who moves it back.
         next: Moves,
     },
+    /// An origin is made to fail on purpose.
+    FaultBegan { origin: Arc<str>, fault: Fault },
+    /// It is not any more.
+    FaultOver { origin: Arc<str> },
     /// By health a record would move, and an operator has to say so.
     RecordWaits {
         record: Arc<str>,
@@ -176,6 +180,8 @@ impl Event {
             Self::RecordFound { record, .. } => (AlarmKind::Record, record, 1),
             Self::RecordWaits { record, .. } => (AlarmKind::RecordWaits, record, 1),
             Self::RecordContent { record } => (AlarmKind::RecordWaits, record, 0),
+            Self::FaultBegan { origin, .. } => (AlarmKind::Switch, origin, 1),
+            Self::FaultOver { origin } => (AlarmKind::Switch, origin, 0),
             Self::NotFound { origin, .. } => (AlarmKind::NotFound, origin, 1),
             Self::FoundAgain { origin } => (AlarmKind::NotFound, origin, 0),
             Self::CertificateEnds { name, level, .. } => (AlarmKind::Certificate, name, *level),
@@ -364,6 +370,12 @@ impl fmt::Display for Event {
                         write!(f, "return is manual: tideover switch {record} primary")
                     }
                 }
+            }
+            Self::FaultBegan { origin, fault } => {
+                write!(f, "{origin} {fault}: a fault on command, ON PURPOSE")
+            }
+            Self::FaultOver { origin } => {
+                write!(f, "{origin} has no fault on command any more")
             }
             Self::RecordWaits { record, to, side } => write!(
                 f,

@@ -10,6 +10,7 @@ use tideover_rules::health::Health;
 use tideover_rules::record::{Cause, Decision, Position, Sight, decide};
 
 use super::events::Event;
+use crate::faults;
 use crate::live::{Live, LiveEndpoint};
 use crate::vitals::{Mark, RecordState, Tallied, Vitals};
 use crate::worker::Shared;
@@ -38,6 +39,7 @@ impl Looks {
         shared.switches.expire(&live, &shared.events);
         self.origins
             .retain(|id, _| live.edge.origins.iter().any(|origin| origin.id == *id));
+        faults::look(shared, &live, now);
         for (origin, alive) in live.edge.origins.iter().zip(&live.origins) {
             let OriginKind::Server(server) = &origin.kind else {
                 continue;
@@ -54,6 +56,9 @@ impl Looks {
                 breaker,
                 now,
                 || {
+                    if alive.fault.lets_nobody_in(now) {
+                        return None;
+                    }
                     let endpoint = alive.http.as_ref().or(alive.https.as_ref())?;
                     Some((endpoint, server.timers.connection_timeout))
                 },

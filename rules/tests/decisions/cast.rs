@@ -62,6 +62,7 @@ pub(crate) fn server(id: &str) -> Server {
         max_connections: 100,
         health_check: None,
         breaker: None,
+        fault: None,
     }
 }
 
@@ -208,6 +209,7 @@ pub(crate) fn behavior(path: &str, target: u16) -> Behavior {
         origin_request: policy_request(),
         viewer_response: plain_response(),
         write_error: WriteError::Plain,
+        expect: None,
     }
 }
 
@@ -320,6 +322,7 @@ pub(crate) fn edge(
         alarms: Vec::new(),
         origins,
         records: Vec::new(),
+        takes_faults: false,
         targets,
         distributions,
         hosts,

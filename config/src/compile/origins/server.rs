@@ -7,10 +7,10 @@ use http::{HeaderName, HeaderValue};
 
 use super::{check_mask, missing, nowhere, number, perhaps, size, span, word};
 use crate::compile::defaults::Defaults;
-use crate::compile::display_span;
 use crate::compile::health::{breaker, health_check};
 use crate::compile::pem::{Wanted, pem};
 use crate::compile::url::{self, NotAnUrl, Scheme, Url};
+use crate::compile::{display_span, rehearsal};
 use crate::origin::{
     AddressFamily, ConnectionAttempts, Endpoint, HostHeader, OriginScheme, OriginTls, Server,
     Timers, Trust,
@@ -50,12 +50,14 @@ pub(super) fn places(origin: &Origin) -> Vec<&Place> {
     let numbers = numbers.into_iter().flatten().map(|at| &at.place);
     let spans = spans.into_iter().flatten().map(|at| &at.place);
     let headers = origin.headers.iter().map(|(name, _)| &name.place);
+    let fault = origin.fault.iter().map(|fault| &fault.place);
     let health = origin.health_check.as_ref().map(|check| &check.place);
     let breaker = origin.breaker.as_ref().map(Breaker::place);
     strings
         .chain(numbers)
         .chain(spans)
         .chain(headers)
+        .chain(fault)
         .chain(health)
         .chain(breaker)
         .collect()
@@ -99,6 +101,7 @@ pub(super) fn server(
             .as_ref()
             .and_then(|said| size(said, 1..=65_535, problems))
             .unwrap_or(DEFAULT_CONNECTIONS),
+        fault: rehearsal::fault(origin, written, problems),
         health_check: None,
         breaker: breaker(origin, defaults, problems),
     };

@@ -7,6 +7,7 @@ use harness::certificates::authority_pem;
 use harness::{Folder, Origin, answer, ms, origin, patiently};
 use tideover_config::{OriginKind, Overrides, load_text};
 
+use super::probe::Stage;
 use super::*;
 
 /// Time runs faster: 4 s to connect are 400 ms.

@@ -259,9 +259,12 @@ impl Limits<'_> {
         let tcp = timeout_at(by, race(&addresses))
             .await
             .map_err(|_| Why::ConnectTimeout)?
-            .map_err(|error| match error.kind() {
-                io::ErrorKind::TimedOut => Why::ConnectTimeout,
-                kind => Why::NotConnected(kind, error.to_string()),
+            .map_err(|error| {
+                if error.kind() == io::ErrorKind::TimedOut {
+                    Why::ConnectTimeout
+                } else {
+                    Why::NotConnected(error.kind(), error.to_string())
+                }
             })?;
         *resolved = tcp.peer().or(*resolved);
         Ok(tcp)
@@ -373,18 +376,12 @@ fn why(error: &hyper::Error) -> Why {
     if error.is_parse() {
         return Why::Malformed;
     }
-    let source = error
-        .source()
-        .and_then(|source| source.downcast_ref::<io::Error>());
-    match source {
-        Some(source)
-            if source
-                .get_ref()
-                .is_some_and(|inner| inner.is::<rustls::Error>()) =>
-        {
-            Why::NoTls(source.to_string())
-        }
-        Some(_) | None => Why::Closed,
+    let source = error.source();
+    let source = source.and_then(|source| source.downcast_ref::<io::Error>());
+    let inner = source.and_then(io::Error::get_ref);
+    match inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(error) => Why::NoTls(error.to_string()),
+        None => Why::Closed,
     }
 }
 

@@ -30,7 +30,7 @@ proptest! {
                 (passed, 1)
             };
             let threshold = if passed { recovery } else { failure };
-            let says = if passed != inverted { Health::Healthy } else { Health::Unhealthy };
+            let says = if passed == inverted { Health::Unhealthy } else { Health::Healthy };
             if in_a_row.1 >= threshold {
                 prop_assert_eq!(after, says);
             } else if news.is_some() {
