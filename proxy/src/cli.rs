@@ -55,7 +55,7 @@ enum Command {
     /// Say what is wrong with a config, or odd: all of it at once.
     Check(check::Options),
     /// Say what would happen to one request, and why.
-    Explain(explain::Options),
+    Explain(Box<explain::Options>),
     /// Three tiers and the edge on loopback, to play with, until Ctrl-C.
     Demo(demo::Options),
     /// Play the failover table on the demo's tiers, or every failure of a config's, and say whether all held.

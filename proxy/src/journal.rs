@@ -300,10 +300,8 @@ impl<'r> Taking<'r> {
     /// The first secondary that it may have come to.
     fn note_unknown(&self) {
         let live = &self.line.view.live;
-        let members = live.target(self.routed).members.iter();
-        let record = members
-            .filter_map(|member| live.record_of(self.routed, member.origin))
-            .next();
+        let mut members = live.target(self.routed).members.iter();
+        let record = members.find_map(|member| live.record_of(self.routed, member.origin));
         if let Some(record) = record {
             self.note(record, None);
         }

@@ -86,9 +86,12 @@ impl Ahead {
             .collect()
             .await;
         let html = body
-            .map_err(|error| match error.is::<LengthLimitError>() {
-                true => NotAPage::TooLarge.into(),
-                false => error,
+            .map_err(|error| {
+                if error.is::<LengthLimitError>() {
+                    NotAPage::TooLarge.into()
+                } else {
+                    error
+                }
             })?
             .to_bytes();
         if html.is_empty() {
