@@ -91,6 +91,8 @@ pub enum AlarmKind {
     Certificate,
     /// An operator's order is in force.
     Switch,
+    /// An origin is made to fail on purpose.
+    Fault,
     /// A file that the edge keeps cannot be written.
     Storage,
     /// A page that is fetched ahead of time cannot be fetched.
@@ -99,7 +101,7 @@ pub enum AlarmKind {
 
 impl AlarmKind {
     /// All of them, in order of declaration.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Unhealthy,
         Self::Breaker,
         Self::Contradiction,
@@ -109,6 +111,7 @@ impl AlarmKind {
         Self::NotFound,
         Self::Certificate,
         Self::Switch,
+        Self::Fault,
         Self::Storage,
         Self::Page,
     ];
@@ -133,6 +136,7 @@ impl AlarmKind {
             Self::Group => "group",
             Self::Record => "record",
             Self::RecordWaits => "record_waits",
+            Self::Fault => "fault",
             Self::NotFound => "not_found",
             Self::Certificate => "certificate",
             Self::Switch => "switch",

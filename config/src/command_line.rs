@@ -59,8 +59,8 @@ pub(crate) fn walk(urls: &[String], overrides: &Overrides) -> Written {
         tls: Tls::default(),
         access_log: AccessLog::default(),
         journal: None,
-        alarms: Vec::new(),
         faults: Faults::default(),
+        alarms: Vec::new(),
         groups: if origins.is_empty() || is_alone {
             Vec::new()
         } else {

@@ -48,12 +48,12 @@ pub fn to_toml(edge: &Edge) -> String {
         lines.field("file", file(&journal.file));
         lines.field("max_bytes", journal.max_bytes);
     }
-    for webhook in &edge.alarms {
-        alarm::alarm(webhook, &mut lines);
-    }
     if edge.takes_faults {
         lines.header("faults");
         lines.field("enabled", true);
+    }
+    for webhook in &edge.alarms {
+        alarm::alarm(webhook, &mut lines);
     }
     for origin in &edge.origins {
         lines.header(&format!("origin.{}", key(&origin.id)));
@@ -81,7 +81,7 @@ fn has_secrets(edge: &Edge) -> bool {
     let mut distributions = edge.distributions.iter();
     in_headers
         || !edge.alarms.is_empty()
-        || edge.admin.token.is_some()
+        || (edge.listen.admin.is_some() && edge.admin.token.is_some())
         || distributions
             .any(|distribution| matches!(distribution.voice.attempts, AttemptsShown::Token(_)))
 }

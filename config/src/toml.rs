@@ -50,14 +50,14 @@ pub(crate) fn walk(text: &str, file: &Path, problems: &mut Vec<Problem>) -> Opti
     let journal = top
         .table("journal", problems)
         .map(|table| journal::journal(table, problems));
+    let faults = top
+        .table("faults", problems)
+        .map(|table| rehearsal::faults(table, problems));
     let alarms = top
         .tables("alarm", problems)
         .into_iter()
         .map(|table| alarm::alarm(table, problems))
         .collect();
-    let faults = top
-        .table("faults", problems)
-        .map(|table| rehearsal::faults(table, problems));
     let origins = top
         .named_tables("origin", problems)
         .into_iter()
@@ -90,8 +90,8 @@ pub(crate) fn walk(text: &str, file: &Path, problems: &mut Vec<Problem>) -> Opti
         tls: tls.unwrap_or_default(),
         access_log: access_log.unwrap_or_default(),
         journal,
-        alarms,
         faults: faults.unwrap_or_default(),
+        alarms,
         origins,
         groups,
         records,

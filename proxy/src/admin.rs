@@ -42,10 +42,10 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 /// What the listener answers. To add a path, add a line.
 const ROUTES: &[Route] = &[
     get("/status.json", |asked| Box::pin(status::status(asked))),
+    post("/faults", |asked| Box::pin(faults::faults(asked))),
     get("/events.json", |asked| Box::pin(events::events(asked))),
     get("/explain", |asked| Box::pin(explain::explain(asked))),
     get("/journal.json", |asked| Box::pin(journal::journal(asked))),
-    post("/faults", |asked| Box::pin(faults::faults(asked))),
     post("/switch", |asked| Box::pin(switch::switch(asked))),
 ];
 

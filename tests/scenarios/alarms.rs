@@ -48,17 +48,16 @@ fn stations(notices: &[Value]) -> Vec<String> {
 
 /// Fails so often that it is left alone, then answers.
 fn flaky(name: &str) -> OriginBuilder {
-    let answers = [500, 500, 200].map(answer);
-    origin(name).in_turn(answers)
+    origin(name).in_turn([500, 500, 200].map(answer))
 }
 
 /// Two tiers, of which `primary` is left alone after two answers of 500; asked again after 500 ms.
 fn two(primary: &Origin, secondary: &Origin) -> EdgeBuilder {
-    tiers([primary, secondary], [500]).and(&format!(
+    tiers([primary, secondary], [500]).and(
         "\n[origin.primary]\nurl = \"http://primary.test\"\n\
-         breaker = {{ in_a_row = 2, statuses = [500], probe_interval = \"10s\", slow_start = \"0s\" }}\n\
-         [origin.secondary]\nurl = \"http://secondary.test\"\n"
-    ))
+         breaker = { in_a_row = 2, statuses = [500], probe_interval = \"10s\", slow_start = \"0s\" }\n\
+         [origin.secondary]\nurl = \"http://secondary.test\"\n",
+    )
 }
 
 /// Asks until the primary is left alone.
@@ -348,7 +347,7 @@ async fn a_certificate_near_its_end_is_told_of() {
     let hooks = receiver([200]).await;
     let certificate = harness::certificates::Certificate::lasting("localhost", ms(9 * 86_400_000));
     let config = "[distribution.site.default_behavior]\ntarget = \"primary\"\n";
-    let edge = edge(config)
+    let _edge = edge(config)
         .origins([&primary])
         .and(&webhook(&hooks, "json", &["certificate"]))
         .certificate(&certificate)

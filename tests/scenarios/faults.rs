@@ -342,3 +342,41 @@ async fn nobody_orders_a_fault_where_none_are_wanted_or_without_the_token() {
     without.expect(401);
     viewer(&edge).get("/").await.expect(200);
 }
+
+#[tokio::test]
+async fn probes_meet_a_fault_too_so_that_finding_it_out_can_be_rehearsed() {
+    const LONG: Duration = Duration::from_mins(1);
+    for kind in [
+        FaultKind::Refuse,
+        FaultKind::BlackHole,
+        FaultKind::Delay(LONG),
+        status(503),
+    ] {
+        let primary = origin("primary").start().await;
+        let secondary = origin("secondary").start().await;
+        let check = r#"
+            [origin.primary]
+            url = "http://primary.test"
+            health_check = { interval = "10s", failure_threshold = 2 }
+            breaker = false
+        "#;
+        let edge = stage(&primary, &secondary).and(check).start().await;
+        viewer(&edge).get("/").await.body("from primary");
+        orders(&edge, kind);
+        let until = async |expected: &str| {
+            patiently(&format!("{kind:?}: {expected}"), async {
+                loop {
+                    let response = viewer(&edge).get("/").await;
+                    if response.value("tideover-attempts").starts_with(expected) {
+                        return;
+                    }
+                    tokio::time::sleep(ms(5)).await;
+                }
+            })
+            .await;
+        };
+        until("primary;skipped=unhealthy").await;
+        edge.strikes("primary", None).expect("it is allowed");
+        until("primary;status=200").await;
+    }
+}

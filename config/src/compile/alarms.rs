@@ -12,7 +12,7 @@ use crate::distribution::Secret;
 use crate::origin::{Endpoint, Trust, is_nearby};
 use crate::print::MASK;
 use crate::problem::Problem;
-use crate::written::{Alarm, At, Written};
+use crate::written::{Alarm, At, Place, Written};
 
 /// Each has a queue and a task of its own.
 const MOST: usize = 16;
@@ -45,7 +45,10 @@ fn alarm(said: &Alarm, written: &Written, problems: &mut Vec<Problem>) -> Option
         }
     };
     let headers = headers(said, problems);
-    let only = only(said, problems);
+    let only = match &said.only {
+        None => Some(None),
+        Some((place, words)) => only(place, words, problems).map(Some),
+    };
     if said.webhook.is_none() {
         problems.push(values::missing(
             &said.place,
@@ -184,11 +187,11 @@ fn headers(said: &Alarm, problems: &mut Vec<Problem>) -> Vec<(HeaderName, Header
     headers
 }
 
-/// The outer `None`: something is wrong with it.
-fn only(said: &Alarm, problems: &mut Vec<Problem>) -> Option<Option<Vec<AlarmKind>>> {
-    let Some((place, words)) = &said.only else {
-        return Some(None);
-    };
+fn only(
+    place: &Place,
+    words: &[At<String>],
+    problems: &mut Vec<Problem>,
+) -> Option<Vec<AlarmKind>> {
     if words.is_empty() {
         problems.push(place.error(
             "is empty, so that nothing would be sent",
@@ -203,5 +206,5 @@ fn only(said: &Alarm, problems: &mut Vec<Problem>) -> Option<Option<Vec<AlarmKin
     let mut kinds = kinds.into_iter().collect::<Option<Vec<_>>>()?;
     kinds.sort_unstable();
     kinds.dedup();
-    Some(Some(kinds))
+    Some(kinds)
 }

@@ -218,28 +218,24 @@ fn rows() -> Vec<Row> {
         ));
     }
     let vm_is_up = [Refuses, Up, Up];
+    rows.extend([row(
+        "the VM is up, no such page",
+        vm_is_up,
+        Method::GET,
+        UNKNOWN_PAGE,
+        404,
+        "azure-vm",
+    )]);
+    let ways = [
+        ("refuses", Refuses),
+        ("accepts and stays silent", Silent),
+        ("is a black hole", BlackHole),
+    ];
+    rows.extend(ways.map(|(how, vm)| {
+        let tiers = [Refuses, vm, Up];
+        get(&format!("the VM {how}"), tiers, 200, "azure-swa")
+    }));
     rows.extend([
-        row(
-            "the VM is up, no such page",
-            vm_is_up,
-            Method::GET,
-            UNKNOWN_PAGE,
-            404,
-            "azure-vm",
-        ),
-        get("the VM refuses", [Refuses, Refuses, Up], 200, "azure-swa"),
-        get(
-            "the VM accepts and stays silent",
-            [Refuses, Silent, Up],
-            200,
-            "azure-swa",
-        ),
-        get(
-            "the VM is a black hole",
-            [Refuses, BlackHole, Up],
-            200,
-            "azure-swa",
-        ),
         get(
             "the maintenance site is gone, too",
             [Refuses, Refuses, Refuses],

@@ -286,25 +286,6 @@ impl Course<'_> {
         }
     }
 
-    /// A good answer came after these attempts: what they said is not there, or not allowed, somebody else had.
-    fn note_found_elsewhere(&self, delivered: usize) {
-        let (before, answer) = self.attempts.split_at(delivered);
-        let is_good = |attempt: &Attempt| matches!(attempt.outcome, Outcome::Status(status) if status.as_u16() < 400);
-        if !answer.first().is_some_and(is_good) {
-            return;
-        }
-        for attempt in before {
-            let is_not_there = matches!(
-                attempt.outcome,
-                Outcome::Status(StatusCode::FORBIDDEN | StatusCode::NOT_FOUND)
-            );
-            let vitals = vitals(self.view, self.target, attempt.member);
-            if let Some(vitals) = vitals.filter(|_| is_not_there) {
-                vitals.found_elsewhere(self.view.worker);
-            }
-        }
-    }
-
     /// All that came of it, `delivered` being what `answer` is the outcome of.
     fn fetched(self, answer: Result<Answer, OriginError>, delivered: usize) -> Fetched {
         Fetched {
@@ -324,6 +305,25 @@ impl Course<'_> {
         let fault = faults::strikes(&self.view.live, origin)?;
         self.struck.note(self.attempts.len(), fault);
         Some(fault)
+    }
+
+    /// A good answer came after these attempts: what they said is not there, or not allowed, somebody else had.
+    fn note_found_elsewhere(&self, delivered: usize) {
+        let (before, answer) = self.attempts.split_at(delivered);
+        let is_good = |attempt: &Attempt| matches!(attempt.outcome, Outcome::Status(status) if status.as_u16() < 400);
+        if !answer.first().is_some_and(is_good) {
+            return;
+        }
+        for attempt in before {
+            let is_not_there = matches!(
+                attempt.outcome,
+                Outcome::Status(StatusCode::FORBIDDEN | StatusCode::NOT_FOUND)
+            );
+            let vitals = vitals(self.view, self.target, attempt.member);
+            if let Some(vitals) = vitals.filter(|_| is_not_there) {
+                vitals.found_elsewhere(self.view.worker);
+            }
+        }
     }
 
     /// Attempts at `member` so far.

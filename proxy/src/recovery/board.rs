@@ -172,6 +172,7 @@ fn is_there(live: &Live, kind: AlarmKind, subject: &str) -> bool {
         | AlarmKind::NotFound
         | AlarmKind::Certificate
         | AlarmKind::Switch
+        | AlarmKind::Fault
         | AlarmKind::Storage
         | AlarmKind::Page => true,
     }

@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime};
 
 use http::Uri;
 use rustls::ClientConfig;
-use tideover_config::{AddressFamily, CheckKind, HealthCheck, OriginTls, Server, Trust};
+use tideover_config::{AddressFamily, CheckKind, FaultKind, HealthCheck, OriginTls, Server, Trust};
 use tideover_rules::health::{Finding, Health};
 
 use super::events::Event;
@@ -251,12 +251,12 @@ async fn go_on(shared: Weak<Shared>, origin: Arc<str>, checked: Arc<Checked>) {
     let agent = probe::user_agent(&origin);
     loop {
         // Whoever is gone, or has been replaced, is not knocked at.
-        let Some(clock) = still_wanted(&shared, &origin, &checked) else {
+        let Some((clock, fault)) = still_wanted(&shared, &origin, &checked) else {
             return;
         };
         let begun = tokio::time::Instant::now();
         let at = SystemTime::now();
-        let (fell, words) = probe::send(check, &checked.way, &agent, clock).await;
+        let (fell, words) = probe::send(check, &checked.way, &agent, clock, fault).await;
         let probe = Probe {
             at,
             took: clock.nominal(begun.elapsed()),
@@ -282,11 +282,17 @@ fn clock(shared: &Weak<Shared>) -> Option<Clock> {
     shared.upgrade().map(|shared| shared.live().clock)
 }
 
-fn still_wanted(shared: &Weak<Shared>, origin: &str, checked: &Arc<Checked>) -> Option<Clock> {
+/// The clock to go by, and what is wrong with the origin on purpose.
+fn still_wanted(
+    shared: &Weak<Shared>,
+    origin: &str,
+    checked: &Arc<Checked>,
+) -> Option<(Clock, Option<FaultKind>)> {
     let live = shared.upgrade()?.live();
     let (_, alive) = live.origin_named(origin)?;
     let current = alive.checked.as_ref()?;
-    Arc::ptr_eq(current, checked).then_some(live.clock)
+    let fault = || alive.fault.strikes(live.clock.elapsed());
+    Arc::ptr_eq(current, checked).then(|| (live.clock, fault()))
 }
 
 /// False if nobody wants to know any more.

@@ -180,8 +180,6 @@ impl Event {
             Self::RecordFound { record, .. } => (AlarmKind::Record, record, 1),
             Self::RecordWaits { record, .. } => (AlarmKind::RecordWaits, record, 1),
             Self::RecordContent { record } => (AlarmKind::RecordWaits, record, 0),
-            Self::FaultBegan { origin, .. } => (AlarmKind::Switch, origin, 1),
-            Self::FaultOver { origin } => (AlarmKind::Switch, origin, 0),
             Self::NotFound { origin, .. } => (AlarmKind::NotFound, origin, 1),
             Self::FoundAgain { origin } => (AlarmKind::NotFound, origin, 0),
             Self::CertificateEnds { name, level, .. } => (AlarmKind::Certificate, name, *level),
@@ -196,6 +194,8 @@ impl Event {
             Self::Written { what } => (AlarmKind::Storage, what, 0),
             Self::Switched { name, to, .. } => (AlarmKind::Switch, name, of_switch(to)),
             Self::SwitchExpired { name, .. } => (AlarmKind::Switch, name, 0),
+            Self::FaultBegan { origin, .. } => (AlarmKind::Fault, origin, 1),
+            Self::FaultOver { origin } => (AlarmKind::Fault, origin, 0),
         };
         Stand {
             kind,
@@ -358,6 +358,12 @@ impl fmt::Display for Event {
                     ),
                 }
             }
+            Self::FaultBegan { origin, fault } => {
+                write!(f, "{origin} {fault}: a fault on command, ON PURPOSE")
+            }
+            Self::FaultOver { origin } => {
+                write!(f, "{origin} has no fault on command any more")
+            }
             Self::RecordFound {
                 record,
                 origin,
@@ -370,12 +376,6 @@ impl fmt::Display for Event {
                         write!(f, "return is manual: tideover switch {record} primary")
                     }
                 }
-            }
-            Self::FaultBegan { origin, fault } => {
-                write!(f, "{origin} {fault}: a fault on command, ON PURPOSE")
-            }
-            Self::FaultOver { origin } => {
-                write!(f, "{origin} has no fault on command any more")
             }
             Self::RecordWaits { record, to, side } => write!(
                 f,
@@ -405,7 +405,7 @@ impl fmt::Display for Event {
                 match days {
                     Some(1) => write!(f, "the certificate for {name} ends within a day: ")?,
                     Some(days) => {
-                        write!(f, "the certificate for {name} ends within {days} days: ")?
+                        write!(f, "the certificate for {name} ends within {days} days: ")?;
                     }
                     None => write!(
                         f,

@@ -313,7 +313,7 @@ mod tests {
     use super::*;
 
     fn notice(number: usize) -> Notice {
-        let at = SystemTime::UNIX_EPOCH + Duration::from_secs(3_600);
+        let at = SystemTime::UNIX_EPOCH + Duration::from_hours(1);
         Notice {
             at,
             kind: AlarmKind::Record,

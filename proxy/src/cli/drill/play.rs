@@ -179,8 +179,8 @@ fn stage(edge: &Edge, run: &Run, half: Half) -> Edge {
     };
     // What operators switched stays with the edge that they switched.
     edge.admin.state = None;
-    // Nobody is told of what is done on purpose, and what the real edge keeps is not touched.
     edge.journal = None;
+    // A rehearsal alarms nobody.
     edge.alarms.clear();
     edge.access_log = AccessLog {
         to: LogTo::Off,

@@ -48,7 +48,7 @@ async fn probe(checked: &Checked) -> (Option<Fell>, String, Duration) {
     let clock = Clock::new(SCALE);
     let begun = std::time::Instant::now();
     let agent = probe::user_agent("checked");
-    let sent = probe::send(&checked.check, &checked.way, &agent, clock);
+    let sent = probe::send(&checked.check, &checked.way, &agent, clock, None);
     let (fell, words) = patiently("the end of a probe", sent).await;
     (fell, words, clock.nominal(begun.elapsed()))
 }

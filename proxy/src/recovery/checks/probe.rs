@@ -16,7 +16,7 @@ use hyper::ext::ReasonPhrase;
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use tideover_config::{CheckKind, HealthCheck, HttpCheck, is_nearby};
+use tideover_config::{CheckKind, FaultKind, HealthCheck, HttpCheck, is_nearby};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
@@ -166,16 +166,19 @@ pub(super) fn user_agent(origin: &str) -> HeaderValue {
         .unwrap_or_else(|_| HeaderValue::from_static(PROGRAM))
 }
 
-/// Sends one probe and waits for what comes of it. Where it failed, and how Route 53 would put it.
+/// Sends one probe and waits for what comes of it. Where it failed, and how Route 53 would put it. `fault` is what is wrong
+/// with the origin on purpose: what can be seen by a probe is seen by it, or nobody could rehearse that.
 pub(super) async fn send(
     check: &HealthCheck,
     way: &Way,
     agent: &HeaderValue,
     clock: Clock,
+    fault: Option<FaultKind>,
 ) -> (Option<Fell>, String) {
     let limits = Limits {
         check,
         clock,
+        fault,
         whole: Instant::now() + clock.real(check.whole_within()),
     };
     let mut resolved = None;
@@ -200,10 +203,20 @@ fn said(status: StatusCode, reason: &str) -> String {
     format!("HTTP Status Code {}, {reason}", status.as_u16())
 }
 
+/// Whether an answer with this status passes.
+fn judged(http: &HttpCheck, status: StatusCode, reason: &str) -> Result<String, Fell> {
+    if http.expected.contains(status) {
+        Ok(said(status, reason))
+    } else {
+        Err(Why::Status(status, reason.to_owned()).into())
+    }
+}
+
 /// How long things may take.
 struct Limits<'c> {
     check: &'c HealthCheck,
     clock: Clock,
+    fault: Option<FaultKind>,
     /// Everything ends here.
     whole: Instant,
 }
@@ -224,6 +237,9 @@ impl Limits<'_> {
         let (CheckKind::Http(http), Some(uri)) = (&self.check.kind, &way.uri) else {
             return Ok("TCP connection established".to_owned());
         };
+        if let Some(FaultKind::Status(status)) = self.fault {
+            return judged(http, status, status.canonical_reason().unwrap_or_default());
+        }
         let mut request = Request::new(Empty::<Bytes>::new());
         *request.uri_mut() = uri.clone();
         let headers = request.headers_mut();
@@ -236,6 +252,13 @@ impl Limits<'_> {
         );
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         let answer_by = self.within(HealthCheck::ANSWER_WITHIN);
+        if let Some(FaultKind::Delay(by)) = self.fault {
+            let begins = Instant::now() + self.clock.real(by);
+            tokio::time::sleep_until(begins.min(answer_by)).await;
+            if begins >= answer_by {
+                return Err(Why::NoAnswer.into());
+            }
+        }
         match &way.tls {
             None => self.ask(tcp, request, http, answer_by).await,
             Some(tls) => {
@@ -248,6 +271,25 @@ impl Limits<'_> {
 
     async fn connect(&self, way: &Way, resolved: &mut Option<SocketAddr>) -> Result<Tcp, Fell> {
         let by = self.within(self.check.connect_within());
+        match self.fault {
+            Some(FaultKind::Refuse) => {
+                let kind = io::ErrorKind::ConnectionRefused;
+                return Err(Why::NotConnected(kind, kind.to_string()).into());
+            }
+            Some(FaultKind::BlackHole) => {
+                tokio::time::sleep_until(by).await;
+                return Err(Why::ConnectTimeout.into());
+            }
+            // What becomes of a request says nothing about the way to it.
+            Some(
+                FaultKind::Delay(_)
+                | FaultKind::ResetAfter(_)
+                | FaultKind::Status(_)
+                | FaultKind::Throttle(_)
+                | FaultKind::Withhold,
+            )
+            | None => {}
+        }
         let addresses = timeout_at(by, way.addresses.get())
             .await
             .map_err(|_| Why::ResolveTimeout)?
@@ -321,18 +363,15 @@ impl Limits<'_> {
             .await
             .map_err(|_| Why::NoAnswer)?
             .map_err(|error| why(&error))?;
-        let status = response.status();
-        let reason = reason(&response);
-        if !http.expected.contains(status) {
-            return Err(Why::Status(status, reason).into());
-        }
+        let (status, reason) = (response.status(), reason(&response));
+        let words = judged(http, status, &reason)?;
         if let Some(text) = &http.search {
             let by = self.within(HealthCheck::ANSWER_WITHIN);
             timeout_at(by, search(response, text))
                 .await
                 .map_err(|_| Why::BodyTimeout)??;
         }
-        Ok(said(status, &reason))
+        Ok(words)
     }
 }
 

@@ -48,7 +48,7 @@ proptest! {
         // Each time it gets worse it may also get better, by two steps; then it flaps, and keeps still after that.
         let most = Alarm::OFTEN * 3 + 2;
         for (index, (at, _)) in told.iter().enumerate() {
-            let within = told[index..].iter().take_while(|(then, _)| *then - *at < Alarm::STILL);
+            let within = told[index..].iter().take_while(|(then, _)| then.saturating_sub(*at) < Alarm::STILL);
             prop_assert!(within.count() <= most, "{:?}", told);
         }
     }

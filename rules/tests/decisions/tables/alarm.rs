@@ -78,6 +78,15 @@ fn an_alarm_is_told_once_and_when_it_is_over() {
             2 * hour,
             &[(0, Begins), (1_800, Worsens), (1_800 + hour, Lasts)],
         ),
+    ] {
+        assert_eq!(told(AlarmKind::Group, levels, until), expected, "{what}");
+    }
+}
+
+#[test]
+fn what_comes_and_goes_is_told_of_three_times() {
+    let hour = 3_600;
+    for (what, levels, until, expected) in [
         (
             "the fourth time within ten minutes it flaps, and is told of when it keeps still",
             &[
@@ -91,7 +100,7 @@ fn an_alarm_is_told_once_and_when_it_is_over() {
                 (70, 0),
                 (80, 1),
                 (90, 0),
-            ],
+            ][..],
             hour,
             &[
                 (0, Begins),
@@ -102,7 +111,7 @@ fn an_alarm_is_told_once_and_when_it_is_over() {
                 (50, Ends),
                 (60, Flaps),
                 (390, Ends),
-            ],
+            ][..],
         ),
         (
             "it flaps, and stays amiss",
