@@ -65,6 +65,7 @@ fn main() -> anyhow::Result<ExitCode> {
         }
     }
     counts.extend(table::ratio(&counts, "host-only", "bare"));
+    counts.extend(table::ratio(&counts, "watched", "unwatched"));
     counts.extend(table::ratio(&counts, "last-of-200", "first-of-200"));
     Ok(table::judge(&counts, &budget))
 }

@@ -27,6 +27,7 @@ pub(crate) struct Scenario {
 const HTTP: &str = "http = \"127.0.0.1:0\"\n";
 
 /// All of them, in the order of the table. Configs and logs go into `folder`.
+#[expect(clippy::too_many_lines, reason = "a list")]
 pub(crate) fn all(folder: &Path) -> anyhow::Result<Vec<Scenario>> {
     let good = cast::good_origin()?;
     let busy = cast::busy_origin()?;
@@ -38,6 +39,7 @@ pub(crate) fn all(folder: &Path) -> anyhow::Result<Vec<Scenario>> {
         certificate.display(),
         key.display()
     );
+    let watched = |name, watch| watched(folder, name, good, watch);
     let edge = |name, primary, behaviors| edge(folder, name, HTTP, [primary, good], behaviors);
     let listening = |name, listen: &str| self::edge(folder, name, listen, [good, good], 0);
     let get = |path, headers: &HeaderMap| Speech {
@@ -58,6 +60,20 @@ pub(crate) fn all(folder: &Path) -> anyhow::Result<Vec<Scenario>> {
             program: edge("host-only", good, 0)?,
             speech: get("/1k", &load_generator()),
             whole: true,
+        },
+        Scenario {
+            name: "watched",
+            about: "the edge with health checks, breakers, metrics and the access log",
+            program: watched("watched", true)?,
+            speech: get("/1k", &load_generator()),
+            whole: false,
+        },
+        Scenario {
+            name: "unwatched",
+            about: "the edge without any of them",
+            program: watched("unwatched", false)?,
+            speech: get("/1k", &load_generator()),
+            whole: false,
         },
         Scenario {
             name: "bare-browser",
@@ -154,6 +170,40 @@ target = "tiers"
             "[[distribution.site.behavior]]\npath = \"/service-{number}/*\"\ntarget = \"tiers\"\n"
         )?;
     }
+    run(folder, name, &config)
+}
+
+/// The edge in front of the same group, with all that looks after it and tells of it, or with nothing of that.
+fn watched(folder: &Path, name: &str, origin: SocketAddr, watch: bool) -> anyhow::Result<Program> {
+    let log = folder.join(name).with_extension("log");
+    let log = log.display().to_string();
+    let (status, log, health) = if watch {
+        let check = "health_check = { path = \"/1k\", interval = \"10s\" }\nbreaker = true\n";
+        ("status = \"127.0.0.1:0\"\n", log.as_str(), check)
+    } else {
+        ("", "off", "breaker = false\n")
+    };
+    let config = format!(
+        r#"
+[listen]
+{status}workers = 1
+{HTTP}[access_log]
+to = "{log}"
+[origin.primary]
+url = "http://{origin}"
+{health}[origin.secondary]
+url = "http://{origin}"
+{health}[origin_group.tiers]
+members = ["primary", "secondary"]
+fail_over_on = [500, 502, 503, 504]
+[distribution.site.default_behavior]
+target = "tiers"
+"#
+    );
+    run(folder, name, &config)
+}
+
+fn run(folder: &Path, name: &str, config: &str) -> anyhow::Result<Program> {
     let file = folder.join(name).with_extension("toml");
     std::fs::write(&file, config)?;
     Program::beside(

@@ -126,6 +126,7 @@ fn distribution(
         name: None,
         attempts: None,
         attempts_token: None,
+        server_timing: None,
         write_error_nothing_sent: None,
         write_error_outcome_unknown: None,
         write_error_retry_after: None,

@@ -80,6 +80,8 @@ pub struct Voice {
     pub pages: Pages,
     /// Who is told what was tried: `Proxy-Status` and `Tideover-Attempts`.
     pub attempts: AttemptsShown,
+    /// Who is told how long each attempt took, and the edge itself: `Server-Timing`.
+    pub server_timing: AttemptsShown,
 }
 
 /// An element of `Via`: a protocol's version and who received the message by it. Source: RFC 9110, section 7.6.3.
@@ -121,7 +123,7 @@ pub enum Pages {
     ByAccept,
 }
 
-/// Who sees `Proxy-Status` and `Tideover-Attempts`.
+/// Who sees what was tried: `Proxy-Status` and `Tideover-Attempts`, and `Server-Timing`.
 #[derive(Clone, PartialEq, Eq)]
 pub enum AttemptsShown {
     /// Every viewer.

@@ -368,6 +368,11 @@ pub struct FailoverCriteria {
     pub failures: FailureSet,
 }
 
+impl FailoverCriteria {
+    /// The statuses that can be listed. Source: Developer Guide, "Optimize high availability with CloudFront origin failover".
+    pub const STATUSES: [u16; 9] = [400, 403, 404, 416, 429, 500, 502, 503, 504];
+}
+
 /// Why an attempt brought no usable answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]

@@ -82,8 +82,12 @@ fn has_secrets(edge: &Edge) -> bool {
     in_headers
         || !edge.alarms.is_empty()
         || (edge.listen.admin.is_some() && edge.admin.token.is_some())
-        || distributions
-            .any(|distribution| matches!(distribution.voice.attempts, AttemptsShown::Token(_)))
+        || distributions.any(|distribution| has_token(&distribution.voice))
+}
+
+fn has_token(voice: &Voice) -> bool {
+    let mut shown = [&voice.attempts, &voice.server_timing].into_iter();
+    shown.any(|shown| matches!(shown, AttemptsShown::Token(_)))
 }
 
 /// What was said on the command line and cannot be said in a file.
@@ -318,7 +322,13 @@ fn voice(voice: &Voice, lines: &mut Lines) {
         AttemptsShown::Off => "off",
     };
     lines.field("attempts", quoted(attempts));
-    if matches!(voice.attempts, AttemptsShown::Token(_)) {
+    let server_timing = match &voice.server_timing {
+        AttemptsShown::Public => Some("true"),
+        AttemptsShown::Token(_) => Some("\"token\""),
+        AttemptsShown::Off => None,
+    };
+    lines.some("server_timing", server_timing);
+    if has_token(voice) {
         lines.field("attempts_token", quoted(MASK));
     }
 }

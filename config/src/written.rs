@@ -389,6 +389,8 @@ pub(crate) struct Distribution {
     pub name: Option<At<String>>,
     pub attempts: Option<At<String>>,
     pub attempts_token: Option<At<String>>,
+    /// Beyond: `true`, `false` or `token`.
+    pub server_timing: Option<At<String>>,
     pub write_error_nothing_sent: Option<At<String>>,
     pub write_error_outcome_unknown: Option<At<String>>,
     pub write_error_retry_after: Option<At<Span>>,

@@ -160,12 +160,7 @@ impl Line {
         let logged = self.view.live.edge.access_log.to != LogTo::Off;
         self.answered = Some(Answered {
             status: head.status,
-            // Not by the turn: what the edge did in it counts.
-            first_byte: self
-                .view
-                .live
-                .clock
-                .nominal(Moment::read().since(self.started)),
+            first_byte: self.took_so_far(),
             // Status line, one line each, an empty line.
             head_bytes: if logged {
                 17 + (bytes_of(&head.headers) + "\r\n".len()) as u64
@@ -187,6 +182,12 @@ impl Line {
         self.survey.fields(&self.request.headers)
     }
 
+    /// Nominal time since its head came, by the system's clock and not by the turn: what the edge did in it counts.
+    pub(crate) fn took_so_far(&self) -> Duration {
+        let clock = self.view.live.clock;
+        clock.nominal(Moment::read().since(self.started))
+    }
+
     pub(crate) fn add_sent(&mut self, bytes: u64) {
         self.sent_bytes += bytes;
     }
@@ -195,6 +196,11 @@ impl Line {
     pub(crate) fn add_received(&mut self, bytes: u64) {
         let watch = self.watch.get_or_insert_with(Rc::default);
         watch.bytes.set(watch.bytes.get() + bytes);
+    }
+
+    /// Bytes of its body.
+    fn received_bytes(&self) -> u64 {
+        self.watch.as_ref().map_or(0, |watch| watch.bytes.get())
     }
 
     pub(crate) fn end(&mut self, ending: Ending) {
@@ -237,19 +243,21 @@ impl Drop for Line {
         if let Some(limit) = self.limit() {
             counters.limit_reached(limit);
         }
+        counters.bytes(self.received_bytes(), self.sent_bytes);
         match &self.answered {
             Some(answered) => {
                 let facts = &answered.facts;
                 counters.attempts(&facts.attempts, facts.delivered);
-                let status = Some(answered.status.as_u16());
-                counters.request(
-                    status,
+                let live = &self.view.live;
+                let answers = facts.distribution.and_then(|it| live.answers.get(it));
+                counters.answered(
+                    answered.status,
+                    answers.and_then(|answers| answers.of(self.view.worker)),
                     facts.made_by_edge,
-                    self.sent_bytes,
                     answered.added(),
                 );
             }
-            None => counters.request(None, false, 0, Duration::ZERO),
+            None => counters.unanswered(),
         }
         let log = &self.view.live.edge.access_log;
         if log.to != LogTo::Off {

@@ -18,6 +18,7 @@ use tideover_rules::route::Route;
 use crate::StartError;
 use crate::clock::Clock;
 use crate::faults::FaultSlot;
+use crate::metrics::Answers;
 use crate::origin::Addresses;
 use crate::recovery::{Ahead, Checked, Post, mark};
 use crate::viewer::{Tls, most_connections, most_requests};
@@ -34,6 +35,8 @@ pub(crate) struct Live {
     pub(crate) most_requests: usize,
     /// By `OriginId`.
     pub(crate) origins: Vec<LiveOrigin>,
+    /// By the position of the distribution.
+    pub(crate) answers: Vec<Arc<Answers>>,
     /// By `RecordId`.
     pub(crate) records: Vec<Arc<RecordState>>,
     /// To who is told of alarms.
@@ -142,7 +145,13 @@ impl Live {
                 .and_then(|before| before.record_named(&record.id))
                 .map_or_else(Arc::default, Arc::clone)
         });
+        let answers = edge.distributions.iter().map(|distribution| {
+            before
+                .and_then(|before| before.answers_of(&distribution.id))
+                .map_or_else(|| Answers::new(workers), Arc::clone)
+        });
         Ok(Self {
+            answers: answers.collect(),
             records: records.collect(),
             posts,
             routings: edge.targets.iter().map(Routing::of).collect(),
@@ -203,9 +212,33 @@ impl Live {
             .map(|(_, id)| *id)
     }
 
+    /// The records among the target's members by name, and how they stood when the request came.
+    pub(crate) fn sides(&self, routed: Routed) -> impl Iterator<Item = (&str, Side)> {
+        let Routed { target, way } = routed;
+        let routing = self.routings.get(usize::from(target.0));
+        let records = routing.and_then(Option::as_ref).map(|it| &it.records);
+        let records = records.into_iter().flatten().enumerate();
+        records.filter_map(move |(bit, record)| {
+            let record = self.edge.records.get(usize::from(record.0))?;
+            let is_on_primary = way & (1 << bit) == 0;
+            let side = if is_on_primary {
+                Side::Primary
+            } else {
+                Side::Secondary
+            };
+            Some((&*record.id, side))
+        })
+    }
+
     /// Whom `record` stands for now.
     pub(crate) fn side(&self, record: RecordId) -> Side {
         self.records[usize::from(record.0)].side()
+    }
+
+    fn answers_of(&self, id: &str) -> Option<&Arc<Answers>> {
+        let mut both = self.edge.distributions.iter().zip(&self.answers);
+        let found = both.find(|(distribution, _)| *distribution.id == *id);
+        found.map(|(_, answers)| answers)
     }
 
     fn record_named(&self, id: &str) -> Option<&Arc<RecordState>> {

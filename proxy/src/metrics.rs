@@ -1,15 +1,27 @@
-//! Every number that the edge keeps, and their names.
+//! Every number that the edge keeps. Their names are in [`exposition`] and [`living`].
 
-use std::fmt::{self, Write};
-use std::sync::Arc;
+mod answers;
+mod exposition;
+mod failovers;
+mod histogram;
+mod living;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::StatusCode;
-use tideover_config::{Failure, counted};
-use tideover_rules::failover::{Attempt, Outcome};
+use tideover_config::counted;
+use tideover_rules::failover::Attempt;
 
 use crate::limit::Limit;
+pub(crate) use answers::{Answers, Classes};
+pub(crate) use exposition::Exposition;
+use failovers::Failovers;
+use histogram::Histogram;
+pub(crate) use living::living;
 
 /// The counters of all workers.
 #[derive(Debug)]
@@ -24,8 +36,10 @@ pub(crate) struct EdgeCounters {
 #[repr(align(128))]
 pub(crate) struct Counters {
     requests: Count,
-    /// By class: 1xx (tunnels), 2xx, 3xx, 4xx, 5xx.
-    classes: [Count; 5],
+    /// Answers that are of no distribution.
+    nobodys: Classes,
+    /// Answers of 500 and above, whoever's they were.
+    server_errors: Count,
     edge_errors: Count,
     viewer_gone: Count,
     refused_heads: Count,
@@ -35,17 +49,18 @@ pub(crate) struct Counters {
     http2_faults: [Count; Fault::ALL.len()],
     connections: Count,
     connections_ended: Count,
-    attempts_answered: Count,
-    /// By [`Failure`], in order of declaration.
-    attempts_failed: [Count; Failure::ALL.len()],
     fell_through: Count,
+    failovers: Failovers,
     /// By [`Limit`], in order of declaration.
     limits_reached: [Count; Limit::ALL.len()],
     bytes_sent: Count,
+    bytes_received: Count,
     tunnels: Count,
     tunnels_ended: Count,
     log_lines_lost: Count,
     added: Histogram,
+    /// Where the system tells of the worker's thread.
+    thread: OnceLock<PathBuf>,
     pulse: Count,
 }
 
@@ -57,6 +72,11 @@ impl Count {
     pub(crate) fn add(&self, more: u64) {
         self.0
             .store(self.0.load(Relaxed).wrapping_add(more), Relaxed);
+    }
+
+    /// For what is looked at anew each time.
+    pub(crate) fn set(&self, number: u64) {
+        self.0.store(number, Relaxed);
     }
 
     pub(crate) fn get(&self) -> u64 {
@@ -119,6 +139,21 @@ impl Fault {
 }
 
 impl Counters {
+    /// The worker whose thread this is begins.
+    pub(crate) fn begin(&self) {
+        // Nothing where there is no /proc.
+        if let Ok(thread) = std::fs::read_link("/proc/thread-self") {
+            let _ = self.thread.set(Path::new("/proc").join(thread));
+        }
+    }
+
+    /// What the worker's thread has used of a processor, where the system tells.
+    fn busy(&self) -> Option<Duration> {
+        let text = std::fs::read_to_string(self.thread.get()?.join("schedstat")).ok()?;
+        let nanos = text.split_ascii_whitespace().next()?.parse().ok()?;
+        Some(Duration::from_nanos(nanos))
+    }
+
     /// The worker has turned its loop.
     pub(crate) fn pulse(&self) {
         self.pulse.add(1);
@@ -171,46 +206,45 @@ impl Counters {
         self.limits_reached[limit as usize].add(1);
     }
 
-    /// One request is over. `status` is `None` if the viewer went before an answer.
-    pub(crate) fn request(
+    /// One request is over, which was answered: with `status`, by the edge itself or not, after the edge had `added` to the
+    /// time of its origin. `classes` is its distribution's part of the answers.
+    pub(crate) fn answered(
         &self,
-        status: Option<u16>,
+        status: StatusCode,
+        classes: Option<&Classes>,
         made_by_edge: bool,
-        bytes: u64,
         added: Duration,
     ) {
         self.requests.add(1);
-        self.bytes_sent.add(bytes);
-        match status {
-            Some(status) => {
-                if let Some(class) = self
-                    .classes
-                    .get(usize::from(status / 100).saturating_sub(1))
-                {
-                    class.add(1);
-                }
-                self.edge_errors
-                    .add(u64::from(made_by_edge && status >= 400));
-                self.added.note(added);
-            }
-            None => self.viewer_gone.add(1),
+        classes.unwrap_or(&self.nobodys).add(status);
+        self.edge_errors
+            .add(u64::from(made_by_edge && status.as_u16() >= 400));
+        if status.is_server_error() {
+            self.server_errors.add(1);
         }
+        self.added.note(added);
     }
 
+    /// One request is over, whose viewer went before an answer.
+    pub(crate) fn unanswered(&self) {
+        self.requests.add(1);
+        self.viewer_gone.add(1);
+    }
+
+    /// Bytes of a request's body, and of its answer's.
+    pub(crate) fn bytes(&self, received: u64, sent: u64) {
+        self.bytes_received.add(received);
+        self.bytes_sent.add(sent);
+    }
+
+    /// The attempts of one request; each origin counts its own for itself.
     pub(crate) fn attempts(&self, attempts: &[Attempt], delivered: usize) {
-        for attempt in attempts {
-            match attempt.outcome {
-                Outcome::Status(_) => self.attempts_answered.add(1),
-                Outcome::Failed(failure) => self.attempts_failed[failure as usize].add(1),
-                // Nobody was asked; each origin counts these for itself.
-                Outcome::Skipped(_) => {}
-            }
-        }
-        if attempts
-            .get(delivered)
-            .is_some_and(|attempt| attempt.member > 0)
-        {
-            self.fell_through.add(1);
+        // Most requests have one, and that is all there is to say.
+        if attempts.len() > 1 {
+            let delivered = attempts.get(delivered);
+            self.fell_through
+                .add(u64::from(delivered.is_some_and(|it| it.member > 0)));
+            self.failovers.note(attempts, delivered);
         }
     }
 
@@ -255,7 +289,7 @@ impl EdgeCounters {
     pub(crate) fn totals(&self) -> Totals {
         Totals {
             requests: self.sum(|c| &c.requests),
-            lost: self.sum(|c| &c.classes[4]),
+            lost: self.sum(|c| &c.server_errors),
             viewer_gone: self.sum(|c| &c.viewer_gone),
             fell_through: self.sum(|c| &c.fell_through),
         }
@@ -267,6 +301,7 @@ impl EdgeCounters {
             .iter()
             .map(|worker| worker.requests.get())
             .collect();
+        let added = self.each(|c| &c.added);
         let busiest = per_worker.iter().copied().max().unwrap_or(0);
         Summary {
             requests: per_worker.iter().sum(),
@@ -275,80 +310,93 @@ impl EdgeCounters {
             refused_heads: self.sum(|counters| &counters.refused_heads),
             log_lines_lost: self.log_lines_lost(),
             panics: self.sum(|counters| &counters.panics),
-            added_p50: Histogram::quantile(&self.workers, 0.50),
-            added_p99: Histogram::quantile(&self.workers, 0.99),
+            added_p50: Histogram::quantile(&added, 0.50),
+            added_p99: Histogram::quantile(&added, 0.99),
             workers: per_worker.len(),
             busiest_worker: busiest,
         }
     }
 
-    /// All numbers in Prometheus' text format.
-    pub(crate) fn prometheus(&self) -> String {
-        let mut text = String::new();
+    /// Writes every number that is nobody's in particular.
+    pub(crate) fn expose(&self, text: &mut Exposition) {
         for (name, help, pick) in COUNTED {
-            family(&mut text, name, "counter", help);
-            let _ = writeln!(text, "{name} {}", self.sum(pick));
+            text.counter(name, help);
+            text.sample(&[], self.sum(pick));
         }
-        let name = "tideover_access_log_lines_lost_total";
         let help = "Access log lines dropped because the writer was behind or the file took none.";
-        family(&mut text, name, "counter", help);
-        let _ = writeln!(text, "{name} {}", self.log_lines_lost());
-
-        let name = "tideover_viewer_connections";
-        family(&mut text, name, "gauge", "Viewer connections open now.");
-        let open = self
-            .sum(|c| &c.connections)
-            .saturating_sub(self.sum(|c| &c.connections_ended));
-        let _ = writeln!(text, "{name} {open}");
-
-        let name = "tideover_tunnels";
-        family(&mut text, name, "gauge", "WebSockets open now.");
-        let open = self
-            .sum(|c| &c.tunnels)
-            .saturating_sub(self.sum(|c| &c.tunnels_ended));
-        let _ = writeln!(text, "{name} {open}");
-
-        let name = "tideover_responses_total";
-        family(&mut text, name, "counter", "Answers by status class.");
-        for (index, class) in ["1xx", "2xx", "3xx", "4xx", "5xx"].into_iter().enumerate() {
-            let count = self.sum(|c| &c.classes[index]);
-            let _ = writeln!(text, "{name}{{class=\"{class}\"}} {count}");
+        text.counter("tideover_access_log_lines_lost_total", help);
+        text.sample(&[], self.log_lines_lost());
+        for (name, help, began, ended) in OPEN {
+            text.gauge(name, help);
+            text.sample(&[], self.sum(began).saturating_sub(self.sum(ended)));
         }
 
-        let name = "tideover_attempts_total";
-        family(&mut text, name, "counter", "Tries at origins by outcome.");
-        let answered = self.sum(|c| &c.attempts_answered);
-        let _ = writeln!(text, "{name}{{outcome=\"answered\"}} {answered}");
-        for failure in Failure::ALL {
-            let count = self.sum(|c| &c.attempts_failed[failure as usize]);
-            let _ = writeln!(text, "{name}{{outcome=\"{failure}\"}} {count}");
-        }
-
-        let name = "tideover_http2_faults_total";
         let help = "HTTP/2 connections ended for what the viewer did, by reason.";
-        family(&mut text, name, "counter", help);
+        text.counter("tideover_http2_faults_total", help);
         for fault in Fault::ALL {
             let count = self.sum(|c| &c.http2_faults[fault as usize]);
-            let _ = writeln!(text, "{name}{{reason=\"{}\"}} {count}", fault.as_str());
+            text.sample(&[("reason", fault.as_str())], count);
         }
 
-        let name = "tideover_limits_reached_total";
         let help = "Viewers that came up against a limit, by the setting that moves it.";
-        family(&mut text, name, "counter", help);
+        text.counter("tideover_limits_reached_total", help);
         for limit in Limit::ALL {
             let count = self.sum(|c| &c.limits_reached[limit as usize]);
-            let limit = limit.name();
-            let _ = writeln!(text, "{name}{{limit=\"{limit}\"}} {count}");
+            text.sample(&[("limit", limit.name())], count);
         }
-        text
+
+        Failovers::expose(&self.each(|c| &c.failovers), text);
+        let help = "Time from a request's head to its answer's that the attempt which was delivered does not account for.";
+        text.histogram("tideover_added_seconds", help);
+        Histogram::expose(&self.each(|c| &c.added), text);
+
+        let help = "Processor time of each worker's thread; its rate is the share of the time in which that is busy.";
+        text.counter("tideover_worker_busy_seconds_total", help);
+        for (index, worker) in self.workers.iter().enumerate() {
+            if let Some(busy) = worker.busy() {
+                text.sample(&[("worker", &index.to_string())], busy.as_secs_f64());
+            }
+        }
+    }
+
+    fn each<T>(&self, pick: impl Fn(&Counters) -> &T) -> Vec<&T> {
+        self.workers.iter().map(|worker| pick(worker)).collect()
+    }
+
+    /// Answers that are of no distribution: to hosts that nobody knows, and to heads that are unfit.
+    fn nobodys(&self) -> [u64; 5] {
+        Classes::sum(self.each(|c| &c.nobodys))
     }
 }
+
+/// Name, meaning, and what it is the difference of.
+type Open = (
+    &'static str,
+    &'static str,
+    fn(&Counters) -> &Count,
+    fn(&Counters) -> &Count,
+);
+
+const OPEN: [Open; 2] = [
+    (
+        "tideover_viewer_connections",
+        "Viewer connections open now.",
+        |c| &c.connections,
+        |c| &c.connections_ended,
+    ),
+    (
+        "tideover_tunnels",
+        "WebSockets open now.",
+        |c| &c.tunnels,
+        |c| &c.tunnels_ended,
+    ),
+];
 
 /// Name, meaning and place of a counter.
 type Counted = (&'static str, &'static str, fn(&Counters) -> &Count);
 
 /// Every counter that is one number per worker.
-const COUNTED: [Counted; 9] = [
+const COUNTED: [Counted; 11] = [
     (
         "tideover_requests_total",
         "Requests whose last byte was sent or lost.",
@@ -384,6 +432,16 @@ const COUNTED: [Counted; 9] = [
         "Bytes sent to viewers in bodies and WebSockets.",
         |c| &c.bytes_sent,
     ),
+    (
+        "tideover_received_bytes_total",
+        "Bytes received from viewers in bodies and WebSockets.",
+        |c| &c.bytes_received,
+    ),
+    (
+        "tideover_viewer_connections_total",
+        "Viewer connections that were opened.",
+        |c| &c.connections,
+    ),
     ("tideover_tunnels_total", "WebSockets opened.", |c| {
         &c.tunnels
     }),
@@ -393,11 +451,6 @@ const COUNTED: [Counted; 9] = [
         |c| &c.panics,
     ),
 ];
-
-/// The two lines in front of a metric.
-fn family(text: &mut String, name: &str, kind: &str, help: &str) {
-    let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
-}
 
 /// What came of the requests so far.
 #[derive(Clone, Copy, Debug, Default)]
@@ -467,88 +520,5 @@ impl fmt::Display for Summary {
             write!(f, ", {lines} lost")?;
         }
         Ok(())
-    }
-}
-
-/// Spans in buckets that grow by a quarter of a power of two, from 1 µs up.
-#[derive(Debug)]
-struct Histogram([Count; Self::BUCKETS]);
-
-impl Default for Histogram {
-    fn default() -> Self {
-        Self(std::array::from_fn(|_| Count::default()))
-    }
-}
-
-impl Histogram {
-    const BUCKETS: usize = 128;
-
-    fn bucket(micros: u64) -> usize {
-        if micros < 4 {
-            return usize::try_from(micros).unwrap_or(0);
-        }
-        let exponent = micros.ilog2();
-        let quarter = (micros >> (exponent - 2)) & 3;
-        (usize::try_from(exponent).unwrap_or(0) * 4 + usize::try_from(quarter).unwrap_or(0) - 4)
-            .min(Self::BUCKETS - 1)
-    }
-
-    /// The largest span, in microseconds, that falls into `bucket`.
-    fn upper(bucket: usize) -> u64 {
-        if bucket < 4 {
-            return bucket as u64;
-        }
-        let (exponent, quarter) = ((bucket + 4) / 4, (bucket % 4) as u64);
-        ((5 + quarter) << (exponent - 2)) - 1
-    }
-
-    fn note(&self, span: Duration) {
-        let micros = u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
-        self.0[Self::bucket(micros)].add(1);
-    }
-
-    fn quantile(workers: &[Arc<Counters>], share: f64) -> Duration {
-        let counts: Vec<u64> = (0..Self::BUCKETS)
-            .map(|bucket| {
-                workers
-                    .iter()
-                    .map(|worker| worker.added.0[bucket].get())
-                    .sum()
-            })
-            .collect();
-        let total: u64 = counts.iter().sum();
-        #[expect(
-            clippy::cast_precision_loss,
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a rank"
-        )]
-        let rank = (total as f64 * share).ceil() as u64;
-        let mut seen = 0;
-        for (bucket, count) in counts.into_iter().enumerate() {
-            seen += count;
-            if seen >= rank && seen > 0 {
-                return Duration::from_micros(Self::upper(bucket));
-            }
-        }
-        Duration::ZERO
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_span_falls_into_a_bucket_that_holds_it_and_is_a_quarter_wide_at_most() {
-        for micros in (0..5_000).chain([10_000, 1_000_000, 60_000_000]) {
-            let bucket = Histogram::bucket(micros);
-            let upper = Histogram::upper(bucket);
-            assert!(micros <= upper, "{micros} in bucket {bucket} up to {upper}");
-            assert!(
-                upper <= micros + micros / 4 + 1,
-                "{micros} in bucket {bucket} up to {upper}"
-            );
-        }
     }
 }

@@ -24,6 +24,7 @@ pub(crate) use resolve::Addresses;
 pub(crate) use tls::client_config;
 
 use crate::live::{EndpointKey, Live, LiveEndpoint};
+use crate::vitals::Connections;
 use connect::Way;
 use pool::Pool;
 
@@ -111,12 +112,16 @@ impl Origins {
         }
     }
 
-    /// Closes idle connections whose time is over.
-    pub(crate) fn sweep(&self) {
-        for (http, https) in &self.reaches {
+    /// Closes idle connections whose time is over, and tells the origins of `live`, which these are ways to, what `worker`
+    /// has open then.
+    pub(crate) fn sweep(&self, live: &Live, worker: usize) {
+        for ((http, https), alive) in self.reaches.iter().zip(&live.origins) {
+            let mut connections = Connections::default();
             for reach in http.iter().chain(https) {
                 reach.pool.sweep();
+                connections += reach.pool.connections();
             }
+            alive.vitals.note_connections(worker, connections);
         }
     }
 }

@@ -17,7 +17,7 @@ mod watch;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-pub(crate) use checks::{Checked, mark};
+pub(crate) use checks::{Checked, Stage, mark};
 pub(crate) use events::{Event, Events, taken_words};
 pub(crate) use lately::Lately;
 pub(crate) use pages::Ahead;

@@ -274,6 +274,7 @@ fn finish(mut line: Box<Line>, mut reply: Reply) -> Response<Body> {
     if line.worker().drain.has_begun() && line.request.version < Version::HTTP_2 {
         respond::close(&mut head.headers);
     }
+    respond::time(&line, &mut head.headers, &reply.facts);
     let length = http_body::Body::size_hint(&body).exact();
     line.answer(&head, length, reply.facts);
     if line.request.method == Method::HEAD {

@@ -33,6 +33,7 @@ const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
 /// Headers that an origin's answer gets from us at most, `Via` included.
 const MADE: usize = 6;
 
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 /// When it makes sense to try again after a limit on load.
 const COME_BACK_AFTER: Duration = Duration::from_secs(1);
@@ -114,16 +115,7 @@ impl<'a> Speaker<'a> {
         by: AnsweredBy,
         refusal: Option<&Refusal>,
     ) {
-        let may_know = match &self.voice.attempts {
-            AttemptsShown::Public => true,
-            AttemptsShown::Off => false,
-            AttemptsShown::Token(secret) => self
-                .line
-                .fields()
-                .first(Known::TideoverToken)
-                .is_some_and(|sent| secret.is(sent.as_bytes())),
-        };
-        if !may_know {
+        if !self.may_know(&self.voice.attempts) {
             return;
         }
         let target = wanted.map(|wanted| wanted.route.target);
@@ -149,6 +141,32 @@ impl<'a> Speaker<'a> {
         headers.append(PROXY_STATUS, told.proxy_status);
         if let Some(attempts) = told.attempts {
             headers.insert(TIDEOVER_ATTEMPTS, attempts);
+        }
+    }
+
+    /// How long it took, for those who may know. An origin's own stays beside it.
+    fn tell_time(self, headers: &mut HeaderMap, facts: &Facts) {
+        if !self.may_know(&self.voice.server_timing) {
+            return;
+        }
+        let first_byte = self.line.took_so_far();
+        let target = facts.target.map(|target| self.view.live.target(target));
+        let origins = &self.view.live.edge.origins;
+        let attempts: Duration = facts.attempts.iter().map(|attempt| attempt.took).sum();
+        let edge = first_byte.saturating_sub(attempts);
+        let timing = told::server_timing(target, origins, &facts.attempts, edge);
+        headers.append(SERVER_TIMING, timing);
+    }
+
+    fn may_know(self, shown: &AttemptsShown) -> bool {
+        match shown {
+            AttemptsShown::Public => true,
+            AttemptsShown::Off => false,
+            AttemptsShown::Token(secret) => self
+                .line
+                .fields()
+                .first(Known::TideoverToken)
+                .is_some_and(|sent| secret.is(sent.as_bytes())),
         }
     }
 
@@ -198,6 +216,20 @@ impl ToldBefore {
         match &*place {
             Some((same, told)) if *same == facts => told.clone(),
             Some(_) | None => place.insert((facts, tell())).1.clone(),
+        }
+    }
+}
+
+/// Says in `headers` of an answer, which is ready but for that, how long it took; where nobody asked for it, nothing.
+pub(crate) fn time(line: &Line, headers: &mut HeaderMap, facts: &Facts) {
+    let distributions = &line.view.live.edge.distributions;
+    let Some(distribution) = facts.distribution.and_then(|it| distributions.get(it)) else {
+        return;
+    };
+    match distribution.voice.server_timing {
+        AttemptsShown::Off => {}
+        AttemptsShown::Public | AttemptsShown::Token(_) => {
+            Speaker::of(&line.view, line, Some(distribution)).tell_time(headers, facts);
         }
     }
 }

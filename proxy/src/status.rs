@@ -15,6 +15,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 
 use crate::admin::{self, AdminBody};
+use crate::metrics::{Exposition, living};
 use crate::viewer::{Closing, ListeningSocket, REST, Tls};
 use crate::worker::Shared;
 
@@ -105,16 +106,18 @@ pub(crate) fn answer(shared: &Shared, method: &Method, uri: &Uri) -> Response<Fu
 }
 
 fn metrics(shared: &Shared) -> String {
-    let mut metrics = shared.counters.prometheus();
-    metrics.push_str(&shared.switches.prometheus());
+    let mut metrics = Exposition::default();
+    metrics.append(&shared.switches.prometheus());
     let live = shared.live();
+    shared.counters.expose(&mut metrics);
+    living(&live, &shared.counters, &mut metrics);
     let tls = live.tls.as_ref();
     let is_ordered = |tls: &&Tls| tls.orders();
     if let Some(tls) = tls.filter(is_ordered) {
-        metrics.push_str(&tls.ordered().prometheus());
+        metrics.append(&tls.ordered().prometheus());
     }
-    metrics.push_str(&shared.events.prometheus());
-    metrics
+    metrics.append(&shared.events.prometheus());
+    metrics.finish()
 }
 
 fn text(status: StatusCode, text: String) -> Response<Full<Bytes>> {

@@ -72,6 +72,34 @@ pub(crate) struct Tally {
     /// Requests whose outcome speaks for and against it, as its breaker sees that.
     good: Count,
     bad: Count,
+    /// As the worker last looked.
+    open: Count,
+    idle: Count,
+    waiting: Count,
+}
+
+/// Connections to an origin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Connections {
+    /// Idle and in use.
+    pub(crate) open: u64,
+    pub(crate) idle: u64,
+    /// Requests that wait for one.
+    pub(crate) waiting: u64,
+}
+
+impl Connections {
+    pub(crate) fn in_use(self) -> u64 {
+        self.open.saturating_sub(self.idle)
+    }
+}
+
+impl std::ops::AddAssign for Connections {
+    fn add_assign(&mut self, more: Self) {
+        self.open += more.open;
+        self.idle += more.idle;
+        self.waiting += more.waiting;
+    }
 }
 
 /// [`Tally`] as numbers, over all workers.
@@ -292,6 +320,28 @@ impl Vitals {
         if let Some(tally) = self.tallies.get(worker) {
             tally.delivered.add(1);
         }
+    }
+
+    /// What `worker` has open there.
+    pub(crate) fn note_connections(&self, worker: usize, connections: Connections) {
+        if let Some(tally) = self.tallies.get(worker) {
+            tally.open.set(connections.open);
+            tally.idle.set(connections.idle);
+            tally.waiting.set(connections.waiting);
+        }
+    }
+
+    /// What all workers have open there.
+    pub(crate) fn connections(&self) -> Connections {
+        let mut sum = Connections::default();
+        for tally in &self.tallies {
+            sum += Connections {
+                open: tally.open.get(),
+                idle: tally.idle.get(),
+                waiting: tally.waiting.get(),
+            };
+        }
+        sum
     }
 
     /// The viewer got another one's answer in place of a 403 or 404 that one of `worker`'s attempts brought.

@@ -201,6 +201,7 @@ impl View {
 impl Worker {
     fn new(shared: Arc<Shared>, index: usize) -> Self {
         let counters = shared.counters.of(index);
+        counters.begin();
         let seen = Cell::new(shared.replaced.load(Acquire));
         let live = shared.live();
         let origins = Origins::new(&live, &Origins::default());
@@ -244,7 +245,8 @@ impl Worker {
         clock::begin_turn();
         self.counters.pulse();
         clock::look_at_the_wall();
-        self.view().origins.sweep();
+        let view = self.view();
+        view.origins.sweep(&view.live, self.index);
         self.log.borrow_mut().flush(&self.counters);
     }
 }

@@ -59,6 +59,15 @@ impl Response {
         self.head.header(name).unwrap_or_default()
     }
 
+    /// All values of this header, in order.
+    pub fn values(&self, name: &str) -> Vec<&str> {
+        let headers = self.head.headers.iter();
+        headers
+            .filter(|(own, _)| own.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+            .collect()
+    }
+
     fn story(&self) -> String {
         let body: String = self.text().chars().take(600).collect();
         let headers: Vec<String> = self

@@ -251,10 +251,22 @@ mod numbers {
         for (name, value) in [
             ("tideover_fell_through_total", 1.0),
             ("tideover_edge_errors_total", 1.0),
-            ("tideover_responses_total{class=\"2xx\"}", 2.0),
-            ("tideover_responses_total{class=\"4xx\"}", 2.0),
-            ("tideover_responses_total{class=\"5xx\"}", 0.0),
-            ("tideover_attempts_total{outcome=\"answered\"}", 4.0),
+            (
+                "tideover_responses_total{distribution=\"site\",class=\"2xx\"}",
+                2.0,
+            ),
+            (
+                "tideover_responses_total{distribution=\"site\",class=\"4xx\"}",
+                2.0,
+            ),
+            (
+                "tideover_responses_total{distribution=\"site\",class=\"5xx\"}",
+                0.0,
+            ),
+            (
+                "tideover_attempts_total{origin=\"red\",outcome=\"2xx\"}",
+                1.0,
+            ),
             ("tideover_panics_total", 0.0),
         ] {
             assert!(
@@ -272,8 +284,8 @@ mod numbers {
 
         viewer(&edge).get("/").await.expect(200);
 
-        edge.until_metric("tideover_attempts_total{outcome=\"refused\"}", 2.0)
-            .await;
+        let refused = "tideover_attempts_total{origin=\"red\",outcome=\"refused\"}";
+        edge.until_metric(refused, 2.0).await;
     }
 
     #[tokio::test]

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use harness::{Edge, Nginx, edge, ms, nginx, patiently, viewer};
+use harness::{Edge, EdgeBuilder, Nginx, edge, ms, nginx, operator, patiently, viewer, viewer_of};
 use tokio::task::JoinSet;
 
 const THREE_TIER: &str = include_str!("../../examples/three-tier.toml");
@@ -163,20 +163,26 @@ fn no_write_was_sent_twice(tiers: [&Nginx; 2]) {
     assert!(!seen.is_empty());
 }
 
+/// The example, whose record is moved by these, and then stays for 5 s.
+fn moved_by(fail_over: &str, fail_back: &str) -> EdgeBuilder {
+    let mut config = THREE_TIER.to_owned();
+    for (field, by, now) in [
+        ("fail_over", "auto", fail_over),
+        ("fail_back", "manual", fail_back),
+    ] {
+        let line = format!("{field} = \"{by}\"");
+        assert!(config.contains(&line), "the example says {line}");
+        config = config.replace(&line, &format!("{field} = \"{now}\""));
+    }
+    let held = "hold_down = \"5s\"\n[origin_group.reads]";
+    edge(&config.replace("[origin_group.reads]", held)).file("maintenance.html", PAGE)
+}
+
 async fn dies(death: Death) {
     let scale = scale();
     let (mut aws, vm) = (tier("aws").await, tier("azure-vm").await);
     let swa = tier("azure-swa").await;
-    let config = THREE_TIER.replace(
-        "fail_back = \"manual\"",
-        "fail_back = \"auto\"\nhold_down = \"5s\"",
-    );
-    assert!(
-        config.contains("hold_down"),
-        "the example says who moves it back"
-    );
-    let edge = edge(&config)
-        .file("maintenance.html", PAGE)
+    let edge = moved_by("auto", "auto")
         .map("aws", &aws.url())
         .map("azure-vm", &vm.url())
         .map("azure-swa", &swa.url())
@@ -285,4 +291,105 @@ async fn silence_costs_no_read_and_moves_the_writes() {
 #[tokio::test]
 async fn answers_of_503_cost_no_read_and_move_the_writes() {
     dies(Death::Answers503).await;
+}
+
+#[tokio::test]
+async fn where_an_operator_moves_it_writes_get_their_clear_error_until_then() {
+    let (mut aws, vm, swa) = (
+        tier("aws").await,
+        tier("azure-vm").await,
+        tier("azure-swa").await,
+    );
+    let edge = moved_by("manual", "manual")
+        .map("aws", &aws.url())
+        .map("azure-vm", &vm.url())
+        .map("azure-swa", &swa.url())
+        .time_scale(0.1)
+        .start()
+        .await;
+    let crowd = Crowd::begins(&edge);
+    Crowd::until_served_by(&crowd.writes, "aws", Instant::now()).await;
+    aws.is_killed().await;
+    patiently("the record waits for an operator", async {
+        while events(&edge, "record_waits").await == 0 {
+            tokio::time::sleep(ms(10)).await;
+        }
+    })
+    .await;
+    let waits = Instant::now();
+    Crowd::until_served_by(&crowd.writes, "othing was sent", waits).await;
+    vm.logged(0).await;
+    assert!(!vm.log().iter().any(|line| line.starts_with("POST")));
+
+    let ordered = Instant::now();
+    operator(&edge).switches("record", "app", "secondary").await;
+    Crowd::until_served_by(&crowd.writes, "azure-vm", ordered).await;
+    let (reads, writes) = crowd.ends().await;
+    assert!(reads.iter().all(|read| read.status == 200));
+    let mut lost = writes.iter().filter(|write| write.status != 200);
+    assert!(lost.all(|write| write.status == 503 && write.by.contains("othing was sent")));
+    no_write_was_sent_twice([&aws, &vm]);
+}
+
+/// 2 s up, 2 s down for a minute, at a tenth of the time.
+#[tokio::test]
+async fn a_flapping_primary_costs_no_read_and_the_writes_move_once_per_hold_down() {
+    const SCALE: f64 = 0.1;
+    let (aws, vm, swa) = (
+        tier("aws").await,
+        tier("azure-vm").await,
+        tier("azure-swa").await,
+    );
+    // One failed probe is enough, so that every flap is seen.
+    let text = THREE_TIER
+        .replace(
+            "failure_threshold = 3, recovery_threshold = 3",
+            "failure_threshold = 1, recovery_threshold = 1",
+        )
+        .replace(
+            "fail_back = \"manual\"",
+            "fail_back = \"auto\"\nhold_down = \"10s\"",
+        );
+    let edge = edge(&text)
+        .file("maintenance.html", PAGE)
+        .map("aws", &aws.url())
+        .map("azure-vm", &vm.url())
+        .map("azure-swa", &swa.url())
+        .time_scale(SCALE)
+        .start()
+        .await;
+    let crowd = Crowd::begins(&edge);
+    Crowd::until_served_by(&crowd.writes, "aws", Instant::now()).await;
+    let began = Instant::now();
+    for _ in 0..15 {
+        aws.writes("www/down", "");
+        tokio::time::sleep(Duration::from_secs(2).mul_f64(SCALE)).await;
+        aws.removes("www/down");
+        tokio::time::sleep(Duration::from_secs(2).mul_f64(SCALE)).await;
+    }
+    let lasted = began.elapsed().div_f64(SCALE);
+    let (reads, writes) = crowd.ends().await;
+    let failed: Vec<_> = reads.iter().filter(|read| read.status != 200).collect();
+    assert!(failed.is_empty(), "{failed:#?}");
+    let mut by: Vec<&str> = Vec::new();
+    for write in writes.iter().filter(|write| write.status == 200) {
+        if by.last() != Some(&write.by.as_str()) {
+            by.push(&write.by);
+        }
+    }
+    let moves = events(&edge, "record").await;
+    let most = usize::try_from(lasted.as_secs() / 10 + 1).expect("a small number");
+    assert!(
+        (1..=most).contains(&moves),
+        "{moves} moves within {lasted:?}; writes by {by:?}"
+    );
+    no_write_was_sent_twice([&aws, &vm]);
+}
+
+/// How many events of this kind there were.
+async fn events(edge: &Edge, kind: &str) -> usize {
+    let told = viewer_of(edge.admin()).get("/events.json").await;
+    let told: serde_json::Value = serde_json::from_str(&told.text()).expect("it is JSON");
+    let events = told["events"].as_array().expect("a list");
+    events.iter().filter(|event| event["kind"] == kind).count()
 }

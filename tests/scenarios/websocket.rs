@@ -466,7 +466,8 @@ mod a_tunnel {
         assert_eq!(edge.metric("tideover_tunnels_total").await, 1.0);
         assert_eq!(edge.metric("tideover_requests_total").await, 1.0);
         assert_eq!(
-            edge.metric("tideover_responses_total{class=\"1xx\"}").await,
+            edge.metric("tideover_responses_total{distribution=\"site\",class=\"1xx\"}")
+                .await,
             1.0
         );
     }

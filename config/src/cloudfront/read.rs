@@ -107,6 +107,7 @@ fn distribution(config: &Spot<'_>, wrapper: Option<&Spot<'_>>) -> Distribution {
         name: None,
         attempts: None,
         attempts_token: None,
+        server_timing: None,
         write_error_nothing_sent: None,
         write_error_outcome_unknown: None,
         write_error_retry_after: None,

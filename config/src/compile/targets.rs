@@ -13,8 +13,7 @@ use crate::problem::Problem;
 use crate::record::{FailoverRecord, RecordId, Side};
 use crate::written::{self, At, Notation, Written};
 
-/// What a group may fall through on. Source: Developer Guide, "Optimize high availability with CloudFront origin failover".
-const STATUSES: [u16; 9] = [400, 403, 404, 416, 429, 500, 502, 503, 504];
+const STATUSES: [u16; 9] = FailoverCriteria::STATUSES;
 
 /// Source: Developer Guide, "Quotas", origin groups per distribution.
 const QUOTA: usize = 10;

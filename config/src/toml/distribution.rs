@@ -3,6 +3,7 @@
 use ::toml::de::DeValue;
 
 use super::forwarding;
+use super::kind::{Kind, wrong_kind};
 use super::rehearsal;
 use super::table::{self, Table};
 use crate::problem::Problem;
@@ -50,6 +51,7 @@ pub(super) fn distribution(
         name: table.string("name", problems),
         attempts: table.string("attempts", problems),
         attempts_token: table.string("attempts_token", problems),
+        server_timing: server_timing(&mut table, problems),
         write_error_nothing_sent: write_error.nothing_sent,
         write_error_outcome_unknown: write_error.outcome_unknown,
         write_error_retry_after: write_error.retry_after,
@@ -59,6 +61,27 @@ pub(super) fn distribution(
     };
     table.finish(problems);
     distribution
+}
+
+/// `true`, `false` or `"token"`.
+fn server_timing(table: &mut Table<'_>, problems: &mut Vec<Problem>) -> Option<At<String>> {
+    let (place, value) = table.value("server_timing")?;
+    match value.get_ref() {
+        DeValue::Boolean(value) => Some(At {
+            value: value.to_string(),
+            place,
+        }),
+        DeValue::String(_) => table::string(place, value, problems),
+        DeValue::Integer(_)
+        | DeValue::Float(_)
+        | DeValue::Datetime(_)
+        | DeValue::Array(_)
+        | DeValue::Table(_) => {
+            let what = Kind::Other("true, false or \"token\"");
+            problems.push(wrong_kind(&place, value, what));
+            None
+        }
+    }
 }
 
 #[derive(Default)]

@@ -13,6 +13,7 @@ use tokio::task::AbortHandle;
 use super::wire::Meter;
 use crate::clock::Moment;
 use crate::message::ViewerBody;
+use crate::vitals::Connections;
 
 /// An open connection to an origin. It has one owner at a time: the pool while idle, an attempt or an answer's body
 /// while in use. Its bytes are moved by a task of their own, which ends when this is dropped: in order if it was idle, at
@@ -316,6 +317,17 @@ impl Pool {
             }
         }
         None
+    }
+
+    /// How many connections there are, and who waits for one.
+    pub(crate) fn connections(&self) -> Connections {
+        let waiting = self.waiting.borrow();
+        let waiting = waiting.iter().filter(|waiter| !waiter.turn.is_closed());
+        Connections {
+            open: self.open.get() as u64,
+            idle: self.idle.borrow().len() as u64,
+            waiting: waiting.count() as u64,
+        }
     }
 
     /// Closes idle connections that are too old or that the origin has closed.

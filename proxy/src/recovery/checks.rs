@@ -26,6 +26,7 @@ use crate::origin::{Addresses, client_config};
 use crate::vitals::{Mark, Vitals};
 use crate::worker::Shared;
 use probe::Fell;
+pub(crate) use probe::Stage;
 
 /// So many probes are remembered.
 const REMEMBERED: usize = 64;
@@ -69,6 +70,15 @@ struct Tls {
 struct Found {
     finding: Finding,
     lately: VecDeque<Probe>,
+    counted: Counted,
+}
+
+/// Probes so far, by what came of them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counted {
+    pub(crate) passed: u64,
+    /// By [`Stage`], in order of declaration.
+    pub(crate) failed: [u64; Stage::ALL.len()],
 }
 
 /// One probe that was sent.
@@ -120,10 +130,22 @@ impl Checked {
         self.with_found(|found| found.lately.iter().cloned().collect())
     }
 
+    /// Its probes so far.
+    pub(crate) fn counted(&self) -> Counted {
+        self.with_found(|found| found.counted)
+    }
+
     /// One more probe. What the origin counts as from now on, if that is something else than before.
     fn note(&self, probe: Probe) -> Option<Health> {
         self.with_found(|found| {
             let passed = probe.fell.is_none();
+            let count = match &probe.fell {
+                None => Some(&mut found.counted.passed),
+                Some(fell) => found.counted.failed.get_mut(fell.stage() as usize),
+            };
+            if let Some(count) = count {
+                *count += 1;
+            }
             if found.lately.len() == REMEMBERED {
                 found.lately.pop_front();
             }

@@ -225,6 +225,7 @@ pub(crate) fn cloudfront_voice() -> Voice {
         server: HeaderValue::from_static("CloudFront"),
         pages: Pages::CloudFront,
         attempts: AttemptsShown::Off,
+        server_timing: AttemptsShown::Off,
     }
 }
 
@@ -237,6 +238,7 @@ pub(crate) fn tideover_voice() -> Voice {
         server: HeaderValue::from_static("tideover"),
         pages: Pages::ByAccept,
         attempts: AttemptsShown::Public,
+        server_timing: AttemptsShown::Off,
     }
 }
 

@@ -24,6 +24,7 @@ pub(super) fn voice(
 ) -> Voice {
     let name = name(said, problems);
     let attempts = attempts(said, overrides, defaults, problems);
+    let server_timing = server_timing(said, overrides, problems);
     match defaults.mode {
         Mode::Faithful => Voice {
             via: name.map_or_else(
@@ -39,6 +40,7 @@ pub(super) fn voice(
             server: HeaderValue::from_static("CloudFront"),
             pages: Pages::CloudFront,
             attempts,
+            server_timing,
         },
         Mode::Resilient => Voice {
             via: Via::new(name.unwrap_or("tideover")),
@@ -48,6 +50,7 @@ pub(super) fn voice(
             server: HeaderValue::from_static("tideover"),
             pages: Pages::ByAccept,
             attempts,
+            server_timing,
         },
     }
 }
@@ -100,10 +103,8 @@ fn attempts(
         (Some(Word::Public), _) | (None, Mode::Resilient) => AttemptsShown::Public,
         (Some(Word::Off), _) | (None, Mode::Faithful) => AttemptsShown::Off,
         (Some(Word::Token), _) => {
-            let written = said.attempts_token.as_ref().map(|said| &said.value);
-            let token = overrides.attempts_token.as_ref().or(written);
-            if let Some(token) = token.filter(|token| !token.is_empty()) {
-                return AttemptsShown::Token(Secret::new(token));
+            if let Some(token) = token(said, overrides) {
+                return AttemptsShown::Token(token);
             }
             let place = chosen.map_or_else(|| said.place.clone(), |chosen| chosen.place.clone());
             problems.push(place.error(
@@ -113,6 +114,46 @@ fn attempts(
                 } else {
                     "write attempts_token = \"${NAME}\" beside it, or set TIDEOVER_ATTEMPTS_TOKEN"
                 },
+            ));
+            AttemptsShown::Off
+        }
+    }
+}
+
+/// What viewers send who may know.
+fn token(said: &Distribution, overrides: &Overrides) -> Option<Secret> {
+    let written = said.attempts_token.as_ref().map(|said| &said.value);
+    let token = overrides.attempts_token.as_ref().or(written);
+    token
+        .filter(|token| !token.is_empty())
+        .map(|token| Secret::new(token))
+}
+
+fn server_timing(
+    said: &Distribution,
+    overrides: &Overrides,
+    problems: &mut Vec<Problem>,
+) -> AttemptsShown {
+    let Some(chosen) = &said.server_timing else {
+        return AttemptsShown::Off;
+    };
+    match chosen.value.as_str() {
+        "true" => AttemptsShown::Public,
+        "false" => AttemptsShown::Off,
+        "token" => token(said, overrides).map_or_else(
+            || {
+                problems.push(chosen.place.error(
+                    "is \"token\", and there is no token",
+                    "write attempts_token = \"${NAME}\" beside it, or set TIDEOVER_ATTEMPTS_TOKEN",
+                ));
+                AttemptsShown::Off
+            },
+            AttemptsShown::Token,
+        ),
+        _ => {
+            problems.push(chosen.place.error(
+                format!("is {}", chosen.shown()),
+                "write true, false or \"token\"",
             ));
             AttemptsShown::Off
         }

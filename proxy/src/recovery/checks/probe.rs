@@ -52,6 +52,16 @@ pub(crate) enum Stage {
 }
 
 impl Stage {
+    /// In order of declaration.
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Resolve,
+        Self::Connect,
+        Self::Tls,
+        Self::FirstByte,
+        Self::Status,
+        Self::Body,
+    ];
+
     /// A word for status and logs: lower case, with `-`.
     pub(crate) fn word(self) -> &'static str {
         match self {

@@ -6,8 +6,10 @@ use http::StatusCode;
 use tideover_config::{Failure, Origin, Target};
 use tideover_rules::failover::{Attempt, Outcome, Sent};
 use tideover_rules::route::Refusal;
+use tideover_rules::standing::Why;
 use tideover_rules::told::{
-    AnsweredBy, ResultType, attempts, detailed_refusal, detailed_result, proxy_status, x_cache,
+    AnsweredBy, ResultType, attempts, detailed_refusal, detailed_result, proxy_status,
+    server_timing, x_cache,
 };
 
 use crate::cast::{all_hold, group, kind, member, origin, own_timers, page, page_member, server};
@@ -105,6 +107,28 @@ fn attempts_are_a_structured_list() {
         }
     }
     all_hold(&failures);
+}
+
+#[test]
+fn server_timing_has_the_edge_and_every_attempt() {
+    let (target, mut origins) = tiers();
+    origins[1].id = "my \"vm\"".into();
+    let skipped = Attempt {
+        outcome: Outcome::Skipped(Why::Breaker),
+        ..failed(0, Failure::Refused, 0)
+    };
+    let edge = Duration::from_micros(340);
+    #[rustfmt::skip]
+    let cases: Vec<(Option<&Target>, Vec<Attempt>, &str)> = vec![
+        (None, vec![], "edge;dur=0.3"),
+        (Some(&target), vec![answered(0, 200, 12)], "edge;dur=0.3, azure-vm;dur=12.0"),
+        (Some(&target), vec![failed(0, Failure::Refused, 1), answered(1, 200, 31)],
+            "edge;dur=0.3, azure-vm;dur=1.0, origin;desc=\"my \\\"vm\\\"\";dur=31.0"),
+        (Some(&target), vec![skipped, answered(2, 503, 0)], "edge;dur=0.3, last-page;dur=0.0"),
+    ];
+    for (target, past, expected) in cases {
+        assert_eq!(server_timing(target, &origins, &past, edge), expected);
+    }
 }
 
 #[test]
