@@ -39,6 +39,7 @@ pub(crate) fn check(edge: &Edge, written: &Written, problems: &mut Vec<Problem>)
     }
     for (record, said) in records::each(edge, written) {
         records::moves_of_writes_that_nobody_chose(edge, record, said, problems);
+        records::writes_that_nobody_notes(edge, record, said, problems);
         records::primaries_that_nobody_checks(edge, record, said, problems);
         records::standbys_that_nobody_checks(edge, record, said, problems);
     }

@@ -69,6 +69,7 @@ pub(crate) fn walk(
         admin: Admin::default(),
         tls: Tls::default(),
         access_log: AccessLog::default(),
+        journal: None,
         faults: Faults::default(),
         alarms: Vec::new(),
         origins: Vec::new(),

@@ -58,6 +58,7 @@ pub(crate) fn walk(urls: &[String], overrides: &Overrides) -> Written {
         admin: Admin::default(),
         tls: Tls::default(),
         access_log: AccessLog::default(),
+        journal: None,
         faults: Faults::default(),
         alarms: Vec::new(),
         groups: if origins.is_empty() || is_alone {

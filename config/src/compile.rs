@@ -13,6 +13,7 @@ mod distributions;
 mod forwarding;
 mod health;
 mod hosts;
+mod journal;
 mod lifecycle;
 mod listen;
 mod maps;
@@ -46,6 +47,7 @@ pub(crate) fn compile(
     let listen = listen::listen(written, overrides, defaults.origin_interim, problems);
     let admin = admin::admin(written, overrides, listen.admin, problems);
     let access_log = listen::access_log(written, overrides, problems);
+    let journal = journal::journal(written, problems);
     let alarms = alarms::alarms(written, problems);
     let mut origins = origins::origins(written, &defaults, problems);
     maps::apply(overrides, &mut origins, problems);
@@ -66,6 +68,7 @@ pub(crate) fn compile(
         listen,
         admin,
         access_log,
+        journal,
         alarms,
         origins,
         targets,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::admin::Admin;
 use crate::alarm::Webhook;
 use crate::distribution::Distribution;
+use crate::journal::Journal;
 use crate::listener::{AccessLog, Listen};
 use crate::origin::{Member, Origin, OriginId, OriginKind, Target, TargetId, Trust};
 use crate::record::FailoverRecord;
@@ -21,6 +22,8 @@ pub struct Edge {
     pub admin: Admin,
     /// Where lines go.
     pub access_log: AccessLog,
+    /// Where writes are noted that a record's secondary took; `None`: nowhere.
+    pub journal: Option<Journal>,
     /// Who is told of alarms, in the order of the file.
     pub alarms: Vec<Webhook>,
     /// By [`OriginId`].

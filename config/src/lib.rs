@@ -22,6 +22,7 @@ pub mod fault;
 mod fields;
 mod files;
 pub mod health;
+pub mod journal;
 mod json;
 pub mod lifecycle;
 pub mod listener;
@@ -53,13 +54,14 @@ pub use expect::{Expect, Promise};
 pub use fault::{Fault, FaultKind};
 pub use fields::{Fate, Field, fields};
 pub use health::{Breaker, CheckKind, HealthCheck, HttpCheck};
+pub use journal::Journal;
 pub use lifecycle::Lifecycle;
 pub use listener::{AccessLog, InterimLimit, Limits, Listen, LogFormat, LogTo, ViewerScheme};
 pub use network::Network;
 pub use origin::{
     AddressFamily, ConnectionAttempts, Endpoint, FailoverCriteria, Failure, FailureSet, HostHeader,
-    Member, Origin, OriginId, OriginKind, OriginScheme, OriginTls, Page, RecordMember, Server,
-    StatusSet, Target, TargetId, Timers, Trust, is_nearby,
+    Member, Origin, OriginId, OriginKind, OriginScheme, OriginTls, Page, PageUrl, RecordMember,
+    Server, StatusSet, Target, TargetId, Timers, Trust, is_nearby,
 };
 pub use print::to_toml;
 pub use problem::{Problem, Problems, Severity, counted};

@@ -209,6 +209,42 @@ pub struct Page {
     pub html: Bytes,
     /// The file it came from; `None` for the built-in page.
     pub file: Option<PathBuf>,
+    /// Where a newer one is fetched from, ahead of time; until that has worked once, `html` is shown.
+    pub ahead: Option<Box<PageUrl>>,
+}
+
+/// A page that is fetched before it is needed. Ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageUrl {
+    /// As written. It may have been sent elsewhere since (`--map`): the other fields say where to.
+    pub url: Arc<str>,
+    /// Where it is asked for.
+    pub endpoint: Endpoint,
+    /// By TLS.
+    pub secure: bool,
+    /// Path and query, from `/` on.
+    pub target: Arc<str>,
+    /// `Host`, and without its port what the certificate has to be for: that of `url`.
+    pub host: HeaderValue,
+    /// How its certificate is judged; [`Trust::Anyone`] towards loopback and private addresses only.
+    pub trust: Trust,
+    /// How often: 1 s to 24 h.
+    pub interval: Duration,
+    /// Where the last good one is kept over a restart; `None`: nowhere.
+    pub cache: Option<PathBuf>,
+    /// The URL of `--map` that it is sent to.
+    pub mapped_to: Option<Arc<str>>,
+}
+
+impl PageUrl {
+    /// The host of [`PageUrl::host`]: without a port, an IPv6 address without its brackets.
+    pub fn name(&self) -> &str {
+        let host = self.host.to_str().unwrap_or_default();
+        match host.strip_prefix('[') {
+            Some(rest) => rest.split(']').next().unwrap_or_default(),
+            None => host.split(':').next().unwrap_or_default(),
+        }
+    }
 }
 
 /// What a behavior points at: an ordered list of members with criteria. A behavior that names a single

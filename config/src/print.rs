@@ -43,6 +43,11 @@ pub fn to_toml(edge: &Edge) -> String {
         self::tls(tls, &mut lines);
     }
     access_log(&edge.access_log, &mut lines);
+    if let Some(journal) = &edge.journal {
+        lines.header("journal");
+        lines.field("file", file(&journal.file));
+        lines.field("max_bytes", journal.max_bytes);
+    }
     if edge.takes_faults {
         lines.header("faults");
         lines.field("enabled", true);
@@ -90,6 +95,14 @@ fn flags(edge: &Edge) -> Vec<String> {
     let mut flags = Vec::new();
     if (edge.time_scale - 1.0).abs() > f64::EPSILON {
         flags.push(format!("--time-scale {}", edge.time_scale));
+    }
+    for origin in &edge.origins {
+        if let OriginKind::Page(page) = &origin.kind
+            && let Some(ahead) = &page.ahead
+            && let Some(url) = &ahead.mapped_to
+        {
+            flags.push(format!("--map {}={url}", origin.id));
+        }
     }
     let default = edge
         .hosts

@@ -7,6 +7,7 @@ mod alarm;
 mod distribution;
 mod forwarding;
 mod health;
+mod journal;
 mod kind;
 mod lifecycle;
 mod origin;
@@ -46,6 +47,9 @@ pub(crate) fn walk(text: &str, file: &Path, problems: &mut Vec<Problem>) -> Opti
     let access_log = top
         .table("access_log", problems)
         .map(|table| access_log(table, problems));
+    let journal = top
+        .table("journal", problems)
+        .map(|table| journal::journal(table, problems));
     let faults = top
         .table("faults", problems)
         .map(|table| rehearsal::faults(table, problems));
@@ -85,6 +89,7 @@ pub(crate) fn walk(text: &str, file: &Path, problems: &mut Vec<Problem>) -> Opti
         admin: admin.unwrap_or_default(),
         tls: tls.unwrap_or_default(),
         access_log: access_log.unwrap_or_default(),
+        journal,
         faults: faults.unwrap_or_default(),
         alarms,
         origins,

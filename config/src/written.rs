@@ -126,6 +126,7 @@ pub(crate) struct Written {
     pub admin: Admin,
     pub tls: Tls,
     pub access_log: AccessLog,
+    pub journal: Option<Journal>,
     pub faults: Faults,
     pub alarms: Vec<Alarm>,
     pub origins: Vec<Origin>,
@@ -193,6 +194,14 @@ pub(crate) struct Lifecycle {
 pub(crate) struct Admin {
     pub token: Option<At<String>>,
     pub state: Option<At<String>>,
+}
+
+/// Where writes are noted that a record's secondary took.
+#[derive(Clone, Debug)]
+pub(crate) struct Journal {
+    pub place: Place,
+    pub file: Option<At<String>>,
+    pub max_bytes: Option<At<i64>>,
 }
 
 /// TLS towards viewers.
@@ -288,6 +297,9 @@ pub(crate) struct Origin {
     pub tls_ca: Option<At<String>>,
     /// `page = "file.html"` or `page = true`.
     pub page: Option<At<PageSource>>,
+    pub page_url: Option<At<String>>,
+    pub page_interval: Option<At<Span>>,
+    pub page_cache: Option<At<String>>,
     pub status: Option<At<i64>>,
     pub retry_after: Option<At<Span>>,
     pub health_check: Option<HealthCheck>,
@@ -322,6 +334,9 @@ impl Origin {
             tls_server_name: None,
             tls_ca: None,
             page: None,
+            page_url: None,
+            page_interval: None,
+            page_cache: None,
             status: None,
             retry_after: None,
             health_check: None,

@@ -340,3 +340,34 @@ fn a_file_without_end_is_refused() {
     assert!(told.contains("this file is a device, not a file"), "{told}");
     assert!(told.contains("name a file; - is standard input"), "{told}");
 }
+
+#[test]
+fn a_map_moves_the_fetches_of_a_page_by_its_id_or_its_host() {
+    let text = r#"
+        [origin.last]
+        page_url = "https://Site.test:8443/down/"
+
+        [distribution.one.default_behavior]
+        target = "last"
+    "#;
+    let ahead = |who: &str| {
+        let flags = Overrides {
+            map: vec![(who.to_owned(), "http://127.0.0.1:8001/base".to_owned())],
+            ..Overrides::default()
+        };
+        let loaded = load_text(Path::new("tideover.toml"), text, &flags).ok()?;
+        let OriginKind::Page(page) = &loaded.edge.origins[0].kind else {
+            panic!("it is a page");
+        };
+        page.ahead.clone()
+    };
+    for who in ["last", "l*", "site.test", "SITE.test", "*.test", "*"] {
+        let ahead = ahead(who).unwrap_or_else(|| panic!("{who} names it"));
+        assert_eq!(ahead.endpoint.to_string(), "127.0.0.1:8001", "{who}");
+        assert_eq!((&*ahead.target, ahead.secure), ("/base/down/", false));
+        // What it is called stays.
+        assert_eq!(ahead.host, "Site.test:8443");
+        assert_eq!(ahead.name(), "Site.test");
+    }
+    assert!(ahead("other").is_none());
+}

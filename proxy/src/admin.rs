@@ -6,9 +6,12 @@
 
 mod answer;
 mod events;
+mod explain;
 mod faults;
 mod guard;
+mod journal;
 mod page;
+mod query;
 mod sight;
 mod status;
 mod stream;
@@ -46,6 +49,8 @@ const ROUTES: &[Route] = &[
     get("/events", |asked| Box::pin(stream::stream(asked))),
     post("/faults", |asked| Box::pin(faults::faults(asked))),
     get("/events.json", |asked| Box::pin(events::events(asked))),
+    get("/explain", |asked| Box::pin(explain::explain(asked))),
+    get("/journal.json", |asked| Box::pin(journal::journal(asked))),
     post("/switch", |asked| Box::pin(switch::switch(asked))),
     page("/", |asked| Box::pin(page::part(asked))),
     page("/page.css", |asked| Box::pin(page::part(asked))),

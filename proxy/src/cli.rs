@@ -12,12 +12,12 @@ mod environment;
 mod explain;
 mod fields;
 mod healthcheck;
+mod journal;
 mod maintenance;
 mod open_files;
 mod overriding;
 mod paint;
 mod petclinic;
-mod record_words;
 mod run;
 mod said;
 mod status;
@@ -55,7 +55,7 @@ enum Command {
     /// Say what is wrong with a config, or odd: all of it at once.
     Check(check::Options),
     /// Say what would happen to one request, and why.
-    Explain(explain::Options),
+    Explain(Box<explain::Options>),
     /// Three tiers and the edge on loopback, to play with, until Ctrl-C.
     Demo(demo::Options),
     /// Play the failover table on the demo's tiers, or every failure of a config's, and say whether all held.
@@ -66,6 +66,8 @@ enum Command {
     Status(status::Options),
     /// Switch an origin, a failover record or a distribution of a running edge.
     Switch(switch::Options),
+    /// List the writes that the secondary of a failover record took.
+    Journal(journal::Options),
     /// Ask a running edge whether it is alive: exit 0 or 1.
     Healthcheck(healthcheck::Options),
 }
@@ -107,6 +109,7 @@ fn obey(command: Command, given: &ArgMatches) -> anyhow::Result<ExitCode> {
         Command::Fields(options) => fields::fields(&options),
         Command::Status(options) => status::status(&options),
         Command::Switch(options) => switch::switch(&options),
+        Command::Journal(options) => journal::journal(&options),
         Command::Healthcheck(options) => healthcheck::healthcheck(&options),
     }
 }
@@ -124,6 +127,7 @@ fn tell_events(command: &Command) {
         | Command::Fields(_)
         | Command::Status(_)
         | Command::Switch(_)
+        | Command::Journal(_)
         | Command::Healthcheck(_) => "info",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));

@@ -9,6 +9,7 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use tideover_config::is_nearby;
 use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
 use tokio_rustls::TlsConnector;
@@ -22,8 +23,25 @@ pub(crate) struct Way {
     /// A name, or an address without brackets.
     pub(crate) host: String,
     pub(crate) port: u16,
+    /// Whom its certificate has to be for.
+    pub(crate) name: String,
+    /// Nobody is sent anything who is neither on this machine nor at a private address.
+    pub(crate) only_nearby: bool,
     /// `None`: without TLS.
     pub(crate) tls: Option<Arc<ClientConfig>>,
+}
+
+impl Way {
+    /// To `host`, whose certificate has to be its own.
+    pub(crate) fn new(host: &str, port: u16, tls: Option<Arc<ClientConfig>>) -> Self {
+        Self {
+            host: host.to_owned(),
+            port,
+            name: host.to_owned(),
+            only_nearby: false,
+            tls,
+        }
+    }
 }
 
 /// The connection of an answer: it is closed when this is gone.
@@ -53,10 +71,13 @@ where
         .headers_mut()
         .insert(header::USER_AGENT, HeaderValue::from_static(agent));
     let tcp = TcpStream::connect((way.host.as_str(), way.port)).await?;
+    if way.only_nearby && !is_nearby(tcp.peer_addr()?.ip()) {
+        return Err("it is not nearby, and its certificate is not checked".into());
+    }
     let Some(tls) = &way.tls else {
         return exchange(TokioIo::new(tcp), request).await;
     };
-    let name = ServerName::try_from(way.host.clone())?;
+    let name = ServerName::try_from(way.name.clone())?;
     let stream = TlsConnector::from(Arc::clone(tls))
         .connect(name, tcp)
         .await?;

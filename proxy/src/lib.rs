@@ -18,8 +18,10 @@ mod client;
 mod clock;
 mod control;
 mod error;
+mod explain;
 mod falls;
 mod faults;
+mod journal;
 mod limit;
 mod listeners;
 mod live;
@@ -53,7 +55,9 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::mpsc;
 
 pub use admin::token_left_for;
+pub use explain::{Explanation, Question, explain, place};
 pub use faults::FaultRefused;
+pub use journal::{Listed, Since, list};
 pub use listeners::{ListenerChanges, ListenerKind};
 pub use metrics::Summary;
 pub use takeover::Given;
@@ -62,6 +66,7 @@ pub use viewer::Protocol;
 
 use access_log::LogWriter;
 use control::Control;
+use journal::Journal;
 use listeners::{Change, Listeners};
 use live::Live;
 use metrics::EdgeCounters;
@@ -186,6 +191,8 @@ pub fn start_with(mut edge: Edge, mut given: Given) -> Result<RunningEdge, Start
         }
     })?;
     let live = Live::new(edge, None, workers)?;
+    let journal = Journal::start(live.edge.journal.clone()).map_err(StartError::Worker)?;
+    journal.count_in(&live);
     let keeper = acme::Keeper::default();
     keeper.follow(keeper.prepare(&live)?);
     let (commands, receivers): (Vec<_>, Vec<_>) =
@@ -195,7 +202,7 @@ pub fn start_with(mut edge: Edge, mut given: Given) -> Result<RunningEdge, Start
     switches.place_records(&live);
     switches.put_in_force(&live);
     let staff = Staff::new(&commands);
-    let shared = Arc::new(Shared::new(live, counters, log, staff, switches));
+    let shared = Arc::new(Shared::new(live, counters, log, journal, staff, switches));
     recovery::obey(&shared);
     let live = shared.live();
     shared
@@ -338,6 +345,7 @@ impl RunningEdge {
         let admin = listeners.addresses(&change, ListenerKind::Admin);
         let live = Live::new(edge, Some(&before), workers)?;
         let stays = self.shared.log.stays(&live.edge.access_log);
+        let journal_stays = self.shared.journal.stays(live.edge.journal.as_ref());
         let takes_over = &before.edge.listen.lifecycle.takeover;
         let stays = [
             (
@@ -345,6 +353,7 @@ impl RunningEdge {
                 live.edge.listen.workers.unwrap_or_else(cores) != workers,
             ),
             ("access_log", stays),
+            ("journal", journal_stays),
             (
                 "takeover",
                 *takes_over != live.edge.listen.lifecycle.takeover,
@@ -444,7 +453,10 @@ impl RunningEdge {
                 let _ = worker.join();
             }
         }
-        // The log gets a moment of its own even if the requests used up the time.
+        // The log and the journal get a moment of their own even if the requests used up the time.
+        self.shared
+            .journal
+            .end(deadline.max(Instant::now() + Duration::from_secs(1)));
         self.shared
             .log
             .end(deadline.max(Instant::now() + Duration::from_secs(1)));

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Acquire};
 use std::time::Duration;
 
+use bytes::Bytes;
 use rustls::ClientConfig;
 use tideover_config::{
-    AddressFamily, Edge, Endpoint, FailoverRecord, Origin, OriginKind, OriginScheme, OriginTls,
-    RecordId, Server, Side, Target, TargetId, Trust, Webhook,
+    AddressFamily, Edge, Endpoint, FailoverRecord, Origin, OriginId, OriginKind, OriginScheme,
+    OriginTls, RecordId, Server, Side, Target, TargetId, Trust, Webhook,
 };
 
 use tideover_rules::headers::Frame;
@@ -19,7 +20,7 @@ use crate::clock::Clock;
 use crate::faults::FaultSlot;
 use crate::metrics::Answers;
 use crate::origin::Addresses;
-use crate::recovery::{Checked, Post, mark};
+use crate::recovery::{Ahead, Checked, Post, mark};
 use crate::viewer::{Tls, most_connections, most_requests};
 use crate::vitals::{RecordState, Vitals, inherited};
 
@@ -65,12 +66,21 @@ pub(crate) struct Routed {
     way: u8,
 }
 
+impl Routed {
+    /// Whether any record among the members was there.
+    pub(crate) fn is_on_a_secondary(self) -> bool {
+        self.way != 0
+    }
+}
+
 /// What is alive beside one origin. Empty for a page.
 #[derive(Debug)]
 pub(crate) struct LiveOrigin {
     pub(crate) vitals: Arc<Vitals>,
     /// `None` where it has no health check.
     pub(crate) checked: Option<Arc<Checked>>,
+    /// `None` where it is no page that is fetched.
+    pub(crate) ahead: Option<Arc<Ahead>>,
     pub(crate) fault: FaultSlot,
     pub(crate) http: Option<LiveEndpoint>,
     pub(crate) https: Option<LiveEndpoint>,
@@ -189,6 +199,19 @@ impl Live {
         }
     }
 
+    /// The record that brought `origin`, its secondary, among those who answer a request that was routed like this.
+    pub(crate) fn record_of(&self, routed: Routed, origin: OriginId) -> Option<RecordId> {
+        let routing = self.routings[usize::from(routed.target.0)].as_ref()?;
+        let records = routing.records.iter().enumerate();
+        let mut on_secondary = records.filter(|(bit, _)| routed.way & (1 << bit) != 0);
+        on_secondary
+            .find(|(_, id)| {
+                let record = self.edge.records.get(usize::from(id.0));
+                record.is_some_and(|record| record.secondary == origin)
+            })
+            .map(|(_, id)| *id)
+    }
+
     /// The records among the target's members by name, and how they stood when the request came.
     pub(crate) fn sides(&self, routed: Routed) -> impl Iterator<Item = (&str, Side)> {
         let Routed { target, way } = routed;
@@ -231,6 +254,16 @@ impl Live {
     pub(crate) fn origin_named(&self, id: &str) -> Option<(&Origin, &LiveOrigin)> {
         let both = self.edge.origins.iter().zip(&self.origins);
         both.into_iter().find(|(origin, _)| *origin.id == *id)
+    }
+
+    /// What the page that origin `id` is says now; `None` if that is no page.
+    pub(crate) fn html(&self, id: OriginId) -> Option<Bytes> {
+        let OriginKind::Page(page) = &self.edge.origin(id).kind else {
+            return None;
+        };
+        let ahead = self.origins[usize::from(id.0)].ahead.as_ref();
+        let fetched = ahead.and_then(|ahead| ahead.html());
+        Some(fetched.unwrap_or_else(|| page.html.clone()))
     }
 
     fn endpoints(&self) -> impl Iterator<Item = &LiveEndpoint> {
@@ -315,14 +348,20 @@ impl LiveOrigin {
             workers,
         );
         let fault = FaultSlot::new(origin, namesake.map(|(_, alive)| alive), now);
-        let OriginKind::Server(server) = &origin.kind else {
-            return Ok(Self {
-                vitals,
-                checked: None,
-                fault,
-                http: None,
-                https: None,
-            });
+        let server = match &origin.kind {
+            OriginKind::Server(server) => server,
+            OriginKind::Page(page) => {
+                let known = namesake.and_then(|(_, alive)| alive.ahead.as_ref());
+                let ahead = page.ahead.as_ref().map(|said| Ahead::new(said, known));
+                return Ok(Self {
+                    vitals,
+                    checked: None,
+                    fault,
+                    ahead: ahead.transpose()?,
+                    http: None,
+                    https: None,
+                });
+            }
         };
         let http = (server.scheme != OriginScheme::Https)
             .then(|| LiveEndpoint::new(server, false, before));
@@ -342,6 +381,7 @@ impl LiveOrigin {
         Ok(Self {
             vitals,
             checked,
+            ahead: None,
             fault,
             http,
             https,

@@ -10,6 +10,7 @@ mod checks;
 mod events;
 pub(crate) mod lately;
 mod look;
+mod pages;
 mod post;
 mod seconds;
 mod watch;
@@ -18,8 +19,9 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 pub(crate) use checks::{Checked, Probe, Stage, mark};
-pub(crate) use events::{Event, Events};
+pub(crate) use events::{Event, Events, taken_words};
 pub(crate) use lately::Lately;
+pub(crate) use pages::Ahead;
 pub(crate) use post::Post;
 pub(crate) use seconds::{Second, Seconds};
 
@@ -46,10 +48,11 @@ pub(crate) async fn look_after(shared: Weak<Shared>) {
             post.begin(clock);
         }
         checks::begin(&present);
+        pages::begin(&present);
         watch.begin(&present, &live);
         looks.look(&present);
-        present.lately.look(&present, &live);
         watch.look(&present, &live, clock.elapsed());
+        present.lately.look(&present, &live);
         seconds.look(&present, &live);
         present.falls.gather();
         drop((present, live));

@@ -21,6 +21,7 @@ use tideover_rules::websocket::is_asked_for;
 
 use crate::access_log::{Ending, Facts, Line};
 use crate::body::{Body, viewers_turn};
+use crate::journal::Taking;
 use crate::limit::Limit;
 use crate::message::{Once, ViewerBody};
 use crate::origin::{self, Wanted};
@@ -104,7 +105,11 @@ async fn serve(
                 viewer: &viewer,
                 watch: line.watch.as_ref(),
             };
+            let taking = Taking::begin(&line, routed);
             let fetched = origin::fetch(&view, &wanted, &mut Once::Here(body)).await;
+            if let Some(taking) = taking {
+                taking.ends(&fetched);
+            }
             let speaker = Speaker::of(&view, &line, Some(route.distribution));
             let reply = respond::fetched(speaker, wanted, fetched);
             (Some(route.distribution), reply)

@@ -481,9 +481,10 @@ fn from_page(
         ResultType::Miss
     };
     facts.detail = facts.result.word();
+    let html = speaker.view.live.html(origin).unwrap_or_default();
     let shown = Page {
         status: page.status,
-        cause: Cause::LastPage(&page.html),
+        cause: Cause::LastPage(&html),
         retry_after: page.retry_after,
     };
     let mut response = speaker.page(&shown, facts.result);

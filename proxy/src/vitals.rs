@@ -394,9 +394,26 @@ pub(crate) struct RecordState {
     moved: AtomicU64,
     /// Where an operator has ordered it to be: 0 nowhere, 1 on the primary, 2 on the secondary.
     ordered: AtomicU8,
+    /// Writes that the secondary took since the last fail-over. Written by all workers.
+    taken: AtomicU64,
 }
 
 impl RecordState {
+    /// Writes that the secondary took since the last fail-over.
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken.load(Relaxed)
+    }
+
+    /// So many it took so far.
+    pub(crate) fn has_taken(&self, writes: u64) {
+        self.taken.store(writes, Relaxed);
+    }
+
+    /// It took one more.
+    pub(crate) fn takes_one(&self) {
+        self.taken.fetch_add(1, Relaxed);
+    }
+
     pub(crate) fn ordered(&self) -> Option<Side> {
         match self.ordered.load(Acquire) {
             1 => Some(Side::Primary),

@@ -21,6 +21,7 @@ use crate::access_log::{LogBuffer, LogWriter};
 use crate::admin::{Onlookers, Token};
 use crate::clock::{self, Moment};
 use crate::falls::{self, Falls};
+use crate::journal::Journal;
 use crate::live::Live;
 use crate::metrics::{Counters, EdgeCounters};
 use crate::origin::Origins;
@@ -42,6 +43,8 @@ pub(crate) struct Shared {
     /// One block per worker, written by that worker only.
     pub(crate) counters: EdgeCounters,
     pub(crate) log: LogWriter,
+    /// Of writes that secondaries took.
+    pub(crate) journal: Journal,
     pub(crate) events: Events,
     pub(crate) lately: Lately,
     pub(crate) falls: Falls,
@@ -70,6 +73,7 @@ impl Shared {
         live: Live,
         counters: EdgeCounters,
         log: LogWriter,
+        journal: Journal,
         staff: Staff,
         switches: Switches,
     ) -> Self {
@@ -79,6 +83,7 @@ impl Shared {
             replaced: AtomicU64::new(0),
             counters,
             log,
+            journal,
             lately: Lately::default(),
             falls: Falls::default(),
             seconds: Seconds::default(),

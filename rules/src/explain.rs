@@ -6,7 +6,7 @@ use http::StatusCode;
 use tideover_config::{Failure, Target};
 
 use crate::failover::{Ask, Attempt, Limits, Outcome, Sent, Step, is_soft, next_step};
-use crate::standing::Standing;
+use crate::standing::{Standing, Why};
 
 /// What could come of asking a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,6 +83,32 @@ pub fn prospects(target: &Target, ask: Ask, standings: &[Standing]) -> Prospects
         worst_case,
         worst_case_attempts,
     }
+}
+
+/// Who is asked first, and who is left out before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beginning {
+    /// Members whose turn came first, and why they are not asked, in order.
+    pub left_out: Vec<(usize, Why)>,
+    /// `None`: nobody may be asked.
+    pub asked: Option<usize>,
+}
+
+/// How a request of this kind begins at `target`. `standings` as in [`prospects`].
+pub fn beginning(target: &Target, ask: Ask, standings: &[Standing]) -> Beginning {
+    let mut past: Vec<Attempt> = Vec::new();
+    let mut left_out = Vec::new();
+    let asked = loop {
+        match next_step(target, ask, standings, &past, Duration::ZERO) {
+            Step::Try { member, .. } => break Some(member),
+            Step::Deliver(_) => break None,
+            Step::Skip { member, why } => {
+                left_out.push((member, why));
+                past.push(attempt(member, Outcome::Skipped(why), Duration::ZERO));
+            }
+        }
+    };
+    Beginning { left_out, asked }
 }
 
 /// What [`next_step`] is asked about.

@@ -17,6 +17,7 @@
 //! - [`server_name`]: the name that an origin is asked for when TLS begins.
 //! - [`error_page`]: final status -> custom error response; failure -> status.
 //! - [`explain`]: what could happen, told beforehand by asking the same rule.
+//! - [`page`]: may this answer stand in for everything when everything is down?
 //! - [`certificate`], [`renewal`]: which certificate is shown for a name, and when it is ordered anew.
 //! - [`told`]: attempts -> `X-Cache`, `Proxy-Status`, `Tideover-Attempts`, log words.
 //! - [`websocket`]: does it ask to switch protocols?
@@ -32,6 +33,7 @@ pub mod failover;
 pub mod fields;
 pub mod headers;
 pub mod health;
+pub mod page;
 pub mod record;
 pub mod renewal;
 pub mod route;

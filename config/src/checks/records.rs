@@ -52,6 +52,27 @@ pub(super) fn moves_of_writes_that_nobody_chose(
     }
 }
 
+/// What a secondary took while the primary was away is known by nobody unless it was noted.
+pub(super) fn writes_that_nobody_notes(
+    edge: &Edge,
+    record: &FailoverRecord,
+    said: &written::Record,
+    problems: &mut Vec<Problem>,
+) {
+    if edge.journal.is_some() || record.fail_over != Moves::Auto || !takes_writes(edge, record) {
+        return;
+    }
+    let secondary = &edge.origin(record.secondary).id;
+    let place = said
+        .fail_over
+        .as_ref()
+        .map_or(&said.id.place, |said| &said.place);
+    problems.push(place.warning(
+        format!("moves writes to {secondary:?} by itself, and nothing notes which ones it takes"),
+        "write [journal] file = \"tideover.journal.jsonl\", which lists them for who has to bring them back",
+    ));
+}
+
 /// Whether a behavior sends writes there: a group sends them to its first member.
 fn takes_writes(edge: &Edge, record: &FailoverRecord) -> bool {
     let behaviors = edge

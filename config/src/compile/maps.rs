@@ -8,7 +8,9 @@ use super::{flag, values};
 use crate::behavior::PathPattern;
 use crate::edge::Overrides;
 use crate::health::CheckKind;
-use crate::origin::{Endpoint, HostHeader, Origin, OriginKind, OriginScheme, Server, Trust};
+use crate::origin::{
+    Endpoint, HostHeader, Origin, OriginKind, OriginScheme, PageUrl, Server, Trust,
+};
 use crate::problem::Problem;
 use crate::written::At;
 
@@ -24,6 +26,11 @@ pub(super) fn apply(overrides: &Overrides, origins: &mut [Origin], problems: &mu
                 server.tls.trust = trusted.clone();
             }
         }
+        for page in origins.iter_mut().filter_map(page_of) {
+            if page.trust == Trust::Platform {
+                page.trust = trusted.clone();
+            }
+        }
     }
     for (who, url) in &overrides.map {
         let said = At {
@@ -32,8 +39,17 @@ pub(super) fn apply(overrides: &Overrides, origins: &mut [Origin], problems: &mu
         };
         match Url::parse(url) {
             Ok(url) => {
-                for server in named(who, &said, origins, problems) {
+                let pages = pages_named(who, origins);
+                let pages_are_meant = !pages.is_empty();
+                for page in pages {
+                    fetch_from(page, &url, &said.value);
+                }
+                let mut of_servers = Vec::new();
+                for server in named(who, &said, origins, &mut of_servers) {
                     send_to(server, &url);
+                }
+                if !pages_are_meant {
+                    problems.append(&mut of_servers);
                 }
             }
             Err(why) => problems.push(not_an_url(&said, why)),
@@ -67,6 +83,38 @@ fn server_of(origin: &mut Origin) -> Option<&mut Server> {
         OriginKind::Server(server) => Some(server),
         OriginKind::Page(_) => None,
     }
+}
+
+fn page_of(origin: &mut Origin) -> Option<&mut PageUrl> {
+    match &mut origin.kind {
+        OriginKind::Page(page) => page.ahead.as_deref_mut(),
+        OriginKind::Server(_) => None,
+    }
+}
+
+/// The pages with a URL whose id or host is `who`, or matches it as a glob.
+fn pages_named<'o>(who: &str, origins: &'o mut [Origin]) -> Vec<&'o mut PageUrl> {
+    let pages = origins.iter_mut().filter_map(|origin| {
+        let by_id = fits(who, &origin.id);
+        let page = page_of(origin)?;
+        let by_name = fits(&who.to_ascii_lowercase(), &page.name().to_ascii_lowercase());
+        (by_id || by_name).then_some(page)
+    });
+    pages.collect()
+}
+
+/// The page is fetched from `url` from now on; its `Host` stays.
+fn fetch_from(page: &mut PageUrl, url: &Url, written: &str) {
+    page.endpoint = Endpoint {
+        host: url.host.as_str().into(),
+        port: url.port_or_default(),
+    };
+    page.target = format!("{}{}", url.path, page.target).into();
+    page.secure = url.scheme != Scheme::Http;
+    if url.scheme == Scheme::HttpsInsecure {
+        page.trust = Trust::Anyone;
+    }
+    page.mapped_to = Some(written.into());
 }
 
 /// The servers whose id or domain name is `who`, or matches it as a glob. None at all is a problem.

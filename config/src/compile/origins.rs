@@ -60,32 +60,37 @@ fn kind(
     defaults: &Defaults,
     problems: &mut Vec<Problem>,
 ) -> OriginKind {
-    let Some(said) = &origin.page else {
-        for (name, place) in [
-            ("status", origin.status.as_ref().map(|at| &at.place)),
-            (
-                "retry_after",
-                origin.retry_after.as_ref().map(|at| &at.place),
-            ),
-        ] {
-            if let Some(place) = place {
-                problems.push(place.error(
-                    "belongs to an origin with page",
-                    format!("leave {name} out, or write page = true"),
-                ));
-            }
+    if let Some(said) = page::said(origin) {
+        if let Some(place) = server::places(origin).into_iter().next() {
+            problems.push(place.error(
+                "belongs to a server, and this origin is a page",
+                "write url or page, not both; a page takes page_url, page_interval, page_cache, status and retry_after only",
+            ));
         }
-        return OriginKind::Server(Box::new(server::server(
-            origin, written, defaults, problems,
-        )));
-    };
-    if let Some(place) = server::places(origin).into_iter().next() {
-        problems.push(place.error(
-            "belongs to a server, and this origin is a page",
-            "write url or page, not both; a page takes status and retry_after only",
-        ));
+        return OriginKind::Page(page::page(origin, &said, written, problems));
     }
-    OriginKind::Page(page::page(origin, said, written, problems))
+    for (name, place) in [
+        (
+            "page_interval",
+            origin.page_interval.as_ref().map(|at| &at.place),
+        ),
+        ("page_cache", origin.page_cache.as_ref().map(|at| &at.place)),
+        ("status", origin.status.as_ref().map(|at| &at.place)),
+        (
+            "retry_after",
+            origin.retry_after.as_ref().map(|at| &at.place),
+        ),
+    ] {
+        if let Some(place) = place {
+            problems.push(place.error(
+                "belongs to an origin with page",
+                format!("leave {name} out, or write page = true"),
+            ));
+        }
+    }
+    OriginKind::Server(Box::new(server::server(
+        origin, written, defaults, problems,
+    )))
 }
 
 /// The stand-in for whatever cannot be told.

@@ -21,6 +21,14 @@ fn page(page: &Page, lines: &mut Lines) {
         "page",
         page.file.as_deref().map_or_else(|| "true".to_owned(), file),
     );
+    if let Some(ahead) = &page.ahead {
+        lines.field("page_url", quoted(&ahead.url));
+        lines.field("page_interval", span(ahead.interval));
+        lines.field(
+            "page_cache",
+            ahead.cache.as_deref().map_or_else(|| quoted("off"), file),
+        );
+    }
     lines.field("status", page.status.as_u16());
     lines.some("retry_after", page.retry_after.map(span));
 }

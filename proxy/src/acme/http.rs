@@ -87,11 +87,7 @@ async fn exchange(
     *request.uri_mut() = target.parse()?;
 
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let way = Way {
-        host: bare.to_owned(),
-        port: uri.port_u16().unwrap_or(PORT),
-        tls: Some(tls),
-    };
+    let way = Way::new(bare, uri.port_u16().unwrap_or(PORT), Some(tls));
     let (response, connection) = client::send(&way, request).await?;
     let (parts, body) = response.into_parts();
     let body = Limited::new(body, MOST_BYTES).collect().await?.to_bytes();

@@ -55,6 +55,7 @@ pub(super) fn whole(shared: &Shared) -> Value {
             "lost": totals.lost,
             "viewer_gone": totals.viewer_gone,
         },
+        "journal": shared.journal.json(),
         "switches": switches.iter().map(|one| switch(&live, one)).collect::<Vec<_>>(),
         "events": lately
             .map(|told| json!({ "at": unix(told.at), "words": told.event.to_string() }))
@@ -97,6 +98,7 @@ fn records(live: &Live, switches: &[Switch]) -> Vec<Value> {
             "answers": name(side),
             "primary": name(Side::Primary),
             "secondary": name(Side::Secondary),
+            "taken": at.taken(),
             "switch": found(live, switches, Kind::Record, &record.id),
         })
     })

@@ -6,11 +6,13 @@ use std::time::{Duration, SystemTime};
 
 use http::StatusCode;
 use serde_json::{Map, Value, json};
-use tideover_config::{Edge, counted, parse_span};
+use tideover_config::{Edge, Side, counted, parse_span};
 use tideover_rules::switch::Bereft;
 
 use super::answer::{Problem, json};
 use super::{Asked, Outcome};
+use crate::live::Live;
+use crate::recovery::taken_words;
 use crate::switches::{Kind, Refusal, Switch, To};
 
 /// Characters of a reason or an owner.
@@ -48,10 +50,25 @@ pub(super) async fn switch(asked: Asked) -> Outcome {
         let left = until.duration_since(now).unwrap_or_default();
         answer["ends_in_s"] = Value::from(whole_seconds(live.clock.nominal(left)));
     }
+    if to == To::Record(Some(Side::Primary))
+        && let Some(words) = to_reconcile(&live, &name)
+    {
+        answer["to_reconcile"] = Value::from(words);
+    }
     if let Some(why) = done.not_kept {
         answer["not_kept"] = Value::from(why);
     }
     Ok(json(&answer))
+}
+
+/// What has to be brought back to the primary of `record`, if its secondary took anything.
+fn to_reconcile(live: &Live, record: &str) -> Option<String> {
+    let mut both = live.edge.records.iter().zip(&live.records);
+    let (record, state) = both.find(|(known, _)| *known.id == *record)?;
+    let name = |side| &live.edge.origin(record.origin(side)).id;
+    let (primary, secondary) = (name(Side::Primary), name(Side::Secondary));
+    let taken = state.taken();
+    (taken > 0).then(|| taken_words(taken, secondary, primary, &record.id))
 }
 
 /// Rounded up: what was asked for is what is told.

@@ -1,6 +1,6 @@
 //! A viewer of one request: a fresh connection, the whole answer, nothing followed, nothing tried again.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -63,6 +63,18 @@ impl std::error::Error for NoAnswer {
             Self::Body(error) => Some(&**error),
         }
     }
+}
+
+/// `text` as a value in a query: others than letters and digits as %XX.
+pub(super) fn encoded(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut all, byte| {
+        if byte.is_ascii_alphanumeric() {
+            all.push(char::from(byte));
+        } else {
+            let _ = write!(all, "%{byte:02X}");
+        }
+        all
+    })
 }
 
 /// [`ask`] of an edge's admin listener, by `token` if there is one; a `change` is sent as JSON.

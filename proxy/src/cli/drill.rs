@@ -243,22 +243,16 @@ fn rows() -> Vec<Row> {
             "last-page",
         ),
         post("the VM is up: a write", Up, 302, "azure-vm", 1, ""),
-        post(
-            "the VM refuses: a write",
-            Refuses,
-            503,
-            THE_EDGE,
-            0,
-            "nothing was sent",
-        ),
-        post(
-            "the VM stays silent: a write",
-            Silent,
-            503,
-            THE_EDGE,
-            1,
-            "outcome unknown",
-        ),
+    ]);
+    let unanswered = [
+        ("refuses", Refuses, 0, "nothing was sent"),
+        ("stays silent", Silent, 1, "outcome unknown"),
+    ];
+    rows.extend(unanswered.map(|(how, vm, writes, words)| {
+        let done = format!("the VM {how}: a write");
+        post(&done, vm, 503, THE_EDGE, writes, words)
+    }));
+    rows.extend([
         Row {
             when: When::After(ENOUGH),
             ..get(

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::Value;
+use tideover_config::counted;
 
 use super::paint::{Paint, columns, padded};
 use super::said;
@@ -251,6 +252,15 @@ fn records(text: &mut String, records: &[Value]) {
             word(&record["answers"]),
             word(&record[others]),
         );
+        if let Some(taken) = record["taken"].as_u64().filter(|taken| *taken > 0) {
+            let _ = writeln!(
+                text,
+                "  {} taken by {} since the last fail-over: tideover journal --record {}",
+                counted(taken, "write"),
+                word(&record["secondary"]),
+                word(&record["id"]),
+            );
+        }
     }
 }
 

@@ -199,6 +199,9 @@ fn told(kind: &str, name: &str, answer: &Value) -> String {
         told += &format!(", for {}", span(seconds));
     }
     told += &format!(": {}\n", text("means"));
+    if answer["to_reconcile"].is_string() {
+        told += &format!("{}\n", text("to_reconcile"));
+    }
     if answer["not_kept"].is_string() {
         told += &format!("it ends with the process: {}\n", text("not_kept"));
     }

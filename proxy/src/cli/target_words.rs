@@ -1,6 +1,7 @@
 //! Targets and methods in the words of `run` and `explain`.
 
-use tideover_config::{Edge, MethodSet, OriginKind, OriginScheme, Server, Target};
+use tideover::place;
+use tideover_config::{Edge, MethodSet, OriginKind, Target};
 
 /// `azure-vm, azure-swa, last-page`, or one origin with where it is.
 pub(super) fn target(edge: &Edge, target: &Target) -> String {
@@ -28,18 +29,6 @@ pub(super) fn target(edge: &Edge, target: &Target) -> String {
     } else {
         members.join(", ")
     }
-}
-
-/// Where a server is connected to: `http://10.0.0.4:8080`.
-pub(super) fn place(server: &Server) -> String {
-    let (scheme, endpoint) = match server.scheme {
-        OriginScheme::Http => ("http", &server.http),
-        OriginScheme::Https => ("https", &server.https),
-        OriginScheme::MatchViewer => {
-            return format!("http or https, as the viewer came: {}", server.domain_name);
-        }
-    };
-    format!("{scheme}://{endpoint}{}", server.path)
 }
 
 /// `GET HEAD OPTIONS`, or `any method`.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
-use tideover_config::{AlarmKind, Failure, Fault, Moves, Side};
+use tideover_config::{AlarmKind, Failure, Fault, Moves, Side, counted};
 use tideover_rules::alarm::{CERTIFICATE_DAYS, NotFound, of_group};
 
 use super::board::{Board, Stand};
@@ -66,6 +66,8 @@ pub(crate) enum Event {
         was_ordered: bool,
         /// What is said of the origin it left, where that is unhealthy.
         why: Option<String>,
+        /// Writes that the secondary took since the record was last at its primary.
+        taken: u64,
         /// Who moves it the next time.
         next: Moves,
     },
@@ -100,6 +102,33 @@ pub(crate) enum Event {
     },
     /// In its place another one is shown, or none.
     CertificateGood { name: Arc<str> },
+    /// A page that is fetched ahead of time could not be, several times in a row.
+    PageFails {
+        origin: Arc<str>,
+        url: Arc<str>,
+        why: String,
+        /// Whether an older one is shown in its place; else what the config has.
+        has_copy: bool,
+    },
+    /// It was again.
+    PageFetched { origin: Arc<str> },
+    /// Writes that a secondary takes are not noted.
+    JournalFails { file: Arc<str>, why: String },
+    /// They are again.
+    JournalKept {
+        file: Arc<str>,
+        /// So many never were, since the edge began.
+        lost: u64,
+    },
+    /// The oldest writes in it had to make room.
+    JournalFull {
+        file: Arc<str>,
+        /// The one that holds what was in it before.
+        older: Arc<str>,
+        dropped: u64,
+    },
+    /// A record has moved since.
+    JournalHasRoom { older: Arc<str> },
     /// A file that the edge keeps cannot be written.
     NotWritten {
         /// What is kept there: `switches`.
@@ -154,6 +183,12 @@ impl Event {
             Self::FoundAgain { origin } => (AlarmKind::NotFound, origin, 0),
             Self::CertificateEnds { name, level, .. } => (AlarmKind::Certificate, name, *level),
             Self::CertificateGood { name } => (AlarmKind::Certificate, name, 0),
+            Self::PageFails { origin, .. } => (AlarmKind::Page, origin, 1),
+            Self::PageFetched { origin } => (AlarmKind::Page, origin, 0),
+            Self::JournalFails { file, .. } => (AlarmKind::Storage, file, 1),
+            Self::JournalFull { older, .. } => (AlarmKind::Storage, older, 1),
+            Self::JournalHasRoom { older } => (AlarmKind::Storage, older, 0),
+            Self::JournalKept { file, .. } => (AlarmKind::Storage, file, 0),
             Self::NotWritten { what, .. } => (AlarmKind::Storage, what, 1),
             Self::Written { what } => (AlarmKind::Storage, what, 0),
             Self::Switched { name, to, .. } => (AlarmKind::Switch, name, of_switch(to)),
@@ -167,6 +202,16 @@ impl Event {
             level,
         }
     }
+}
+
+/// `17 writes were taken by azure-vm while aws was away: tideover journal --record app lists them`.
+pub(crate) fn taken_words(taken: u64, secondary: &str, primary: &str, record: &str) -> String {
+    let were = if taken == 1 { "was" } else { "were" };
+    let them = if taken == 1 { "it" } else { "them" };
+    format!(
+        "{} {were} taken by {secondary} while {primary} was away: tideover journal --record {record} lists {them}",
+        counted(taken, "write")
+    )
 }
 
 /// What is as usual is nothing to be told of again.
@@ -279,6 +324,7 @@ impl fmt::Display for Event {
                 to_origin,
                 was_ordered,
                 why,
+                taken,
                 next,
             } => {
                 let why = if *was_ordered {
@@ -290,6 +336,10 @@ impl fmt::Display for Event {
                     format!("{to_origin} is healthy again")
                 };
                 write!(f, "{record} moved {from_origin} -> {to_origin}: {why}; ")?;
+                if *to == Side::Primary && *taken > 0 {
+                    let words = taken_words(*taken, from_origin, to_origin, record);
+                    write!(f, "{words}; ")?;
+                }
                 let return_word = match to {
                     Side::Secondary => "return",
                     Side::Primary => "the next move",
@@ -370,6 +420,42 @@ impl fmt::Display for Event {
             Self::CertificateGood { name } => {
                 write!(f, "the certificate for {name} is good for a while")
             }
+            Self::PageFails {
+                origin,
+                url,
+                why,
+                has_copy,
+            } => write!(
+                f,
+                "the page of {origin} cannot be fetched from {url}: {why}; {} is shown meanwhile; see that the site is there, or correct page_url",
+                if *has_copy {
+                    "the last good copy"
+                } else {
+                    "what page says"
+                }
+            ),
+            Self::PageFetched { origin } => write!(f, "the page of {origin} can be fetched again"),
+            Self::JournalFails { file, why } => write!(
+                f,
+                "the journal {file} cannot be written ({why}), and writes that secondaries take are not noted; \
+                 make room or give the edge the right to write there"
+            ),
+            Self::JournalKept { file, lost } => {
+                write!(f, "the journal {file} is written again")?;
+                match lost {
+                    0 => Ok(()),
+                    lost => write!(f, ", {} were not noted so far", counted(*lost, "write")),
+                }
+            }
+            Self::JournalHasRoom { older } => write!(
+                f,
+                "the journal {older} lacks nothing of what is taken from now on"
+            ),
+            Self::JournalFull { file, dropped, .. } => write!(
+                f,
+                "the journal {file} is full, and its {} went for newer ones; give [journal] more max_bytes, or copy both its files away",
+                counted(*dropped, "oldest write")
+            ),
             Self::NotWritten { what, error, costs } => write!(
                 f,
                 "the file of {what} cannot be written ({error}): {costs}; see to the disk and to who may write there"
@@ -492,7 +578,7 @@ impl Events {
     }
 
     /// What is said of something that is amiss, up to the next step.
-    pub(super) fn why(&self, kind: AlarmKind, subject: &Arc<str>) -> Option<String> {
+    pub(crate) fn why(&self, kind: AlarmKind, subject: &Arc<str>) -> Option<String> {
         let known = self.known();
         let text = known.board.text(kind, subject)?;
         Some(text.split("; ").next().unwrap_or(text).to_owned())

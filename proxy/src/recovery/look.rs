@@ -96,6 +96,7 @@ impl Looks {
             }
         }
         shared.switches.keep_records(&live);
+        shared.journal.look(&shared.events);
     }
 }
 
@@ -116,6 +117,11 @@ fn moves(shared: &Shared, live: &Live, record: &FailoverRecord, state: &RecordSt
         Side::Primary => Side::Secondary,
         Side::Secondary => Side::Primary,
     };
+    // Whatever it takes from now on is counted and noted behind this.
+    if to == Side::Secondary {
+        state.has_taken(0);
+        shared.journal.moves(live, record, to, 0);
+    }
     state.take(Position {
         side: to,
         moved: match cause {
@@ -123,6 +129,10 @@ fn moves(shared: &Shared, live: &Live, record: &FailoverRecord, state: &RecordSt
             Cause::Ordered => position.moved,
         },
     });
+    let taken = state.taken();
+    if to == Side::Primary {
+        shared.journal.moves(live, record, to, taken);
+    }
     let name = |side| Arc::clone(&live.edge.origin(record.origin(side)).id);
     shared.events.tell(Event::RecordMoved {
         record: Arc::clone(&record.id),
@@ -133,6 +143,7 @@ fn moves(shared: &Shared, live: &Live, record: &FailoverRecord, state: &RecordSt
         why: shared
             .events
             .why(AlarmKind::Unhealthy, &name(position.side)),
+        taken,
         next: match to {
             Side::Primary => record.fail_over,
             Side::Secondary => record.fail_back,

@@ -155,11 +155,7 @@ impl Post {
             .secure
             .then(|| crate::origin::client_config(&trust, host))
             .transpose()?;
-        let way = Way {
-            host: host.as_ref().to_owned(),
-            port: said.endpoint.port,
-            tls,
-        };
+        let way = Way::new(host, said.endpoint.port, tls);
         Ok(Self {
             line: Arc::new(Line {
                 said: said.clone(),

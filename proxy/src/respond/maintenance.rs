@@ -19,12 +19,16 @@ pub(crate) fn maintenance(speaker: Speaker<'_>, route: &Route<'_, '_>) -> Reply 
     let mut facts = speaker.facts(ResultType::Error, told::IN_MAINTENANCE);
     facts.behavior = Some(route.behavior_index);
     let found = page_of(&speaker.view.live.edge, route);
+    let html = found.and_then(|(id, _)| speaker.view.live.html(id));
     let page = Page {
         status: StatusCode::SERVICE_UNAVAILABLE,
-        cause: found.map_or(Cause::Maintenance, |page| Cause::LastPage(&page.html)),
+        cause: match &html {
+            Some(html) => Cause::LastPage(html),
+            None => Cause::Maintenance,
+        },
         retry_after: Some(
             found
-                .and_then(|page| page.retry_after)
+                .and_then(|(_, page)| page.retry_after)
                 .unwrap_or(COME_BACK_AFTER),
         ),
     };
@@ -39,14 +43,14 @@ pub(crate) fn maintenance(speaker: Speaker<'_>, route: &Route<'_, '_>) -> Reply 
     }
 }
 
-fn page_of<'e>(edge: &'e Edge, route: &Route<'e, '_>) -> Option<&'e OperatorsPage> {
+fn page_of<'e>(edge: &'e Edge, route: &Route<'e, '_>) -> Option<(OriginId, &'e OperatorsPage)> {
     let distribution: &Distribution = route.distribution;
     let others = distribution.behaviors.iter().rev();
     let others = others.map(|behavior| edge.target(behavior.target));
     std::iter::once(route.target)
         .chain(others)
         .flat_map(|target| &target.members)
-        .find_map(|member| page(edge, member.origin))
+        .find_map(|member| Some((member.origin, page(edge, member.origin)?)))
 }
 
 fn page(edge: &Edge, origin: OriginId) -> Option<&OperatorsPage> {

@@ -77,6 +77,7 @@ pub(crate) fn page(id: &str) -> Origin {
     Origin {
         id: id.into(),
         kind: OriginKind::Page(Page {
+            ahead: None,
             status: StatusCode::SERVICE_UNAVAILABLE,
             retry_after: None,
             html: Bytes::new(),
@@ -299,6 +300,7 @@ pub(crate) fn edge(
         .wildcards
         .sort_by_key(|(suffix, _)| std::cmp::Reverse(suffix.len()));
     Edge {
+        journal: None,
         admin: Admin::default(),
         listen: Listen {
             http: Vec::new(),

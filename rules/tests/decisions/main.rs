@@ -26,6 +26,7 @@ mod tables {
     mod failover;
     pub(crate) mod health;
     mod origin_head;
+    mod page;
     mod passed_on;
     mod petclinic;
     mod record;

@@ -179,6 +179,7 @@ fn stage(edge: &Edge, run: &Run, half: Half) -> Edge {
     };
     // What operators switched stays with the edge that they switched.
     edge.admin.state = None;
+    edge.journal = None;
     // A rehearsal alarms nobody.
     edge.alarms.clear();
     edge.access_log = AccessLog {
@@ -200,8 +201,12 @@ fn stage(edge: &Edge, run: &Run, half: Half) -> Edge {
     }
     edge.takes_faults = true;
     for (position, origin) in edge.origins.iter_mut().enumerate() {
-        let OriginKind::Server(server) = &mut origin.kind else {
-            continue;
+        let server = match &mut origin.kind {
+            OriginKind::Server(server) => server,
+            OriginKind::Page(page) => {
+                page.ahead = None;
+                continue;
+            }
         };
         server.health_check = None;
         server.breaker = None;

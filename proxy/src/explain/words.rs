@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use tideover_config::{Breaker, CheckKind, Edge, FailoverRecord, HealthCheck, Moves, Server};
+use tideover_config::{
+    Breaker, CheckKind, Edge, FailoverRecord, HealthCheck, Moves, OriginScheme, Server,
+};
 
-use super::explain::seconds;
+use super::seconds;
 
 /// `app: aws while it is healthy, else azure-vm; goes there by itself, comes back when an operator says so; …`.
 pub(super) fn record(edge: &Edge, record: &FailoverRecord) -> String {
@@ -81,4 +83,16 @@ fn breaker(breaker: &Breaker) -> String {
         breaker.in_a_row,
         seconds(breaker.probe_interval),
     )
+}
+
+/// Where a server is connected to: `http://10.0.0.4:8080`.
+pub fn place(server: &Server) -> String {
+    let (scheme, endpoint) = match server.scheme {
+        OriginScheme::Http => ("http", &server.http),
+        OriginScheme::Https => ("https", &server.https),
+        OriginScheme::MatchViewer => {
+            return format!("http or https, as the viewer came: {}", server.domain_name);
+        }
+    };
+    format!("{scheme}://{endpoint}{}", server.path)
 }
