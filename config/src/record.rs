@@ -46,6 +46,25 @@ pub enum Side {
     Secondary,
 }
 
+impl Side {
+    /// `primary`, `secondary`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Primary => "primary",
+            Self::Secondary => "secondary",
+        }
+    }
+
+    /// The opposite one.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Primary => Self::Secondary,
+            Self::Secondary => Self::Primary,
+        }
+    }
+}
+
 impl FailoverRecord {
     /// One group has so many of them at most: it is made ready for every way in which they can stand.
     pub const MOST_IN_A_GROUP: usize = 4;
@@ -55,6 +74,14 @@ impl FailoverRecord {
         match side {
             Side::Primary => self.primary,
             Side::Secondary => self.secondary,
+        }
+    }
+
+    /// Who moves it to this side.
+    pub fn moves_to(&self, side: Side) -> Moves {
+        match side {
+            Side::Primary => self.fail_back,
+            Side::Secondary => self.fail_over,
         }
     }
 }

@@ -80,8 +80,7 @@ impl To {
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Origin(order) => order.word(),
-            Self::Record(Some(Side::Primary)) => "primary",
-            Self::Record(Some(Side::Secondary)) => "secondary",
+            Self::Record(Some(side)) => side.word(),
             Self::Record(None) => "auto",
             Self::Distribution(true) => "maintenance",
             Self::Distribution(false) => "serve",

@@ -79,11 +79,7 @@ pub fn decide(record: &FailoverRecord, position: Position, sight: Sight) -> Deci
     if belongs == position.side {
         return Decision::Stays;
     }
-    let by = match belongs {
-        Side::Secondary => record.fail_over,
-        Side::Primary => record.fail_back,
-    };
-    if by == Moves::Manual {
+    if record.moves_to(belongs) == Moves::Manual {
         return Decision::WaitsForOrder;
     }
     let until = position

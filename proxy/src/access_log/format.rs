@@ -4,7 +4,7 @@ use std::io::Write;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::{HeaderValue, StatusCode, Version};
-use tideover_config::{AccessLog, LogFormat, Side, ViewerScheme};
+use tideover_config::{AccessLog, LogFormat, ViewerScheme};
 use tideover_rules::failover::{Outcome, Sent};
 use tideover_rules::fields::Known;
 use tideover_rules::told::ResultType;
@@ -420,13 +420,7 @@ fn records(object: &mut Object<'_>, line: &Line, routed: Routed) {
         between = b",";
         string(object.out, record.as_bytes());
         object.out.push(b':');
-        string(
-            object.out,
-            match side {
-                Side::Primary => b"primary",
-                Side::Secondary => b"secondary",
-            },
-        );
+        string(object.out, side.word().as_bytes());
     }
     if between == b"," {
         object.out.push(b'}');

@@ -91,10 +91,7 @@ fn records(live: &Live, switches: &[Switch]) -> Vec<Value> {
         let name = |side| &*live.edge.origin(record.origin(side)).id;
         json!({
             "id": &*record.id,
-            "side": match side {
-                Side::Primary => "primary",
-                Side::Secondary => "secondary",
-            },
+            "side": side.word(),
             "answers": name(side),
             "primary": name(Side::Primary),
             "secondary": name(Side::Secondary),

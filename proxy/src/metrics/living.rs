@@ -143,8 +143,9 @@ fn records(live: &Live, text: &mut Exposition) {
     let help = "Which origin the failover record stands for: 1 for its side.";
     text.gauge("tideover_record_side", help);
     for (record, state) in live.edge.records.iter().zip(&live.records) {
-        let is = [Side::Primary, Side::Secondary].map(|side| u64::from(state.side() == side));
-        text.samples(("record", &record.id), "side", ["primary", "secondary"], is);
+        let sides = [Side::Primary, Side::Secondary];
+        let is = sides.map(|side| u64::from(state.side() == side));
+        text.samples(("record", &record.id), "side", sides.map(Side::word), is);
     }
 }
 

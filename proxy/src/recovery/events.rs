@@ -228,21 +228,6 @@ fn usual(kind: &str) -> &'static str {
     }
 }
 
-/// `primary`, `secondary`: as the switch takes them.
-fn word(side: Side) -> &'static str {
-    match side {
-        Side::Primary => "primary",
-        Side::Secondary => "secondary",
-    }
-}
-
-fn other(side: Side) -> Side {
-    match side {
-        Side::Primary => Side::Secondary,
-        Side::Secondary => Side::Primary,
-    }
-}
-
 impl fmt::Display for Event {
     #[expect(clippy::too_many_lines, reason = "a list of sentences")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -353,7 +338,7 @@ impl fmt::Display for Event {
                     Moves::Manual => write!(
                         f,
                         "{return_word} is manual: tideover switch {record} {}",
-                        word(other(*to))
+                        to.other().word()
                     ),
                 }
             }
@@ -379,7 +364,7 @@ impl fmt::Display for Event {
             Self::RecordWaits { record, to, side } => write!(
                 f,
                 "{record} would move to {to} and waits for an operator: tideover switch {record} {}",
-                word(*side)
+                side.word()
             ),
             Self::RecordContent { record } => write!(f, "{record} waits for nobody any more"),
             Self::NotFound { origin, seen } => write!(
