@@ -14,6 +14,7 @@ use tideover_config::{
 
 use tideover_rules::headers::Frame;
 use tideover_rules::route::Route;
+use tideover_rules::standing::{Known, Standing, standings};
 
 use crate::StartError;
 use crate::clock::Clock;
@@ -233,6 +234,20 @@ impl Live {
     /// Whom `record` stands for now.
     pub(crate) fn side(&self, record: RecordId) -> Side {
         self.records[usize::from(record.0)].side()
+    }
+
+    /// What is known of origin `id` at this moment.
+    pub(crate) fn known(&self, id: OriginId) -> Known<'_> {
+        let breaker = match &self.edge.origin(id).kind {
+            OriginKind::Server(server) => server.breaker.as_ref(),
+            OriginKind::Page(_) => None,
+        };
+        self.origins[usize::from(id.0)].vitals.known(breaker)
+    }
+
+    /// How each member of `target` stands for the `nth` request of a worker, if it comes now.
+    pub(crate) fn standings(&self, target: &Target, nth: u64) -> Vec<Standing> {
+        standings(target, |id| self.known(id), nth, self.clock.elapsed())
     }
 
     fn answers_of(&self, id: &str) -> Option<&Arc<Answers>> {

@@ -8,10 +8,12 @@ use std::sync::atomic::{
 use std::time::Duration;
 
 use tideover_config::{Breaker, Failure, Side};
-use tideover_rules::breaker::{Admission, State, speaks};
+use tideover_rules::breaker::{State, speaks};
 use tideover_rules::failover::Outcome;
+use tideover_rules::health::Health;
 use tideover_rules::record::Position;
-use tideover_rules::standing::{Standing, Why};
+use tideover_rules::standing::{Known, Why};
+use tideover_rules::switch::Order;
 
 use crate::metrics::Count;
 
@@ -189,50 +191,33 @@ impl Vitals {
         self.openings.load(Relaxed)
     }
 
-    /// How it stands for the `nth` request of a worker, in a target where another one is switched to `only` or none is.
-    pub(crate) fn standing(
-        &self,
-        breaker: Option<&Breaker>,
-        another_is_only: bool,
-        nth: u64,
-        now: Duration,
-    ) -> Standing {
-        if self.has(Mark::Down) {
-            return Standing::Off(Why::Down);
-        }
-        if another_is_only && !self.has(Mark::Only) {
-            return Standing::Off(Why::NotTheOnly);
-        }
-        let admission = breaker.map(|breaker| {
-            let state = self.breaker();
-            state.admits(breaker, now, nth, Duration::ZERO)
-        });
-        match admission {
-            // Who may try is seen when it comes to that.
-            Some(Admission::Waits | Admission::Tries(_)) => Standing::Suspect(Why::Breaker),
-            Some(Admission::WaitsForSlowStart) => Standing::Suspect(Why::SlowStart),
-            Some(Admission::Goes) | None => {
-                if self.has(Mark::Drained) {
-                    Standing::Suspect(Why::Drained)
-                } else if self.has(Mark::Unhealthy) {
-                    Standing::Suspect(Why::Unhealthy)
-                } else {
-                    Standing::Alive
-                }
-            }
+    /// What is known of it, `breaker` being what the config says of its breaker.
+    pub(crate) fn known<'k>(&self, breaker: Option<&'k Breaker>) -> Known<'k> {
+        let marks = self.marks.load(Acquire);
+        let has = |mark: Mark| marks & mark as u32 != 0;
+        let orders = [
+            (Mark::Down, Order::Down),
+            (Mark::Only, Order::Only),
+            (Mark::Drained, Order::Drain),
+        ];
+        let ordered = orders.into_iter().find(|(mark, _)| has(*mark));
+        Known {
+            health: if has(Mark::Unhealthy) {
+                Health::Unhealthy
+            } else {
+                Health::Healthy
+            },
+            order: ordered.map_or(Order::Ready, |(_, order)| order),
+            breaker: breaker.map(|breaker| (self.breaker(), breaker)),
         }
     }
 
     /// Whether this request is the one that tries an origin whose breaker is open. It takes `patience` at most.
     pub(crate) fn may_try(&self, breaker: &Breaker, now: Duration, patience: Duration) -> bool {
-        if self.has(Mark::Unhealthy) || self.has(Mark::Drained) {
-            return false;
-        }
-        let state = self.breaker();
-        let Admission::Tries(then) = state.admits(breaker, now, 0, patience) else {
-            return false;
-        };
-        self.change(state, then)
+        let known = self.known(Some(breaker));
+        let before = known.breaker.map(|(state, _)| state);
+        let both = before.zip(known.tries(now, patience));
+        both.is_some_and(|(before, then)| self.change(before, then))
     }
 
     fn change(&self, from: State, to: State) -> bool {

@@ -170,8 +170,8 @@ pub fn next_step(
         });
     };
     let member = &target.members[last.member];
-    // A page is a last word, whatever its status.
-    if member.is_page {
+    // A page is a last word, whatever its status, unless an operator does not want it.
+    if member.is_page && !matches!(last.outcome, Outcome::Skipped(_)) {
         return Step::Deliver(past.len() - 1);
     }
     if may_try_again(member, ask, last, past)
@@ -203,6 +203,9 @@ fn try_from(
     let holds_soft_answer = past.iter().any(|attempt| is_soft(target, attempt));
     (first..target.members.len()).find_map(|member| {
         if target.members[member].is_page {
+            if let Some(Standing::Off(why)) = standings.get(member) {
+                return Some(Step::Skip { member, why: *why });
+            }
             return (!holds_soft_answer).then_some(Step::Try {
                 member,
                 within: Limits::NONE_LEFT,

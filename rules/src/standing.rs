@@ -1,8 +1,115 @@
 //! What is known of a member before it is asked, and what that means for a request.
 
 use std::fmt;
+use std::time::Duration;
 
-use tideover_config::Target;
+use tideover_config::{Breaker, OriginId, Target};
+
+use crate::breaker::{Admission, State};
+use crate::health::Health;
+use crate::switch::Order;
+
+/// What is known of an origin at one moment.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Known<'k> {
+    /// What its check found; healthy without one.
+    pub health: Health,
+    /// What an operator ordered.
+    pub order: Order,
+    /// How its breaker stands; `None`: it has none.
+    pub breaker: Option<(State, &'k Breaker)>,
+}
+
+impl Known<'_> {
+    /// What it counts as where records are decided: what its check found, and what an operator said. Its breaker does not
+    /// come into it.
+    pub fn counts_as(&self) -> Health {
+        if self.order.leaves_records() {
+            Health::Unhealthy
+        } else {
+            self.health
+        }
+    }
+
+    /// What its breaker becomes if the request that comes now is the one that sees whether the origin is back, which takes
+    /// `patience` at most; `None`: it is not. Times are nominal, since the edge began.
+    pub fn tries(&self, now: Duration, patience: Duration) -> Option<State> {
+        let (state, breaker) = self.breaker?;
+        match (self.counts_as(), state.admits(breaker, now, 0, patience)) {
+            (Health::Healthy, Admission::Tries(then)) => Some(then),
+            (
+                Health::Healthy | Health::Unhealthy,
+                Admission::Goes
+                | Admission::Tries(_)
+                | Admission::Waits
+                | Admission::WaitsForSlowStart,
+            ) => None,
+        }
+    }
+
+    fn stands(&self, another_is_only: bool, nth: u64, now: Duration) -> Standing {
+        match self.order {
+            Order::Down => return Standing::Off(Why::Down),
+            Order::Ready | Order::Drain if another_is_only => {
+                return Standing::Off(Why::NotTheOnly);
+            }
+            Order::Ready | Order::Drain | Order::Only => {}
+        }
+        let admission = self
+            .breaker
+            .map(|(state, breaker)| state.admits(breaker, now, nth, Duration::ZERO));
+        match (admission, self.order, self.health) {
+            // Who may try is seen when it comes to that.
+            (Some(Admission::Waits | Admission::Tries(_)), ..) => Standing::Suspect(Why::Breaker),
+            (Some(Admission::WaitsForSlowStart), ..) => Standing::Suspect(Why::SlowStart),
+            (Some(Admission::Goes) | None, Order::Drain, _) => Standing::Suspect(Why::Drained),
+            (Some(Admission::Goes) | None, _, Health::Unhealthy) => {
+                Standing::Suspect(Why::Unhealthy)
+            }
+            (Some(Admission::Goes) | None, _, Health::Healthy) => Standing::Alive,
+        }
+    }
+
+    /// Whether nothing at all speaks against it.
+    fn is_well(&self) -> bool {
+        let is_open = |(state, _)| matches!(state, State::Open { .. });
+        self.counts_as() == Health::Healthy && !self.breaker.is_some_and(is_open)
+    }
+}
+
+/// How each member of `target` stands, in order, for the `nth` request of its worker; `known` says what is known of an origin.
+/// `now` is nominal, since the edge began.
+pub fn standings<'k>(
+    target: &Target,
+    known: impl Fn(OriginId) -> Known<'k>,
+    nth: u64,
+    now: Duration,
+) -> Vec<Standing> {
+    let somebody_is_only = somebody_is_only(target, &known);
+    let members = target.members.iter();
+    let stands = members.map(|member| {
+        // A page stays behind whoever is the only one.
+        let another_is_only = somebody_is_only && !member.is_page;
+        known(member.origin).stands(another_is_only, nth, now)
+    });
+    stands.collect()
+}
+
+/// The servers of `target` that nothing speaks against, in order.
+pub fn servers_left<'k>(target: &Target, known: impl Fn(OriginId) -> Known<'k>) -> Vec<OriginId> {
+    let somebody_is_only = somebody_is_only(target, &known);
+    let servers = target.members.iter().filter(|member| !member.is_page);
+    let left = servers.map(|member| member.origin).filter(|origin| {
+        let known = known(*origin);
+        known.is_well() && (!somebody_is_only || known.order == Order::Only)
+    });
+    left.collect()
+}
+
+fn somebody_is_only<'k>(target: &Target, known: &impl Fn(OriginId) -> Known<'k>) -> bool {
+    let mut members = target.members.iter();
+    members.any(|member| known(member.origin).order == Order::Only)
+}
 
 /// Whether a member is asked when its turn comes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

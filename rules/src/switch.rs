@@ -29,6 +29,14 @@ impl Order {
             Self::Only => "only",
         }
     }
+
+    /// Whether it has an origin count as unhealthy where records are decided.
+    pub fn leaves_records(self) -> bool {
+        match self {
+            Self::Drain | Self::Down => true,
+            Self::Ready | Self::Only => false,
+        }
+    }
 }
 
 /// Everything that is ordered. What is beyond the end of a list is not ordered.
@@ -46,9 +54,8 @@ impl Orders {
         order.copied().unwrap_or_default()
     }
 
-    /// Whether it counts as unhealthy where records are decided.
     fn is_left(&self, origin: OriginId) -> bool {
-        matches!(self.of(origin), Order::Drain | Order::Down)
+        self.of(origin).leaves_records()
     }
 }
 
@@ -110,10 +117,8 @@ fn has_somebody(edge: &Edge, sides: &[Side], behavior: &Behavior, orders: &Order
 }
 
 fn moved_by_itself(record: &tideover_config::FailoverRecord, side: Side, orders: &Orders) -> Side {
-    let (other, by) = match side {
-        Side::Primary => (Side::Secondary, record.fail_over),
-        Side::Secondary => (Side::Primary, record.fail_back),
-    };
+    let other = side.other();
+    let by = record.moves_to(other);
     let leaves = orders.is_left(record.origin(side)) && !orders.is_left(record.origin(other));
     if leaves && by == Moves::Auto {
         other

@@ -1,6 +1,8 @@
 //! What an operator switches is so: for reads and writes, over reload and restart, until its time is over.
 
-use harness::{Edge, EdgeBuilder, Origin, edge, ms, operator, origin, patiently, tiers, viewer};
+use harness::{
+    Edge, EdgeBuilder, Origin, answer, edge, ms, operator, origin, patiently, tiers, viewer,
+};
 use serde_json::{Value, json};
 
 /// Two servers, and reads that fall through from one to the other; writes go to the first.
@@ -125,6 +127,43 @@ async fn a_page_stays_behind_the_only_one() {
         .header_has("Tideover-Attempts", "second;skipped=not-the-only")
         .header_has("Tideover-Attempts", "last;status=503");
     second.saw_nothing();
+}
+
+#[tokio::test]
+async fn a_page_can_be_switched_as_any_origin() {
+    let first = origin("first")
+        .in_turn([answer(503).body("from first")])
+        .start()
+        .await;
+    let edge = edge(
+        r#"
+        [origin.last]
+        page = true
+
+        [origin_group.tiers]
+        members = ["first", "last"]
+        fail_over_on = [503]
+
+        [distribution.site.default_behavior]
+        target = "tiers"
+        "#,
+    )
+    .origins([&first])
+    .start()
+    .await;
+    let operator = operator(&edge);
+    let is_from_first = |text: String| text == "from first";
+    assert!(!is_from_first(reads(&edge).await));
+
+    // What the status screen says of it is what a request finds.
+    operator.switches("origin", "last", "down").await;
+    assert!(is_from_first(reads(&edge).await));
+
+    operator.switches("origin", "last", "only").await;
+    assert!(!is_from_first(reads(&edge).await));
+    let asked = first.requests().len();
+    reads(&edge).await;
+    assert_eq!(first.requests().len(), asked, "the page alone is asked");
 }
 
 #[tokio::test]

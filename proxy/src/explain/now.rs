@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use tideover_config::{
-    AlarmKind, Distribution, FailoverRecord, OriginId, OriginKind, RecordId, Side, Target,
-};
+use tideover_config::{AlarmKind, Distribution, FailoverRecord, OriginId, RecordId, Side, Target};
 use tideover_rules::breaker::State;
 use tideover_rules::standing::Standing;
 
@@ -54,18 +52,7 @@ impl<'s> Now<'s> {
     /// How each member stands, as a request that comes now finds it; that it may be one of few that see whether somebody is
     /// back is left to chance, and not told.
     pub(super) fn standings(&self, target: &Target) -> Vec<Standing> {
-        let now = self.live.clock.elapsed();
-        let vitals = |id: OriginId| &self.live.origins[usize::from(id.0)].vitals;
-        let mut members = target.members.iter().filter(|member| !member.is_page);
-        let another_is_only = members.any(|member| vitals(member.origin).has(Mark::Only));
-        let standing = |id: OriginId| match &self.live.edge.origin(id).kind {
-            OriginKind::Page(_) => Standing::Alive,
-            OriginKind::Server(server) => {
-                vitals(id).standing(server.breaker.as_ref(), another_is_only, 0, now)
-            }
-        };
-        let members = target.members.iter();
-        members.map(|member| standing(member.origin)).collect()
+        self.live.standings(target, 0)
     }
 
     /// `app stands for azure-vm, its secondary; 17 writes …`.

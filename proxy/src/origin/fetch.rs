@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 use tideover_config::{
-    Breaker, FaultKind, OriginId, OriginKind, OriginScheme, Page, Server, Target, ViewerScheme,
+    Breaker, FaultKind, Member, OriginId, OriginKind, OriginScheme, Page, Server, Target,
+    ViewerScheme,
 };
 use tideover_rules::failover::{self, Ask, Attempt, Limits, Outcome, Sent, Step};
 use tideover_rules::headers::{self, Request, Viewer};
@@ -22,7 +23,7 @@ use crate::error::{Fault, OriginError};
 use crate::faults;
 use crate::live::Routed;
 use crate::message::{BodyWatch, Once};
-use crate::vitals::{Mark, Vitals};
+use crate::vitals::Vitals;
 use crate::worker::View;
 
 /// What became of asking the origins. The attempts are told on success and on failure.
@@ -368,28 +369,20 @@ impl Course<'_> {
 
 /// How each member of `target` stands; nothing at all in the usual case, that all of them stand well.
 fn standings(view: &View, target: &Target) -> Vec<Standing> {
-    let all = || (0..target.members.len()).map(|member| vitals(view, target, member));
-    if all().flatten().all(Vitals::is_plain) {
+    let origins = &view.live.origins;
+    let is_plain = |member: &Member| {
+        let alive = &origins[usize::from(member.origin.0)];
+        alive.vitals.is_plain()
+    };
+    if target.members.iter().all(is_plain) {
         return Vec::new();
     }
-    let now = view.live.clock.elapsed();
     let nth = view.looked_closer.get();
     view.looked_closer.set(nth.wrapping_add(1));
-    let another_is_only = all().flatten().any(|vitals| vitals.has(Mark::Only));
-    all()
-        .enumerate()
-        .map(|(member, vitals)| {
-            let breaker = breaker(view, target, member);
-            // A page stays behind whoever is the only one.
-            let another_is_only = another_is_only && !target.members[member].is_page;
-            vitals.map_or(Standing::Alive, |vitals| {
-                vitals.standing(breaker, another_is_only, nth, now)
-            })
-        })
-        .collect()
+    view.live.standings(target, nth)
 }
 
-/// What is known of a member; nothing of a page.
+/// What is known of a member; of a page nothing is counted.
 fn vitals<'v>(view: &'v View, target: &Target, member: usize) -> Option<&'v Vitals> {
     let member = &target.members[member];
     let alive = &view.live.origins[usize::from(member.origin.0)];

@@ -4,9 +4,9 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use tideover_config::{Failure, MethodSet, OriginKind, Target};
+use tideover_config::{Failure, MethodSet, OriginKind};
 use tideover_rules::breaker::State;
-use tideover_rules::standing::{Standing, Why, first_asked};
+use tideover_rules::standing::{Why, first_asked};
 use tideover_rules::switch::reached_by;
 
 use crate::live::Live;
@@ -234,7 +234,7 @@ fn lanes_of(live: &Live, position: usize) -> Vec<Lane> {
                 continue;
             }
             let falls_through = !methods.and(of_kind).and(behavior.falls_through).is_empty();
-            let first = first_asked(target, &standings(live, target), falls_through);
+            let first = first_asked(target, &live.standings(target, 0), falls_through);
             let first = first.and_then(|member| target.members.get(member));
             lanes.push(Lane {
                 target: Arc::clone(name),
@@ -248,29 +248,7 @@ fn lanes_of(live: &Live, position: usize) -> Vec<Lane> {
     lanes
 }
 
-/// How each member of `target` stands for the next request.
-fn standings(live: &Live, target: &Target) -> Vec<Standing> {
-    let vitals = |member: &tideover_config::Member| {
-        let alive = live.origins.get(usize::from(member.origin.0));
-        alive.map(|alive| &alive.vitals)
-    };
-    let is_only = |member| vitals(member).is_some_and(|vitals| vitals.has(Mark::Only));
-    let somebody_is_only = target.members.iter().any(is_only);
-    let standing = |member: &tideover_config::Member| {
-        let breaker = match &live.edge.origin(member.origin).kind {
-            OriginKind::Server(server) => server.breaker.as_ref(),
-            OriginKind::Page(_) => None,
-        };
-        let another_is_only = somebody_is_only && !member.is_page;
-        let now = live.clock.elapsed();
-        vitals(member).map_or(Standing::Alive, |vitals| {
-            vitals.standing(breaker, another_is_only, 0, now)
-        })
-    };
-    target.members.iter().map(standing).collect()
-}
-
-/// What speaks of `counts` that are not 0, with its words.
+/// What speaks against an origin by its counts, with how often; only what did so at all.
 pub(crate) fn reasons(tallied: &Tallied) -> Vec<(String, u64)> {
     let failed = Failure::ALL.iter().zip(tallied.failed);
     let failed = failed.map(|(failure, count)| (failure.to_string(), count));

@@ -4,15 +4,14 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tideover_config::{AlarmKind, Breaker, FailoverRecord, Failure, OriginId, OriginKind, Side};
+use tideover_config::{AlarmKind, Breaker, FailoverRecord, Failure, OriginKind, Side};
 use tideover_rules::breaker::{State, is_too_much};
-use tideover_rules::health::Health;
 use tideover_rules::record::{Cause, Decision, Position, Sight, decide};
 
 use super::events::Event;
 use crate::faults;
 use crate::live::{Live, LiveEndpoint};
-use crate::vitals::{Mark, RecordState, Tallied, Vitals};
+use crate::vitals::{RecordState, Tallied, Vitals};
 use crate::worker::Shared;
 
 /// What was seen at the last look, by name.
@@ -65,10 +64,9 @@ impl Looks {
             );
         }
         for (record, state) in live.edge.records.iter().zip(&live.records) {
-            let health = |id: OriginId| health(&live.origins[usize::from(id.0)].vitals);
             let sight = Sight {
-                primary: health(record.primary),
-                secondary: health(record.secondary),
+                primary: live.known(record.primary).counts_as(),
+                secondary: live.known(record.secondary).counts_as(),
                 ordered: state.ordered(),
                 now,
             };
@@ -76,10 +74,7 @@ impl Looks {
             let decision = decide(record, position, sight);
             let waits = self.waiting.entry(Arc::clone(&record.id)).or_default();
             let waited = std::mem::replace(waits, decision == Decision::WaitsForOrder);
-            let other = match position.side {
-                Side::Primary => Side::Secondary,
-                Side::Secondary => Side::Primary,
-            };
+            let other = position.side.other();
             let name = |side| Arc::clone(&live.edge.origin(record.origin(side)).id);
             match decision {
                 Decision::Moves(cause) => moves(shared, &live, record, state, cause),
@@ -113,10 +108,7 @@ pub(super) fn obey(shared: &Shared) {
 
 fn moves(shared: &Shared, live: &Live, record: &FailoverRecord, state: &RecordState, cause: Cause) {
     let position = state.position();
-    let to = match position.side {
-        Side::Primary => Side::Secondary,
-        Side::Secondary => Side::Primary,
-    };
+    let to = position.side.other();
     // Whatever it takes from now on is counted and noted behind this.
     if to == Side::Secondary {
         state.has_taken(0);
@@ -144,21 +136,8 @@ fn moves(shared: &Shared, live: &Live, record: &FailoverRecord, state: &RecordSt
             .events
             .why(AlarmKind::Unhealthy, &name(position.side)),
         taken,
-        next: match to {
-            Side::Primary => record.fail_over,
-            Side::Secondary => record.fail_back,
-        },
+        next: record.moves_to(to.other()),
     });
-}
-
-/// What an origin counts as where records are decided: what its check found, and what an operator said.
-fn health(vitals: &Vitals) -> Health {
-    let speaks_against = [Mark::Unhealthy, Mark::Drained, Mark::Down];
-    if speaks_against.into_iter().any(|mark| vitals.has(mark)) {
-        Health::Unhealthy
-    } else {
-        Health::Healthy
-    }
 }
 
 /// How most attempts failed between `before` and `after`; `None` if it was by their statuses, or nobody knows.

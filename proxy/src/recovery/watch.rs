@@ -5,9 +5,10 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tideover_config::{AlarmKind, OriginId, OriginKind, Side, Target};
+use tideover_config::{AlarmKind, OriginId, OriginKind, Side};
 use tideover_rules::alarm::{NotFound, contradicts, of_certificate, of_group};
 use tideover_rules::breaker::State;
+use tideover_rules::standing::servers_left;
 
 use super::events::Event;
 use crate::live::Live;
@@ -122,7 +123,12 @@ impl Watch {
             }
             let id = tideover_config::TargetId(u16::try_from(index).unwrap_or(u16::MAX));
             let target = live.target(live.routed(id));
-            let (left, servers) = left_of(live, target);
+            let left = servers_left(target, |id| live.known(id));
+            let servers = target
+                .members
+                .iter()
+                .filter(|member| !member.is_page)
+                .count();
             let was = before.remove(&target.name);
             let had = was.as_ref().map_or(servers, Vec::len);
             // Among several it does not matter which of them are left.
@@ -211,24 +217,6 @@ impl Watch {
             shared.events.tell(Event::CertificateGood { name });
         }
     }
-}
-
-/// The servers of `target` that may be asked, in order, and how many there are.
-fn left_of(live: &Live, target: &Target) -> (Vec<OriginId>, usize) {
-    let servers = || target.members.iter().filter(|member| !member.is_page);
-    let vitals = |id: OriginId| &live.origins[usize::from(id.0)].vitals;
-    let is_only = |id: OriginId| vitals(id).has(Mark::Only);
-    let another_is_only = servers().any(|member| is_only(member.origin));
-    let left = servers()
-        .map(|member| member.origin)
-        .filter(|id| may_be_asked(vitals(*id)) && (!another_is_only || is_only(*id)));
-    (left.collect(), servers().count())
-}
-
-fn may_be_asked(vitals: &Vitals) -> bool {
-    let speaks_against = [Mark::Unhealthy, Mark::Drained, Mark::Down];
-    !matches!(vitals.breaker(), State::Open { .. })
-        && !speaks_against.into_iter().any(|mark| vitals.has(mark))
 }
 
 /// Since the edge began.

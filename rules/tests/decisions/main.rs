@@ -25,6 +25,7 @@ mod tables {
     mod explain;
     mod failover;
     pub(crate) mod health;
+    mod known;
     mod origin_head;
     mod page;
     mod passed_on;

@@ -105,6 +105,14 @@ fn with_a_page_behind() {
         ("b..", "GET", "503", "(vm) swa last -> 503 of last"),
         ("ss.", "GET", "200", "vm -> 200 of vm"),
         ("DD.", "GET", "", "(vm) (swa) last -> 503 of last"),
+        // An operator does not want the page either: what came last before it is told.
+        ("..D", "GET", "503 503", "vm swa (last) -> 503 of swa"),
+        ("bbD", "GET", "503 503", "vm swa (last) -> 503 of swa"),
+        ("DDD", "GET", "", "(vm) (swa) (last) -> down of last"),
+        // The page is the only one.
+        ("NN.", "GET", "", "(vm) (swa) last -> 503 of last"),
+        // It has nobody else to leave requests to.
+        ("..d", "GET", "503 503", "vm swa last -> 503 of last"),
         // No page takes the place of an answer.
         (".b.", "GET", "404", "vm (swa) -> 404 of vm"),
     ];
