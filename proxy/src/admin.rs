@@ -67,7 +67,6 @@ const ROUTES: &[Route] = &[
 #[derive(Debug)]
 pub(crate) struct Asked {
     pub(crate) shared: Arc<Shared>,
-    #[allow(dead_code, reason = "for answers that depend on a query or a header")]
     pub(crate) head: Parts,
     /// Of a change; nothing for what only looks.
     body: Bytes,
@@ -122,10 +121,7 @@ impl Access {
     }
 }
 
-#[allow(
-    dead_code,
-    reason = "for the files of a page, which a browser asks for without a token"
-)]
+/// A file of the page, which a browser asks for without a token.
 const fn page(path: &'static str, answer: fn(Asked) -> Answering) -> Route {
     route(path, Access::Open, answer)
 }

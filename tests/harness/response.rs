@@ -68,6 +68,13 @@ impl Response {
             .collect()
     }
 
+    /// What `Tideover-Attempts` tells, without the times.
+    pub fn attempts(&self) -> String {
+        let items = self.value("tideover-attempts").split(", ");
+        let without_times = items.map(|item| item.split(";ms=").next().unwrap_or_default());
+        without_times.collect::<Vec<_>>().join(", ")
+    }
+
     fn story(&self) -> String {
         let body: String = self.text().chars().take(600).collect();
         let headers: Vec<String> = self

@@ -6,19 +6,12 @@ use harness::{Edge, answer, edge, ms, origin, pair, patiently, tiers, viewer};
 
 const USUAL: [u16; 4] = [500, 502, 503, 504];
 
-/// As told in `Tideover-Attempts`, without the times.
-fn attempts(response: &harness::Response) -> String {
-    let items = response.value("tideover-attempts").split(", ");
-    let without_times = items.map(|item| item.split(";ms=").next().unwrap_or_default());
-    without_times.collect::<Vec<_>>().join(", ")
-}
-
 async fn asks(edge: &Edge, times: usize) -> Vec<String> {
     let mut told = Vec::new();
     for _ in 0..times {
         let response = viewer(edge).get("/").await;
         response.expect(200).body("from secondary");
-        told.push(attempts(&response));
+        told.push(response.attempts());
     }
     told
 }
@@ -52,7 +45,7 @@ async fn a_black_hole_costs_the_first_requests_their_time_and_the_rest_nothing()
         let response = viewer(&edge).get("/").await;
         response.expect(200).body("from secondary");
         assert_eq!(
-            attempts(&response),
+            response.attempts(),
             "primary;skipped=breaker, secondary;status=200"
         );
         assert!(response.took < ms(100), "{:?}", response.took);
@@ -125,7 +118,7 @@ async fn half_of_twenty_within_ten_seconds_opens_it() {
     patiently("the breaker opens", async {
         loop {
             let response = viewer(&edge).get("/").await;
-            if attempts(&response).starts_with("primary;skipped=breaker") {
+            if response.attempts().starts_with("primary;skipped=breaker") {
                 return;
             }
         }
@@ -196,7 +189,7 @@ async fn a_single_origin_is_asked_however_often_it_failed() {
         let response = viewer(&edge).post("/", "a write").await;
         response.expect(503).body_has("nothing was sent");
         assert_eq!(
-            attempts(&response),
+            response.attempts(),
             "primary;error=refused, primary;error=refused"
         );
     }
@@ -215,7 +208,7 @@ async fn when_all_look_dead_they_are_asked_in_order() {
     for _ in 0..6 {
         let response = viewer(&edge).get("/").await;
         response.expect(502);
-        last = attempts(&response);
+        last = response.attempts();
     }
     let twice = |name: &str| format!("{name};error=refused, {name};error=refused");
     assert_eq!(
@@ -247,7 +240,7 @@ async fn a_page_comes_at_once_when_every_origin_before_it_is_known_to_be_dead() 
     }
     let response = viewer(&edge).get("/").await;
     response.expect(503);
-    let told = attempts(&response);
+    let told = response.attempts();
     assert_eq!(
         told,
         "primary;skipped=breaker, secondary;skipped=breaker, page;status=503"

@@ -29,12 +29,8 @@ fn with(check: &str) -> String {
     )
 }
 
-/// As told in `Tideover-Attempts`, without the times.
 async fn attempts(edge: &Edge) -> String {
-    let response = viewer(edge).get("/page").await;
-    let items = response.value("tideover-attempts").split(", ");
-    let without_times = items.map(|item| item.split(";ms=").next().unwrap_or_default());
-    without_times.collect::<Vec<_>>().join(", ")
+    viewer(edge).get("/page").await.attempts()
 }
 
 async fn until(edge: &Edge, expected: &str) {
