@@ -107,7 +107,7 @@ pub(crate) fn answer(shared: &Shared, method: &Method, uri: &Uri) -> Response<Fu
 
 fn metrics(shared: &Shared) -> String {
     let mut metrics = Exposition::default();
-    metrics.append(&shared.switches.prometheus());
+    shared.switches.expose(&mut metrics);
     let live = shared.live();
     shared.counters.expose(&mut metrics);
     living(&live, &shared.counters, &mut metrics);

@@ -5,7 +5,6 @@
 
 mod kept;
 
-use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -15,6 +14,7 @@ use tideover_config::{Edge, Side};
 use tideover_rules::switch::{Bereft, Order, Orders, left_with_nobody};
 
 use crate::live::Live;
+use crate::metrics::Exposition;
 use crate::recovery::{Event, Events};
 use crate::vitals::Mark;
 
@@ -358,24 +358,18 @@ impl Switches {
         self.lock().not_kept.clone()
     }
 
-    /// What is in force, as metrics.
-    pub(crate) fn prometheus(&self) -> String {
-        let state = self.lock();
-        let mut text =
-            "# HELP tideover_switch What operators have switched, while it is in force.\n\
-                        # TYPE tideover_switch gauge\n"
-                .to_owned();
-        for switch in &state.in_force {
-            let name = switch.name.replace('\\', "\\\\").replace('"', "\\\"");
-            let _ = writeln!(
-                text,
-                "tideover_switch{{kind=\"{}\",name=\"{}\",to=\"{}\"}} 1",
-                switch.to.kind().word(),
-                name.replace('\n', "\\n"),
-                switch.to.word()
-            );
+    /// Tells what is in force.
+    pub(crate) fn expose(&self, text: &mut Exposition) {
+        let help = "What operators have switched, while it is in force.";
+        text.gauge("tideover_switch", help);
+        for switch in &self.lock().in_force {
+            let labels = [
+                ("kind", switch.to.kind().word()),
+                ("name", &switch.name),
+                ("to", switch.to.word()),
+            ];
+            text.sample(&labels, 1);
         }
-        text
     }
 
     fn show(&self, state: &State) {

@@ -113,15 +113,6 @@ fn states(live: &Live, text: &mut Exposition) {
     for (origin, alive) in servers(live) {
         text.sample(&[("origin", origin)], alive.vitals.openings());
     }
-    let help = "What operators have switched the origin to: 1 for the order that is in force.";
-    text.gauge("tideover_origin_switch", help);
-    for (origin, alive) in servers(live) {
-        let ordered = [Mark::Drained, Mark::Down, Mark::Only].map(|mark| alive.vitals.has(mark));
-        let [drain, down, only] = ordered;
-        let is = [!ordered.contains(&true), drain, down, only];
-        let words = ["ready", "drain", "down", "only"];
-        text.samples(("origin", origin), "switch", words, is.map(u64::from));
-    }
 }
 
 fn probes(live: &Live, text: &mut Exposition) {
