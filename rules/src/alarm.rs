@@ -5,7 +5,10 @@
 
 use std::time::Duration;
 
+use http::StatusCode;
 use tideover_config::{AlarmKind, HealthCheck};
+
+use crate::failover::{Attempt, Outcome};
 
 /// One thing that can be amiss, and what was told of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -214,6 +217,24 @@ impl NotFound {
             self.found_elsewhere > 0 && self.found_elsewhere.saturating_mul(one_in) >= self.answers;
         u8::from(is_known && is_much)
     }
+}
+
+/// The members, as indices, whose 403 or 404 was not the last word: the viewer got a good answer of a later one, which is the
+/// outcome of `past[delivered]`. What they said is not there, or not allowed, somebody else had. A member is named once for
+/// each of its attempts of that kind.
+pub fn found_elsewhere(past: &[Attempt], delivered: usize) -> impl Iterator<Item = usize> {
+    let is_good = past.get(delivered).is_some_and(
+        |answer| matches!(answer.outcome, Outcome::Status(status) if status.as_u16() < 400),
+    );
+    let before = past.get(..delivered).filter(|_| is_good);
+    let is_not_there = |attempt: &&Attempt| {
+        matches!(
+            attempt.outcome,
+            Outcome::Status(StatusCode::FORBIDDEN | StatusCode::NOT_FOUND)
+        )
+    };
+    let not_there = before.unwrap_or_default().iter().filter(is_not_there);
+    not_there.map(|attempt| attempt.member)
 }
 
 /// Whether a check that passes is wrong about an origin whose breaker is open for so long: it has had the time to find out.

@@ -8,6 +8,7 @@ use tideover_config::{
     Breaker, FaultKind, Member, OriginId, OriginKind, OriginScheme, Page, Server, Target,
     ViewerScheme,
 };
+use tideover_rules::alarm::found_elsewhere;
 use tideover_rules::failover::{self, Ask, Attempt, Limits, Outcome, Sent, Step};
 use tideover_rules::headers::{self, Request, Viewer};
 use tideover_rules::route::Route;
@@ -308,20 +309,9 @@ impl Course<'_> {
         Some(fault)
     }
 
-    /// A good answer came after these attempts: what they said is not there, or not allowed, somebody else had.
     fn note_found_elsewhere(&self, delivered: usize) {
-        let (before, answer) = self.attempts.split_at(delivered);
-        let is_good = |attempt: &Attempt| matches!(attempt.outcome, Outcome::Status(status) if status.as_u16() < 400);
-        if !answer.first().is_some_and(is_good) {
-            return;
-        }
-        for attempt in before {
-            let is_not_there = matches!(
-                attempt.outcome,
-                Outcome::Status(StatusCode::FORBIDDEN | StatusCode::NOT_FOUND)
-            );
-            let vitals = vitals(self.view, self.target, attempt.member);
-            if let Some(vitals) = vitals.filter(|_| is_not_there) {
+        for member in found_elsewhere(&self.attempts, delivered) {
+            if let Some(vitals) = vitals(self.view, self.target, member) {
                 vitals.found_elsewhere(self.view.worker);
             }
         }

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tideover_config::{AlarmKind, CheckKind, Endpoint, HealthCheck};
+use http::StatusCode;
+use tideover_config::{AlarmKind, CheckKind, Endpoint, Failure, HealthCheck};
 use tideover_rules::alarm::{
     Alarm, Delivery, NotFound,
     Word::{self, Begins, Eases, Ends, Flaps, Lasts, Worsens},
-    contradicts, delivery, of_certificate, of_group, pause,
+    contradicts, delivery, found_elsewhere, of_certificate, of_group, pause,
 };
+use tideover_rules::failover::{Attempt, Outcome, Sent};
+use tideover_rules::standing::Why;
 
 const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -208,6 +211,48 @@ fn a_group_is_as_bad_as_few_are_left() {
         (1, 5, 1),
     ] {
         assert_eq!(of_group(left, servers), expected, "{left} of {servers}");
+    }
+}
+
+/// An attempt at each member in turn: a status, `0` a failure, `1` left out.
+fn attempts(outcomes: &[u16]) -> Vec<Attempt> {
+    let outcome = |code: u16| match code {
+        0 => Outcome::Failed(Failure::Reset),
+        1 => Outcome::Skipped(Why::Breaker),
+        code => Outcome::Status(StatusCode::from_u16(code).expect("a status")),
+    };
+    let attempts = outcomes.iter().enumerate();
+    attempts
+        .map(|(member, code)| Attempt {
+            member,
+            outcome: outcome(*code),
+            sent: Sent::Something,
+            took: Duration::ZERO,
+        })
+        .collect()
+}
+
+#[test]
+fn what_one_origin_does_not_have_and_a_later_one_has_is_found_elsewhere() {
+    let none: &[usize] = &[];
+    for (outcomes, delivered, expected) in [
+        (&[404, 200][..], 1, &[0][..]),
+        (&[403, 404, 301], 2, &[0, 1]),
+        (&[404, 1, 200], 2, &[0]),
+        // That it was dead or busy does not say that it has no such page.
+        (&[503, 200], 1, none),
+        (&[0, 404, 200], 2, &[1]),
+        (&[1, 200], 1, none),
+        // Nobody had it.
+        (&[404, 404], 0, none),
+        (&[404, 503], 1, none),
+        (&[404, 0], 1, none),
+        (&[404, 410], 1, none),
+        (&[200], 0, none),
+        (&[], 0, none),
+    ] {
+        let found: Vec<usize> = found_elsewhere(&attempts(outcomes), delivered).collect();
+        assert_eq!(found, expected, "{outcomes:?}, of which {delivered}");
     }
 }
 

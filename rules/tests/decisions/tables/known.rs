@@ -31,7 +31,7 @@ fn known<'b>(words: &str, breaker: &'b Breaker) -> Known<'b> {
             "admits" => {
                 known.breaker = stands(State::Open {
                     admits_from: Some(NOW),
-                })
+                });
             }
             "back" => known.breaker = stands(State::Recovering { since: NOW }),
             "unguarded" => known.breaker = None,
