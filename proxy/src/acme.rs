@@ -23,6 +23,7 @@ use tideover_config::Acme;
 
 use crate::StartError;
 use crate::live::Live;
+use crate::metrics::Exposition;
 
 /// What handshakes and requests see of a certificate that is ordered. It outlives reloads.
 #[derive(Debug, Default)]
@@ -50,18 +51,16 @@ impl Ordered {
         proof.map(|(_, answer)| answer.clone())
     }
 
-    /// Its numbers in Prometheus' text format.
-    pub(crate) fn prometheus(&self) -> String {
-        let (issued, failed) = (self.issued.load(Relaxed), self.failed.load(Relaxed));
-        let not_after = self.not_after.load(Relaxed);
-        let orders = "tideover_certificate_orders_total";
-        let end = "tideover_certificate_not_after_seconds";
-        format!(
-            "# HELP {orders} Orders of a certificate by ACME.\n# TYPE {orders} counter\n\
-             {orders}{{outcome=\"issued\"}} {issued}\n{orders}{{outcome=\"failed\"}} {failed}\n\
-             # HELP {end} When the ordered certificate ends, in seconds since 1970; 0: there is none.\n# TYPE {end} gauge\n\
-             {end} {not_after}\n"
-        )
+    /// Tells its numbers.
+    pub(crate) fn expose(&self, text: &mut Exposition) {
+        let help = "Orders of a certificate by ACME.";
+        text.counter("tideover_certificate_orders_total", help);
+        for (outcome, count) in [("issued", &self.issued), ("failed", &self.failed)] {
+            text.sample(&[("outcome", outcome)], count.load(Relaxed));
+        }
+        let help = "When the ordered certificate ends, in seconds since 1970; 0: there is none.";
+        text.gauge("tideover_certificate_not_after_seconds", help);
+        text.sample(&[], self.not_after.load(Relaxed));
     }
 }
 

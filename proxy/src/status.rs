@@ -114,9 +114,9 @@ fn metrics(shared: &Shared) -> String {
     let tls = live.tls.as_ref();
     let is_ordered = |tls: &&Tls| tls.orders();
     if let Some(tls) = tls.filter(is_ordered) {
-        metrics.append(&tls.ordered().prometheus());
+        tls.ordered().expose(&mut metrics);
     }
-    metrics.append(&shared.events.prometheus());
+    shared.events.expose(&mut metrics);
     metrics.finish()
 }
 

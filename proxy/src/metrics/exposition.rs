@@ -72,11 +72,6 @@ impl Exposition {
         }
     }
 
-    /// Families that something else has written.
-    pub(crate) fn append(&mut self, text: &str) {
-        self.text.push_str(text);
-    }
-
     /// All of it.
     pub(crate) fn finish(self) -> String {
         self.text

@@ -1,7 +1,6 @@
 //! What is amiss now, and who was told.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -12,6 +11,7 @@ use tideover_rules::alarm::{Alarm, Word};
 use super::post::{Counts, Notice, Post};
 use crate::access_log::rfc3339;
 use crate::live::Live;
+use crate::metrics::Exposition;
 
 /// How something stands.
 #[derive(Clone, Copy, Debug)]
@@ -134,19 +134,14 @@ impl Board {
             .collect()
     }
 
-    pub(super) fn prometheus(&self) -> String {
-        let mut text = String::new();
-        let name = "tideover_alarms_active";
-        let _ = write!(
-            text,
-            "# HELP {name} Alarms that last, by kind.\n# TYPE {name} gauge\n"
-        );
+    /// Tells how many alarms last, and what became of notices.
+    pub(super) fn expose(&self, text: &mut Exposition) {
+        text.gauge("tideover_alarms_active", "Alarms that last, by kind.");
         for kind in AlarmKind::ALL {
             let count = self.amiss().filter(|((own, _), _)| *own == kind).count();
-            let _ = writeln!(text, "{name}{{kind=\"{}\"}} {count}", kind.word());
+            text.sample(&[("kind", kind.word())], count);
         }
-        text.push_str(&self.counts.prometheus());
-        text
+        self.counts.expose(text);
     }
 }
 

@@ -13,6 +13,7 @@ use super::board::{Board, Stand};
 use crate::access_log::rfc3339;
 use crate::clock::Clock;
 use crate::live::Live;
+use crate::metrics::Exposition;
 
 /// So many are remembered.
 const REMEMBERED: usize = 256;
@@ -588,8 +589,8 @@ impl Events {
         json!({ "alarms": known.board.json(), "events": events })
     }
 
-    /// Numbers of alarms in Prometheus' text format.
-    pub(crate) fn prometheus(&self) -> String {
-        self.known().board.prometheus()
+    /// Tells the numbers of alarms.
+    pub(crate) fn expose(&self, text: &mut Exposition) {
+        self.known().board.expose(text);
     }
 }

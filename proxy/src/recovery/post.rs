@@ -20,6 +20,7 @@ use tokio::task::AbortHandle;
 use crate::access_log::rfc3339;
 use crate::client::{self, Way};
 use crate::clock::Clock;
+use crate::metrics::Exposition;
 
 /// Most that wait for one webhook; beyond that the oldest is dropped.
 const MOST: usize = 256;
@@ -100,11 +101,10 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    pub(super) fn prometheus(&self) -> String {
-        let name = "tideover_alarm_deliveries_total";
-        let mut text = format!(
-            "# HELP {name} Notices of alarms to webhooks by outcome; retried: tries that were not the last.\n# TYPE {name} counter\n"
-        );
+    pub(super) fn expose(&self, text: &mut Exposition) {
+        let help =
+            "Notices of alarms to webhooks by outcome; retried: tries that were not the last.";
+        text.counter("tideover_alarm_deliveries_total", help);
         for (outcome, count) in [
             ("delivered", &self.taken),
             ("retried", &self.retried),
@@ -112,10 +112,8 @@ impl Counts {
             ("given_up", &self.given_up),
             ("dropped", &self.dropped),
         ] {
-            let count = count.load(Relaxed);
-            let _ = writeln!(text, "{name}{{outcome=\"{outcome}\"}} {count}");
+            text.sample(&[("outcome", outcome)], count.load(Relaxed));
         }
-        text
     }
 }
 
