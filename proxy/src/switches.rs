@@ -136,7 +136,7 @@ pub(crate) struct Switch {
 }
 
 impl Switch {
-    fn is_of(&self, kind: Kind, name: &str) -> bool {
+    pub(crate) fn is_of(&self, kind: Kind, name: &str) -> bool {
         self.to.kind() == kind && *self.name == *name
     }
 }

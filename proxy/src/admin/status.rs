@@ -143,7 +143,7 @@ fn origin(
 
 fn found(live: &Live, switches: &[Switch], kind: Kind, name: &str) -> Value {
     let mut switches = switches.iter();
-    let found = switches.find(|one| one.to.kind() == kind && *one.name == *name);
+    let found = switches.find(|one| one.is_of(kind, name));
     found.map_or(Value::Null, |one| switch(live, one))
 }
 

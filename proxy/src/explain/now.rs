@@ -105,7 +105,7 @@ impl<'s> Now<'s> {
 
     fn switched(&self, kind: Kind, name: &str) -> Option<String> {
         let mut switches = self.switches.iter();
-        let found = switches.find(|switch| switch.to.kind() == kind && *switch.name == *name)?;
+        let found = switches.find(|switch| switch.is_of(kind, name))?;
         let mut words = format!("switched to {}", found.to.word());
         if let Some(owner) = &found.owner {
             words += &format!(" by {owner}");
