@@ -12,6 +12,7 @@ use tideover_rules::switch::Bereft;
 use super::answer::{Problem, json};
 use super::{Asked, Outcome};
 use crate::live::Live;
+use crate::recovery::lately::state;
 use crate::recovery::taken_words;
 use crate::switches::{Kind, Refusal, Switch, To};
 
@@ -55,10 +56,31 @@ pub(super) async fn switch(asked: Asked) -> Outcome {
     {
         answer["to_reconcile"] = Value::from(words);
     }
+    if let Some(words) = beware(&live, to, &name) {
+        answer["beware"] = Value::from(words);
+    }
     if let Some(why) = done.not_kept {
         answer["not_kept"] = Value::from(why);
     }
     Ok(json(&answer))
+}
+
+/// That whoever is to be asked from now on is not well, as far as is known: an order is obeyed all the same.
+fn beware(live: &Live, to: To, name: &str) -> Option<String> {
+    let To::Record(Some(side)) = to else {
+        return None;
+    };
+    let record = live
+        .edge
+        .records
+        .iter()
+        .find(|record| *record.id == *name)?;
+    let origin = record.origin(side);
+    let state = state(live, usize::from(origin.0));
+    matches!(state, "unhealthy" | "broken" | "down" | "drained").then(|| {
+        let origin = &live.edge.origin(origin).id;
+        format!("beware: {origin} is {state} now; tideover switch {name} auto lets health decide")
+    })
 }
 
 /// What has to be brought back to the primary of `record`, if its secondary took anything.

@@ -202,6 +202,9 @@ fn told(kind: &str, name: &str, answer: &Value) -> String {
     if answer["to_reconcile"].is_string() {
         told += &format!("{}\n", text("to_reconcile"));
     }
+    if answer["beware"].is_string() {
+        told += &format!("{}\n", text("beware"));
+    }
     if answer["not_kept"].is_string() {
         told += &format!("it ends with the process: {}\n", text("not_kept"));
     }
