@@ -102,6 +102,20 @@ fn refused(refusal: &Refusal, edge: &Edge, kind: Kind, name: &str) -> Problem {
     let what = kind.word();
     match refusal {
         Refusal::Unknown => {
+            let others = Kind::ALL.into_iter().filter(|other| *other != kind);
+            let is_known = |kind: &Kind| kind.names(edge).iter().any(|known| **known == *name);
+            if let Some(other) = others.into_iter().find(is_known) {
+                let words = To::ALL.into_iter().filter(|to| to.kind() == other);
+                let words: Vec<&str> = words.map(To::word).collect();
+                return Problem::new(
+                    StatusCode::NOT_FOUND,
+                    format!(
+                        "there is no {what} {name:?}; of that name there is the {}, which is switched to one of {}",
+                        other.word(),
+                        words.join(", ")
+                    ),
+                );
+            }
             let names = kind.names(edge);
             let names: Vec<&str> = names.iter().map(|name| &**name).collect();
             let known = if names.is_empty() {

@@ -68,7 +68,15 @@ impl Admin {
             return Ok(Ok(value));
         }
         let detail = value["detail"].as_str();
-        let detail = detail.map_or_else(|| format!("{place} answers {}", answer.status), plain);
+        let detail = detail.map_or_else(
+            || {
+                format!(
+                    "{place} answers {}; is that the admin listener of an edge?",
+                    answer.status
+                )
+            },
+            plain,
+        );
         Ok(Err(detail))
     }
 
