@@ -228,8 +228,8 @@ function ofRecord(seen, name, to) {
   const ill = id && !isWell(state) && state !== "untried" ? [`${other} is ${state} now, and gets them all the same.`] : [];
   if (record.answers === other) return [`${other} stays where requests go.`, ...ill];
   return [
-    ...ill,
     `Requests that go to ${name}, writes among them, go to ${other} in place of ${record.answers} from the next one on.`,
+    ...ill,
     `What was written at ${record.answers} and has not reached ${other} is not there: reconcile both sides.`,
   ];
 }
