@@ -118,9 +118,8 @@ fn obey(command: Command, given: &ArgMatches) -> anyhow::Result<ExitCode> {
 fn tell_events(command: &Command) {
     let usual = match command {
         // Its table says what was done to whom.
-        Command::Drill(options) if options.plays_a_config() => "error",
-        Command::Drill(_)
-        | Command::Run(_)
+        Command::Drill(_) => "error",
+        Command::Run(_)
         | Command::Check(_)
         | Command::Explain(_)
         | Command::Demo(_)

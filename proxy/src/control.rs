@@ -1,4 +1,4 @@
-//! A thread beside the workers for what is not viewers' traffic: health and metrics, and successors.
+//! A thread beside the workers for what is not viewers' traffic: operators, metrics, probes and what follows from them, successors.
 
 use std::future::Future;
 use std::io;

@@ -4,7 +4,7 @@ use harness::{
     Edge, EdgeBuilder, Origin, OriginBuilder, PATIENCE, Step, answer, edge, ms, operator, origin,
     patiently, tiers, viewer, viewer_of,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// What a webhook's URL has in it that nobody else may see.
 const SECRET: &str = "T0SECRET";
@@ -403,6 +403,58 @@ async fn a_dead_standby_and_a_record_that_moves_are_told_of() {
         .await
         .expect(200)
         .body("from azure-vm");
+}
+
+/// Its breaker opened, and no request comes that could close it: the record is elsewhere until somebody says otherwise.
+#[tokio::test]
+async fn a_primary_that_came_back_and_is_not_asked_is_no_alarm() {
+    let primary = origin("aws").start().await;
+    let secondary = origin("azure-vm").start().await;
+    let check = "health_check = { path = \"/\", interval = \"1s\", failure_threshold = 2, recovery_threshold = 2 }";
+    let edge = edge(&format!(
+        "[faults]\nenabled = true\n[origin.aws]\nurl = \"http://aws.test\"\n{check}\nbreaker = {{ in_a_row = 2 }}\n\
+         [origin.azure-vm]\nurl = \"http://azure-vm.test\"\n\
+         [failover_record.app]\nprimary = \"aws\"\nsecondary = \"azure-vm\"\nfail_over = \"auto\"\nfail_back = \"manual\"\n\
+         [distribution.site.default_behavior]\ntarget = \"app\"\n"
+    ))
+    .origins([&primary, &secondary])
+    .time_scale(0.1)
+    .start()
+    .await;
+    let state = async || {
+        let status = operator(&edge).status().await;
+        status["origins"][0]["state"].clone()
+    };
+
+    let fault = async |change: Value| {
+        let response = operator(&edge).posts("/faults", &change).await;
+        response.expect(200);
+    };
+    let until = async |wanted: &str| {
+        while state().await != wanted {
+            tokio::time::sleep(ms(20)).await;
+        }
+    };
+
+    fault(json!({ "origin": "aws", "refuse": true })).await;
+    // Two that fail, and the breaker is open before the check has found out or the record has moved.
+    for _ in 0..2 {
+        viewer(&edge).get("/").await;
+    }
+    patiently("the check finds it out", until("unhealthy")).await;
+    let told = operator(&edge).switches("record", "app", "primary").await;
+    assert_eq!(
+        told["beware"],
+        "beware: aws is unhealthy now; tideover switch app auto lets health decide"
+    );
+    operator(&edge).switches("record", "app", "secondary").await;
+
+    fault(json!({ "origin": "aws", "clear": true })).await;
+    patiently("it takes connections", until("untried")).await;
+    let amiss = admin(&edge).await["alarms"].to_string();
+    assert!(!amiss.contains("contradiction"), "{amiss}");
+    let status = operator(&edge).status().await;
+    assert_eq!(status["records"][0]["returns_by_hand"], true);
 }
 
 #[tokio::test]

@@ -217,6 +217,10 @@ async fn a_record_goes_where_it_is_ordered_and_stays_until_auto() {
     assert_eq!(writes(&edge).await.1, "from second");
     operator.switches("record", "app", "primary").await;
     assert_eq!(writes(&edge).await.1, "from first");
+    let mistaken = operator.tries_to_switch(json!({ "origin": "app", "to": "down" }));
+    mistaken.await.expect(404).body_has(
+        "of that name there is the record, which is switched to one of primary, secondary, auto",
+    );
     assert_eq!(first.requests().len() + second.requests().len(), 5);
 }
 

@@ -25,6 +25,9 @@ pub(super) fn admin(
     let token = token(written, overrides, problems);
     if let Some(address) = address.filter(|address| !address.ip().is_loopback())
         && token.is_none()
+        // One that is no good has been said already.
+        && written.admin.token.is_none()
+        && overrides.admin_token.is_none()
     {
         let place = match (&overrides.admin, &written.listen.admin) {
             (None, Some(said)) => said.place.clone(),

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
-use tideover_config::{OriginKind, OriginScheme, Side};
+use tideover_config::{Moves, OriginKind, OriginScheme, Side};
 
 use super::answer::json;
 use super::switch::whole_seconds;
@@ -96,6 +96,8 @@ fn records(live: &Live, switches: &[Switch]) -> Vec<Value> {
             "primary": name(Side::Primary),
             "secondary": name(Side::Secondary),
             "taken": at.taken(),
+            // What nobody has to wait for, as it does not come by itself.
+            "returns_by_hand": side == Side::Secondary && record.fail_back == Moves::Manual,
             "switch": found(live, switches, Kind::Record, &record.id),
         })
     })

@@ -12,6 +12,7 @@ use tideover_rules::switch::Bereft;
 use super::answer::{Problem, json};
 use super::{Asked, Outcome};
 use crate::live::Live;
+use crate::recovery::lately::state;
 use crate::recovery::taken_words;
 use crate::switches::{Kind, Refusal, Switch, To};
 
@@ -55,10 +56,31 @@ pub(super) async fn switch(asked: Asked) -> Outcome {
     {
         answer["to_reconcile"] = Value::from(words);
     }
+    if let Some(words) = beware(&live, to, &name) {
+        answer["beware"] = Value::from(words);
+    }
     if let Some(why) = done.not_kept {
         answer["not_kept"] = Value::from(why);
     }
     Ok(json(&answer))
+}
+
+/// That whoever is to be asked from now on is not well, as far as is known: an order is obeyed all the same.
+fn beware(live: &Live, to: To, name: &str) -> Option<String> {
+    let To::Record(Some(side)) = to else {
+        return None;
+    };
+    let record = live
+        .edge
+        .records
+        .iter()
+        .find(|record| *record.id == *name)?;
+    let origin = record.origin(side);
+    let state = state(live, usize::from(origin.0));
+    matches!(state, "unhealthy" | "broken" | "down" | "drained").then(|| {
+        let origin = &live.edge.origin(origin).id;
+        format!("beware: {origin} is {state} now; tideover switch {name} auto lets health decide")
+    })
 }
 
 /// What has to be brought back to the primary of `record`, if its secondary took anything.
@@ -80,6 +102,20 @@ fn refused(refusal: &Refusal, edge: &Edge, kind: Kind, name: &str) -> Problem {
     let what = kind.word();
     match refusal {
         Refusal::Unknown => {
+            let others = Kind::ALL.into_iter().filter(|other| *other != kind);
+            let is_known = |kind: &Kind| kind.names(edge).iter().any(|known| **known == *name);
+            if let Some(other) = others.into_iter().find(is_known) {
+                let words = To::ALL.into_iter().filter(|to| to.kind() == other);
+                let words: Vec<&str> = words.map(To::word).collect();
+                return Problem::new(
+                    StatusCode::NOT_FOUND,
+                    format!(
+                        "there is no {what} {name:?}; of that name there is the {}, which is switched to one of {}",
+                        other.word(),
+                        words.join(", ")
+                    ),
+                );
+            }
             let names = kind.names(edge);
             let names: Vec<&str> = names.iter().map(|name| &**name).collect();
             let known = if names.is_empty() {

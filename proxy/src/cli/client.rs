@@ -58,9 +58,10 @@ impl fmt::Display for NoAnswer {
 impl std::error::Error for NoAnswer {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Connect(error) => Some(error),
-            Self::Exchange(error) => Some(error),
-            Self::Body(error) => Some(&**error),
+            // Their words are said above; what is left is what is behind them.
+            Self::Connect(error) => error.source(),
+            Self::Exchange(error) => error.source(),
+            Self::Body(error) => error.source(),
         }
     }
 }

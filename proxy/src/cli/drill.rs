@@ -91,13 +91,6 @@ pub(super) struct Options {
     reading: Reading,
 }
 
-impl Options {
-    /// In place of the demo's tiers.
-    pub(super) fn plays_a_config(&self) -> bool {
-        self.config.is_some()
-    }
-}
-
 /// One line of the failover table.
 #[derive(Clone, Debug)]
 struct Row {
@@ -451,6 +444,8 @@ fn line(done: &str, asked: &str, expected: &str, seen: &str, added: &str, verdic
         format!("  {verdict}"),
     ]
     .concat()
+    .trim_end()
+    .to_owned()
 }
 
 #[cfg(test)]

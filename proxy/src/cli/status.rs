@@ -45,7 +45,7 @@ pub(super) fn status(options: &Options) -> anyhow::Result<ExitCode> {
             let (screen, code) = match found {
                 Ok(Ok(status)) if options.json => (format!("{status:#}\n"), ExitCode::SUCCESS),
                 Ok(Ok(status)) => (
-                    screen(&place.to_string(), &status, paint),
+                    screen(&place.to_string(), &status, paint, options.watch),
                     ExitCode::SUCCESS,
                 ),
                 Ok(Err(why)) => (format!("tideover: {why}\n"), ExitCode::FAILURE),
@@ -70,8 +70,8 @@ pub(super) fn status(options: &Options) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// All of `status`, to be read without colour.
-fn screen(place: &str, status: &Value, paint: Paint) -> String {
+/// All of `status`, to be read without colour. What has to stay on one screen has its events in a line each.
+fn screen(place: &str, status: &Value, paint: Paint, one_screen: bool) -> String {
     let now = status["now"].as_u64().unwrap_or(0);
     let mut text = String::new();
     let ready = if status["ready"] == true {
@@ -93,7 +93,7 @@ fn screen(place: &str, status: &Value, paint: Paint) -> String {
     origins(&mut text, list(&status["origins"]), now, paint);
     records(&mut text, list(&status["records"]));
     switches(&mut text, list(&status["switches"]), now, paint);
-    events(&mut text, list(&status["events"]), now, paint);
+    events(&mut text, list(&status["events"]), now, paint, one_screen);
     text
 }
 
@@ -107,12 +107,12 @@ fn numbers(text: &mut String, lately: &Value, paint: Paint) {
     };
     let _ = writeln!(
         text,
-        "{}: {} requests, {} fell through, {lost_words}, {} left early",
+        "{}: {}, {} fell through, {lost_words}, {} left early",
         match number(&lately["span_s"]) {
             0 => "as yet".to_owned(),
             seconds => format!("the last {}", span(seconds)),
         },
-        number(&lately["requests"]),
+        counted(number(&lately["requests"]), "request"),
         number(&lately["fell_through"]),
         number(&lately["viewer_gone"]),
     );
@@ -209,7 +209,7 @@ fn origins(text: &mut String, origins: &[Value], now: u64, paint: Paint) {
     for (origin, row) in origins.iter().zip(&cells) {
         let colour = |text: &str| match text.trim_end() {
             "healthy" | "ready" | "page" => paint.good(text),
-            "down" | "drained" | "recovering" => paint.doubtful(text),
+            "down" | "drained" | "recovering" | "untried" => paint.doubtful(text),
             _ => paint.bad(text),
         };
         let why = origin["lately"]["fell_through"].as_object();
@@ -252,6 +252,13 @@ fn records(text: &mut String, records: &[Value]) {
             word(&record["answers"]),
             word(&record[others]),
         );
+        if record["returns_by_hand"] == true {
+            let _ = writeln!(
+                text,
+                "  it stays there until you say: tideover switch {} primary",
+                word(&record["id"]),
+            );
+        }
         if let Some(taken) = record["taken"].as_u64().filter(|taken| *taken > 0) {
             let _ = writeln!(
                 text,
@@ -294,22 +301,49 @@ fn switches(text: &mut String, switches: &[Value], now: u64, paint: Paint) {
     }
 }
 
-fn events(text: &mut String, events: &[Value], now: u64, paint: Paint) {
+fn events(text: &mut String, events: &[Value], now: u64, paint: Paint, one_screen: bool) {
     /// One screen has no place for more.
     const SHOWN: usize = 5;
     if events.is_empty() {
         return;
     }
     let _ = writeln!(text, "\n{}", paint.bold("lately"));
-    for event in events.iter().rev().take(SHOWN) {
+    let shown = || events.iter().rev().take(SHOWN);
+    let when = |event: &Value| {
         let at = event["at"].as_u64().unwrap_or(now);
-        let _ = writeln!(
-            text,
-            "  {}  {}",
-            padded(&format!("{} ago", ago(now, at)), 14),
-            cut(&word(&event["words"]), WIDTH - 18)
-        );
+        format!("{} ago", ago(now, at))
+    };
+    let times = shown().map(|event| when(event).chars().count()).max();
+    let times = times.unwrap_or(0);
+    let room = WIDTH.saturating_sub(times + 4);
+    for event in shown() {
+        let words = word(&event["words"]);
+        let lines = if one_screen {
+            vec![cut(&words, room)]
+        } else {
+            folded(&words, room)
+        };
+        let mut when = when(event);
+        for line in lines {
+            let _ = writeln!(text, "  {}  {line}", padded(&when, times));
+            when.clear();
+        }
     }
+}
+
+/// `text` in lines of `width` characters at most; a word that is longer has a line of its own.
+fn folded(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 fn list(value: &Value) -> &[Value] {
@@ -363,11 +397,11 @@ mod tests {
                 { "id": "azure-vm", "state": "drained", "since": 40_000, "lately": { "delivered": 11_231, "fell_through": {} } },
                 { "id": "last-page", "state": "page", "since": 1, "lately": { "delivered": 3, "fell_through": {} } },
             ],
-            "records": [{ "id": "app", "side": "secondary", "answers": "azure-vm", "primary": "aws", "secondary": "azure-vm" }],
+            "records": [{ "id": "app", "side": "secondary", "answers": "azure-vm", "primary": "aws", "secondary": "azure-vm", "returns_by_hand": true }],
             "switches": [{ "origin": "azure-vm", "to": "drain", "since": 99_000, "ends_in_s": 800, "owner": "kim", "reason": "the disk is exchanged" }],
             "events": [{ "at": 99_400, "words": "app moved aws -> azure-vm, by health" }],
         });
-        let shown = screen("127.0.0.1:9901", &status, Paint::none());
+        let shown = screen("127.0.0.1:9901", &status, Paint::none(), false);
         let expected = "\
 tideover 0.1.0 at 127.0.0.1:9901, mode resilient, up 3 h 5 min, ready
 the last 10 min: 51234 requests, 120 fell through, 3 lost (5xx), 1 left early
@@ -383,17 +417,39 @@ petclinic (www.goupang.shop)
   last-page  page       1 d 3 h           3
 
 record app is on its secondary, azure-vm; its primary is aws
+  it stays there until you say: tideover switch app primary
 
 switches in force
   origin azure-vm drain, for 16 min, 13 min to go, by kim
     the disk is exchanged
 
 lately
-  10 min ago      app moved aws -> azure-vm, by health
+  10 min ago  app moved aws -> azure-vm, by health
 ";
         assert_eq!(shown, expected);
         let longest = shown.lines().map(|line| line.chars().count()).max();
         assert!(longest <= Some(WIDTH), "{longest:?}\n{shown}");
+    }
+
+    #[test]
+    fn an_event_is_told_whole_unless_it_has_one_line() {
+        let words = "app moved aws -> azure-vm: aws is unhealthy: 3 of 3 probes failed, connection refused; \
+                     return is manual: tideover switch app primary";
+        let status = json!({ "now": 100, "lately": { "requests": 1 }, "events": [{ "at": 96, "words": words }] });
+        let shown = screen("127.0.0.1:9901", &status, Paint::none(), false);
+        let expected = "
+lately
+  4 s ago  app moved aws -> azure-vm: aws is unhealthy: 3 of 3 probes failed,
+           connection refused; return is manual: tideover switch app primary
+";
+        assert!(shown.ends_with(expected), "{shown}");
+        assert!(shown.contains("as yet: 1 request, 0 fell"), "{shown}");
+        let shown = screen("127.0.0.1:9901", &status, Paint::none(), true);
+        let expected = "
+lately
+  4 s ago  app moved aws -> azure-vm: aws is unhealthy: 3 of 3 probes failed, c…
+";
+        assert!(shown.ends_with(expected), "{shown}");
     }
 
     #[test]

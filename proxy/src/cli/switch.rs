@@ -64,11 +64,20 @@ impl Admin {
             .with_context(|| format!("{place} does not answer"))?
             .with_context(|| format!("no edge answers at {place} (--admin says where it is)"))?;
         let value: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-        if answer.status.is_success() {
+        // A viewer's listener may answer anything.
+        if answer.status.is_success() && value.is_object() {
             return Ok(Ok(value));
         }
         let detail = value["detail"].as_str();
-        let detail = detail.map_or_else(|| format!("{place} answers {}", answer.status), plain);
+        let detail = detail.map_or_else(
+            || {
+                format!(
+                    "{place} answers {} as no admin listener of an edge does (--admin says where it is)",
+                    answer.status
+                )
+            },
+            plain,
+        );
         Ok(Err(detail))
     }
 
@@ -201,6 +210,9 @@ fn told(kind: &str, name: &str, answer: &Value) -> String {
     told += &format!(": {}\n", text("means"));
     if answer["to_reconcile"].is_string() {
         told += &format!("{}\n", text("to_reconcile"));
+    }
+    if answer["beware"].is_string() {
+        told += &format!("{}\n", text("beware"));
     }
     if answer["not_kept"].is_string() {
         told += &format!("it ends with the process: {}\n", text("not_kept"));

@@ -14,6 +14,9 @@ use crate::metrics::Totals;
 use crate::vitals::{Mark, Tallied};
 use crate::worker::Shared;
 
+/// So long after an origin takes connections again a request would have come, if any comes.
+const NOBODY_COMES: Duration = Duration::from_secs(2);
+
 /// How far back the numbers go, and how often they are taken. Nominal.
 const SPAN: Duration = Duration::from_mins(10);
 const EVERY: Duration = Duration::from_secs(10);
@@ -180,6 +183,9 @@ fn tallied(live: &Live) -> HashMap<Arc<str>, Tallied> {
 }
 
 /// One word for how the origin at `position` stands; an operator's word comes first.
+///
+/// Untried is whose breaker is open, who takes connections again, and to whom no request came that could try: nothing
+/// speaks against it but what was before.
 pub(crate) fn state(live: &Live, position: usize) -> &'static str {
     let (Some(origin), Some(alive)) = (live.edge.origins.get(position), live.origins.get(position))
     else {
@@ -200,6 +206,9 @@ pub(crate) fn state(live: &Live, position: usize) -> &'static str {
         OriginKind::Server(server) => server.health_check.is_some(),
     };
     match vitals.breaker() {
+        State::Open {
+            admits_from: Some(from),
+        } if live.clock.elapsed() >= from.saturating_add(NOBODY_COMES) => "untried",
         State::Open { .. } => "broken",
         State::Recovering { .. } => "recovering",
         State::Closed if has_check => "healthy",

@@ -31,12 +31,20 @@ pub(super) struct Watch {
     certified: Option<Duration>,
     /// Which of a group's servers may be asked.
     groups: HashMap<Arc<str>, Vec<OriginId>>,
-    /// Origins whose checks are contradicted.
-    contradicted: HashMap<Arc<str>, bool>,
+    /// Whose checks are contradicted.
+    contradicted: HashMap<Arc<str>, Checked>,
     not_found: HashMap<Arc<str>, Answers>,
     certificates: HashMap<Arc<str>, u8>,
     /// What is switched could not be written.
     is_unkept: bool,
+}
+
+/// Of one origin.
+#[derive(Debug, Default)]
+struct Checked {
+    is_contradicted: bool,
+    /// When its check last failed, and how many requests had failed by then.
+    failed: Option<(Duration, u64)>,
 }
 
 /// Of one origin.
@@ -155,13 +163,24 @@ impl Watch {
             };
             let vitals = &alive.vitals;
             let is_open = matches!(vitals.breaker(), State::Open { .. });
-            let open_for = now.saturating_sub(vitals.opened_at());
+            let mut checked = before.remove(&origin.id).unwrap_or_default();
+            if vitals.has(Mark::Unhealthy) {
+                checked.failed = Some((now, vitals.tallied().bad));
+            }
+            // A check that had failed, too, and passes again, is contradicted by requests that have failed since.
+            let opened = vitals.opened_at();
+            let since = match checked.failed {
+                Some((at, bad)) if at >= opened => (vitals.tallied().bad > bad).then_some(at),
+                _ => Some(opened),
+            };
             let check = server.health_check.as_ref();
             let is = is_open
                 && !vitals.has(Mark::Unhealthy)
-                && check.is_some_and(|check| contradicts(open_for, check));
-            let was = before.remove(&origin.id).unwrap_or(false);
-            if is != was {
+                && since.is_some_and(|since| {
+                    check.is_some_and(|check| contradicts(now.saturating_sub(since), check))
+                });
+            if is != checked.is_contradicted {
+                checked.is_contradicted = is;
                 let origin = Arc::clone(&origin.id);
                 shared.events.tell(if is {
                     Event::CheckContradicted { origin }
@@ -169,7 +188,7 @@ impl Watch {
                     Event::CheckAgrees { origin }
                 });
             }
-            self.contradicted.insert(Arc::clone(&origin.id), is);
+            self.contradicted.insert(Arc::clone(&origin.id), checked);
         }
     }
 

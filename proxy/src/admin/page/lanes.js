@@ -111,7 +111,7 @@ export function switchButton(kind, name, text) {
 export function origins(seen) {
   const origins = (seen.origins ?? []).map((origin) => row(seen, origin));
   const records = (seen.records ?? []).map((record) => e("div.record", { "data-key": record.id },
-    e("p", {}, "Record ", e("strong", {}, record.id), ` is on its ${record.side}, `, e("strong", {}, record.answers), e("span.quiet", {}, `; primary ${record.primary}, secondary ${record.secondary}`)),
+    e("p", {}, "Record ", e("strong", {}, record.id), ` is on its ${record.side}, `, e("strong", {}, record.answers), e("span.quiet", {}, `; primary ${record.primary}, secondary ${record.secondary}${record.returns_by_hand ? "; it returns only when you switch it" : ""}`)),
     switchButton("record", record.id, "Switch…")));
   return [e("div.rows", {}, origins), records.length > 0 && e("div.records", {}, records)];
 }

@@ -147,6 +147,8 @@ export function switching(dialog, seen, changed) {
     dialog.replaceChildren(e("form", { method: "dialog" },
       e("h2", { id: "dialog-title" }, `${name} is switched to ${to}`),
       e("p", { role: "status" }, `${upper(told.means ?? "it is done")}.`),
+      told.beware && e("p.doubtful-text", {}, `${upper(told.beware)}.`),
+      told.to_reconcile && e("p.doubtful-text", {}, `${upper(told.to_reconcile)}.`),
       told.not_kept && e("p.doubtful-text", {}, `It does not outlive this process: ${told.not_kept}.`),
       buttons(e("button.main", { type: "button", "data-close": true }, "Close")),
     ));
@@ -222,9 +224,12 @@ function ofRecord(seen, name, to) {
   const record = seen.records?.find((each) => each.id === name);
   if (!record || to === "auto") return [];
   const other = record[to];
-  if (record.answers === other) return [`${other} stays where requests go.`];
+  const { state, id } = seen.origins?.find((origin) => origin.id === other) ?? {};
+  const ill = id && !isWell(state) && state !== "untried" ? [`${other} is ${state} now, and gets them all the same.`] : [];
+  if (record.answers === other) return [`${other} stays where requests go.`, ...ill];
   return [
     `Requests that go to ${name}, writes among them, go to ${other} in place of ${record.answers} from the next one on.`,
+    ...ill,
     `What was written at ${record.answers} and has not reached ${other} is not there: reconcile both sides.`,
   ];
 }

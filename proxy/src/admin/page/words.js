@@ -69,6 +69,7 @@ const STATES = {
   drained: ["drained by an operator", "doubtful", "▽", "drained"],
   down: ["down by an operator", "doubtful", "■", "down"],
   broken: ["left alone: requests failed", "bad", "✕", "left alone"],
+  untried: ["takes connections; the next request tries it", "doubtful", "◐", "untried"],
   unhealthy: ["unhealthy", "bad", "✕"],
 };
 

@@ -237,17 +237,13 @@ impl Played {
             methods.join(" "),
             answered,
             span(*took),
-            seen.attempts
-                .iter()
-                .map(|(who, came)| match came {
-                    Came::Status(_) if matches!(&seen.by, By::Withheld(by) if by == who) => {
-                        format!("{who} connected")
-                    }
-                    Came::Status(status) => format!("{who} {status}"),
-                    Came::Failed(why) | Came::Other(why) => format!("{who} {why}"),
-                })
-                .collect::<Vec<_>>()
-                .join(" > "),
+            in_turn(seen.attempts.iter().map(|(who, came)| match came {
+                Came::Status(_) if matches!(&seen.by, By::Withheld(by) if by == who) => {
+                    format!("{who} connected")
+                }
+                Came::Status(status) => format!("{who} {status}"),
+                Came::Failed(why) | Came::Other(why) => format!("{who} {why}"),
+            })),
             held,
         ]
     }
@@ -312,5 +308,40 @@ impl Played {
             "promised": row.verdict.promise.map(tideover_config::Promise::word),
             "broken": row.verdict.broken,
         })
+    }
+}
+
+/// One after the other; what comes twice in a row is told once, with its number.
+fn in_turn(attempts: impl Iterator<Item = String>) -> String {
+    let mut told: Vec<(String, usize)> = Vec::new();
+    for attempt in attempts {
+        match told.last_mut() {
+            Some((last, times)) if *last == attempt => *times += 1,
+            _ => told.push((attempt, 1)),
+        }
+    }
+    let words = told.into_iter().map(|(attempt, times)| match times {
+        1 => attempt,
+        _ => format!("{times} x {attempt}"),
+    });
+    words.collect::<Vec<_>>().join(" > ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_turn;
+
+    #[test]
+    fn attempts_that_end_alike_are_told_once() {
+        let told = |attempts: &[&str]| in_turn(attempts.iter().map(|&attempt| attempt.to_owned()));
+        assert_eq!(
+            told(&["vm refused", "vm refused", "swa 200"]),
+            "2 x vm refused > swa 200"
+        );
+        assert_eq!(
+            told(&["vm 503", "swa 503", "vm 503"]),
+            "vm 503 > swa 503 > vm 503"
+        );
+        assert_eq!(told(&[]), "");
     }
 }
