@@ -1,0 +1,84 @@
+//! A record does not go back on a guess: whoever has just started knows nothing of its primary yet.
+
+use harness::{Edge, EdgeBuilder, Origin, answer, edge, ms, origin, patiently, viewer};
+
+const HELD_DOWN: &str = r#"hold_down = "1h""#;
+
+fn config(check: &str) -> String {
+    format!(
+        r#"
+        [origin.primary]
+        url = "http://primary.test"
+        health_check = {{ interval = "100ms", {check} }}
+        [failover_record.app]
+        primary = "primary"
+        secondary = "secondary"
+        fail_over = "auto"
+        fail_back = "auto"
+        {HELD_DOWN}
+        [[distribution.site.behavior]]
+        path = "*"
+        for_methods = ["POST", "PUT", "PATCH", "DELETE"]
+        target = "app"
+        [distribution.site.default_behavior]
+        target = "app"
+        "#
+    )
+}
+
+/// Whose probes fail, and who would take a write all the same.
+async fn primary() -> Origin {
+    let answers = origin("primary").in_turn([answer(503)]);
+    answers
+        .at("/write", answer(200).body("from primary"))
+        .start()
+        .await
+}
+
+fn on_its_way(primary: &Origin, secondary: &Origin) -> EdgeBuilder {
+    edge(&config("failure_threshold = 2, recovery_threshold = 2")).origins([primary, secondary])
+}
+
+async fn writes(edge: &Edge) -> String {
+    viewer(edge).post("/write", "x").await.text()
+}
+
+async fn until_it_has_moved(edge: &Edge) {
+    patiently("writes arrive at the secondary", async {
+        while writes(edge).await != "from secondary" {
+            tokio::time::sleep(ms(5)).await;
+        }
+    })
+    .await;
+}
+
+/// For several looks and probes.
+async fn stays(edge: &Edge) {
+    for _ in 0..40 {
+        assert_eq!(writes(edge).await, "from secondary");
+        tokio::time::sleep(ms(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_restart_sends_no_write_back_to_a_primary_that_nobody_has_looked_at() {
+    let (primary, secondary) = (primary().await, origin("secondary").start().await);
+    let mut edge = on_its_way(&primary, &secondary).start().await;
+    until_it_has_moved(&edge).await;
+
+    edge.restarts();
+
+    stays(&edge).await;
+}
+
+#[tokio::test]
+async fn a_reload_with_another_check_sends_no_write_back_either() {
+    let (primary, secondary) = (primary().await, origin("secondary").start().await);
+    let edge = on_its_way(&primary, &secondary).start().await;
+    until_it_has_moved(&edge).await;
+
+    let other = "failure_threshold = 3, recovery_threshold = 3";
+    edge.reloads(&config(other).replace(HELD_DOWN, r#"hold_down = "0s""#));
+
+    stays(&edge).await;
+}
