@@ -249,6 +249,14 @@ impl Switches {
     /// Where records were when this edge's predecessor ended. To be called once, before anybody is served.
     pub(crate) fn place_records(&self, live: &Live) {
         let state = self.lock();
+        let is_gone = |name: &&Arc<str>| !live.edge.records.iter().any(|it| it.id == **name);
+        for name in state.on_secondary.iter().filter(is_gone) {
+            tracing::warn!(
+                record = %name,
+                "this failover record was on its secondary, and the config has none of its name: if it was renamed, switch \
+                 the new one to secondary before writes go to the primary"
+            );
+        }
         for (record, at) in live.edge.records.iter().zip(&live.records) {
             if state.on_secondary.contains(&record.id) {
                 at.take(tideover_rules::record::Position {

@@ -82,3 +82,24 @@ async fn a_reload_with_another_check_sends_no_write_back_either() {
 
     stays(&edge).await;
 }
+
+#[tokio::test]
+async fn a_reload_that_changes_names_or_roles_leaves_writes_where_they_are() {
+    let (primary, secondary) = (primary().await, origin("secondary").start().await);
+    let check = "failure_threshold = 1, recovery_threshold = 1";
+    let by_hand = config(check).replace(r#"fail_back = "auto""#, r#"fail_back = "manual""#);
+    let edge = edge(&by_hand).origins([&primary, &secondary]).start().await;
+    until_it_has_moved(&edge).await;
+
+    edge.reloads(&by_hand.replace("app", "shop"));
+    stays(&edge).await;
+
+    // Whoever stood in is the primary from now on.
+    let roles = by_hand
+        .replace(r#"primary = "primary""#, r#"primary = "secondary""#)
+        .replacen(r#"secondary = "secondary""#, r#"secondary = "primary""#, 1)
+        .replace("app", "shop")
+        + "[origin.secondary]\nurl = \"http://secondary.test\"\nhealth_check = { path = \"/\" }\n";
+    edge.reloads(&roles);
+    stays(&edge).await;
+}
