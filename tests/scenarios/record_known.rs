@@ -103,3 +103,27 @@ async fn a_reload_that_changes_names_or_roles_leaves_writes_where_they_are() {
     edge.reloads(&roles);
     stays(&edge).await;
 }
+
+#[tokio::test]
+async fn where_a_record_is_is_kept_as_soon_as_that_is_possible() {
+    let (primary, secondary) = (primary().await, origin("secondary").start().await);
+    let mut edge = on_its_way(&primary, &secondary).start().await;
+    // As on a full disk: nothing can be written beside the state file.
+    let in_its_way = edge.folder().join("tideover.state.json.unfinished");
+    std::fs::create_dir(&in_its_way).expect("a folder");
+    until_it_has_moved(&edge).await;
+    let state = edge.folder().join("tideover.state.json");
+    let has_it = || std::fs::read_to_string(&state).is_ok_and(|text| text.contains("\"app\""));
+    assert!(!has_it());
+
+    std::fs::remove_dir(&in_its_way).expect("it is empty");
+
+    patiently("it is kept", async {
+        while !has_it() {
+            tokio::time::sleep(ms(10)).await;
+        }
+    })
+    .await;
+    edge.restarts();
+    stays(&edge).await;
+}
