@@ -255,17 +255,20 @@ async fn shake_hands(worker: Rc<Worker>, address: SocketAddr, tcp: Tcp, place: P
         return;
     };
     let limit = Instant::now() + view.live.clock.real(tls.handshake_timeout());
-    let speaks = tokio::select! {
-        biased;
-        speaks = timeout_at(limit, tcp.begins()) => speaks,
-        () = farewell::is_past_waiting(&worker) => return,
-    };
-    let shaken = match speaks {
-        // Boxed: large, and over soon.
-        Ok(Ok(())) => Box::pin(timeout_at(limit, tls.handshake(tcp))).await,
-        Ok(Err(error)) => Ok(Err(error)),
-        Err(late) => Err(late),
-    };
+    // Boxed: large, and over soon.
+    let shaken = Box::pin(async {
+        let speaks = tokio::select! {
+            biased;
+            speaks = timeout_at(limit, tcp.begins()) => speaks,
+            () = farewell::is_past_waiting(&worker) => return None,
+        };
+        Some(match speaks {
+            Ok(Ok(())) => timeout_at(limit, tls.handshake(tcp)).await,
+            Ok(Err(error)) => Ok(Err(error)),
+            Err(late) => Err(late),
+        })
+    });
+    let Some(shaken) = shaken.await else { return };
     let (stream, handshake) = match shaken {
         Ok(Ok(shaken)) => shaken,
         Ok(Err(error)) => {

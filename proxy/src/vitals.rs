@@ -257,7 +257,7 @@ impl Vitals {
         worker: usize,
         outcome: Outcome,
         breaker: &Breaker,
-        began: Duration,
+        began: impl Fn() -> Duration,
         now: impl Fn() -> Duration,
     ) {
         let tally = self.tallies.get(worker);
@@ -267,7 +267,7 @@ impl Vitals {
                 if self.in_a_row.load(Relaxed) != 0 {
                     self.in_a_row.store(0, Relaxed);
                 }
-                if self.has(Mark::Breaker) && micros(began) >= self.opened_at.load(Acquire) {
+                if self.has(Mark::Breaker) && micros(began()) >= self.opened_at.load(Acquire) {
                     self.turn(&now, |state| state.after_good(breaker, now()));
                 }
             }

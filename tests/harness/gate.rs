@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 /// How long anything in a scenario may be waited for before the scenario is called broken.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub const PATIENCE: Duration = Duration::from_secs(15);
 
 /// A gate that starts closed; whoever waits at it goes on once it is open, and it stays open.
 #[derive(Clone, Debug)]

@@ -146,7 +146,7 @@ fn cloudfront(out: &mut Vec<u8>, second: &mut Second, line: &Line, cookies: bool
     if cookies {
         tab.header(line, Known::Cookie);
     } else {
-        tab.text(b"-");
+        tab.nothing();
     }
     tab.text(ended.result.as_bytes());
     tab.text(line.request_id.as_bytes());
@@ -155,13 +155,16 @@ fn cloudfront(out: &mut Vec<u8>, second: &mut Second, line: &Line, cookies: bool
     tab.number(received_bytes(line));
     tab.seconds(ended.took);
     tab.header(line, Known::XForwardedFor);
-    let tls = line.peer.tls.as_ref();
-    tab.text(tls.map_or(b"-", |tls| tls.protocol.as_bytes()));
-    tab.text(tls.map_or(b"-", |tls| tls.cipher.as_bytes()));
+    if let Some(tls) = &line.peer.tls {
+        tab.text(tls.protocol.as_bytes());
+        tab.text(tls.cipher.as_bytes());
+    } else {
+        tab.nothing_twice();
+    }
     tab.text(ended.response_result.as_bytes());
     tab.text(version(request.version).as_bytes());
     // Field-level encryption.
-    tab.text(b"-\t-");
+    tab.nothing_twice();
     tab.number(u64::from(line.peer.port));
     tab.seconds(ended.first_byte);
     tab.text(ended.detail.as_bytes());
@@ -172,10 +175,11 @@ fn cloudfront(out: &mut Vec<u8>, second: &mut Second, line: &Line, cookies: bool
     );
     match answered.and_then(|answered| answered.content_length) {
         Some(length) => tab.number(length),
-        None => tab.text(b"-"),
+        None => tab.nothing(),
     }
     // The range of a partial answer: not told.
-    tab.text(b"-\t-\n");
+    tab.nothing_twice();
+    tab.out.push(b'\n');
 }
 
 /// Fields with a tab in front of each.
@@ -187,6 +191,15 @@ impl Tabs<'_> {
     fn text(&mut self, text: &[u8]) {
         self.out.push(b'\t');
         self.out.extend_from_slice(text);
+    }
+
+    /// Eight fields of most lines: as a constant, cheaper than a text of one byte.
+    fn nothing(&mut self) {
+        self.out.extend_from_slice(b"\t-");
+    }
+
+    fn nothing_twice(&mut self) {
+        self.out.extend_from_slice(b"\t-\t-");
     }
 
     fn number(&mut self, number: u64) {
@@ -226,13 +239,9 @@ impl Tabs<'_> {
     fn encoded(&mut self, bytes: &[u8]) {
         const HEX: &[u8; 16] = b"0123456789ABCDEF";
         if bytes.is_empty() {
-            return self.text(b"-");
+            return self.nothing();
         }
-        // Nearly every field stands as it is; to see that without a branch for each byte is half the work.
-        let all_stand = bytes
-            .iter()
-            .fold(true, |all, byte| all & STANDS[usize::from(*byte)]);
-        if all_stand {
+        if all_stand(bytes) {
             return self.text(bytes);
         }
         self.out.push(b'\t');
@@ -252,6 +261,18 @@ impl Tabs<'_> {
             rest = after;
         }
     }
+}
+
+/// Nearly every field stands as it is. To see that eight bytes at a time, without a branch for each, is a third of the work.
+fn all_stand(bytes: &[u8]) -> bool {
+    let stands = |byte: &u8| u8::from(STANDS[usize::from(*byte)]);
+    let (eights, rest) = bytes.as_chunks::<8>();
+    let mut all = 1;
+    for [a, b, c, d, e, f, g, h] in eights {
+        all &= stands(a) & stands(b) & stands(c) & stands(d);
+        all &= stands(e) & stands(f) & stands(g) & stands(h);
+    }
+    rest.iter().fold(all, |all, byte| all & stands(byte)) == 1
 }
 
 /// Bytes that a field of CloudFront's format can hold as they are.

@@ -360,10 +360,13 @@ impl Course<'_> {
         let vitals = vitals(self.view, self.target, member);
         if let (Some(vitals), Some(breaker)) = (vitals, breaker(self.view, self.target, member)) {
             let clock = self.view.live.clock;
-            let began = clock.nominal_at(began);
-            vitals.judge(self.view.worker, outcome, breaker, began, || {
-                clock.elapsed()
-            });
+            vitals.judge(
+                self.view.worker,
+                outcome,
+                breaker,
+                || clock.nominal_at(began),
+                || clock.elapsed(),
+            );
         }
     }
 
