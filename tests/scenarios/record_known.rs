@@ -52,6 +52,21 @@ async fn until_it_has_moved(edge: &Edge) {
     .await;
 }
 
+/// In the state file the record is on its secondary.
+fn is_kept(edge: &Edge) -> bool {
+    let state = std::fs::read_to_string(edge.folder().join("tideover.state.json"));
+    state.is_ok_and(|text| text.contains("\"app\""))
+}
+
+async fn until_it_is_kept(edge: &Edge) {
+    patiently("it is kept", async {
+        while !is_kept(edge) {
+            tokio::time::sleep(ms(10)).await;
+        }
+    })
+    .await;
+}
+
 /// For several looks and probes.
 async fn stays(edge: &Edge) {
     for _ in 0..40 {
@@ -65,6 +80,8 @@ async fn a_restart_sends_no_write_back_to_a_primary_that_nobody_has_looked_at() 
     let (primary, secondary) = (primary().await, origin("secondary").start().await);
     let mut edge = on_its_way(&primary, &secondary).start().await;
     until_it_has_moved(&edge).await;
+    // Writes move first, and the disk is waited for afterwards.
+    until_it_is_kept(&edge).await;
 
     edge.restarts();
 
@@ -112,18 +129,11 @@ async fn where_a_record_is_is_kept_as_soon_as_that_is_possible() {
     let in_its_way = edge.folder().join("tideover.state.json.unfinished");
     std::fs::create_dir(&in_its_way).expect("a folder");
     until_it_has_moved(&edge).await;
-    let state = edge.folder().join("tideover.state.json");
-    let has_it = || std::fs::read_to_string(&state).is_ok_and(|text| text.contains("\"app\""));
-    assert!(!has_it());
+    assert!(!is_kept(&edge));
 
     std::fs::remove_dir(&in_its_way).expect("it is empty");
 
-    patiently("it is kept", async {
-        while !has_it() {
-            tokio::time::sleep(ms(10)).await;
-        }
-    })
-    .await;
+    until_it_is_kept(&edge).await;
     edge.restarts();
     stays(&edge).await;
 }
