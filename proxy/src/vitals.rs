@@ -223,11 +223,13 @@ impl Vitals {
         }
     }
 
+    /// Whether neither its check nor an operator speaks against asking it.
+    pub(crate) fn is_fit(&self) -> bool {
+        !self.has(Mark::Unhealthy) && !self.has(Mark::Drained)
+    }
+
     /// Whether this request is the one that tries an origin whose breaker is open. It takes `patience` at most.
     pub(crate) fn may_try(&self, breaker: &Breaker, now: Duration, patience: Duration) -> bool {
-        if self.has(Mark::Unhealthy) || self.has(Mark::Drained) {
-            return false;
-        }
         let state = self.breaker();
         let Admission::Tries(then) = state.admits(breaker, now, 0, patience) else {
             return false;
@@ -305,11 +307,22 @@ impl Vitals {
                 self.opened_at.store(micros(now()), Release);
             }
             if self.change(before, after) {
-                self.set(Mark::Breaker, after != State::Closed);
+                self.mark_breaker();
                 if opens {
                     self.in_a_row.store(0, Relaxed);
                     self.openings.fetch_add(1, Relaxed);
                 }
+                return;
+            }
+        }
+    }
+
+    /// Has the mark say what the breaker is, whoever else changes that meanwhile: the last one to look sees the last change.
+    fn mark_breaker(&self) {
+        loop {
+            let state = self.breaker();
+            self.set(Mark::Breaker, state != State::Closed);
+            if self.breaker() == state {
                 return;
             }
         }

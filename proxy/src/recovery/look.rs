@@ -66,8 +66,10 @@ impl Looks {
         }
         for (record, state) in live.edge.records.iter().zip(&live.records) {
             let health = |id: OriginId| health(&live.origins[usize::from(id.0)].vitals);
+            let checked = live.origins[usize::from(record.primary.0)].checked.as_ref();
             let sight = Sight {
                 primary: health(record.primary),
+                primary_is_certain: checked.is_none_or(|checked| checked.is_certain()),
                 secondary: health(record.secondary),
                 ordered: state.ordered(),
                 now,
