@@ -143,8 +143,8 @@ impl Live {
         let most_connections = most_connections(&edge, workers, open_files());
         let records = edge.records.iter().map(|record| {
             before
-                .and_then(|before| before.record_named(&record.id))
-                .map_or_else(Arc::default, Arc::clone)
+                .and_then(|before| before.left_to(record, &edge))
+                .unwrap_or_default()
         });
         let answers = edge.distributions.iter().map(|distribution| {
             before
@@ -256,13 +256,26 @@ impl Live {
         found.map(|(_, answers)| answers)
     }
 
-    fn record_named(&self, id: &str) -> Option<&Arc<RecordState>> {
-        let position = self
-            .edge
-            .records
-            .iter()
-            .position(|record| *record.id == *id)?;
-        self.records.get(position)
+    /// Where `record` of `next` is to begin: where the one of its name was, or, if there was none, the one of the same two
+    /// origins whose name is gone. Writes stay with the origin that they went to: if a secondary has become the primary, its
+    /// record has come home.
+    fn left_to(&self, record: &FailoverRecord, next: &Edge) -> Option<Arc<RecordState>> {
+        let mut both = self.edge.records.iter().zip(&self.records);
+        let of_now = |side| &next.origin(record.origin(side)).id;
+        let of_then =
+            |known: &FailoverRecord, side| Arc::clone(&self.edge.origin(known.origin(side)).id);
+        let is_renamed = |known: &FailoverRecord| {
+            let sides = [Side::Primary, Side::Secondary];
+            sides.map(|side| of_then(known, side)) == sides.map(|side| Arc::clone(of_now(side)))
+                && !next.records.iter().any(|other| other.id == known.id)
+        };
+        let (known, state) = both
+            .clone()
+            .find(|(known, _)| known.id == record.id)
+            .or_else(|| both.find(|(known, _)| is_renamed(known)))?;
+        let has_come_home = state.side() == Side::Secondary
+            && of_then(known, Side::Secondary) == *of_now(Side::Primary);
+        (!has_come_home).then(|| Arc::clone(state))
     }
 
     /// The origin of this name, and what is alive beside it.

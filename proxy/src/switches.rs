@@ -7,7 +7,7 @@ mod kept;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwapOption;
 use tideover_config::{Edge, Side};
@@ -20,6 +20,8 @@ use crate::vitals::Mark;
 
 /// More than anybody has in force at once.
 const MOST: usize = 256;
+/// What could not be kept is tried again after so long: a disk may have room again.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// What can be switched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,6 +178,8 @@ struct State {
     file: Option<PathBuf>,
     /// Why it was not kept the last time.
     not_kept: Option<String>,
+    /// When that was tried.
+    tried: Option<Instant>,
 }
 
 impl Switches {
@@ -248,6 +252,14 @@ impl Switches {
     /// Where records were when this edge's predecessor ended. To be called once, before anybody is served.
     pub(crate) fn place_records(&self, live: &Live) {
         let state = self.lock();
+        let is_gone = |name: &&Arc<str>| !live.edge.records.iter().any(|it| it.id == **name);
+        for name in state.on_secondary.iter().filter(is_gone) {
+            tracing::warn!(
+                record = %name,
+                "this failover record was on its secondary, and the config has none of its name: if it was renamed, switch \
+                 the new one to secondary before writes go to the primary"
+            );
+        }
         for (record, at) in live.edge.records.iter().zip(&live.records) {
             if state.on_secondary.contains(&record.id) {
                 at.take(tideover_rules::record::Position {
@@ -333,7 +345,7 @@ impl Switches {
         }
     }
 
-    /// Keeps where the records of `live` are, if that is news. To be asked after each look at them.
+    /// Keeps where the records of `live` are, if that is news, and what could not be kept before. To be asked after each look at them.
     pub(crate) fn keep_records(&self, live: &Live) {
         let records = live.edge.records.iter().zip(&live.records);
         let on_secondary = || {
@@ -344,7 +356,7 @@ impl Switches {
         let is_same = on_secondary().count() == state.on_secondary.len()
             && on_secondary().all(|(record, _)| state.on_secondary.contains(&record.id));
         if is_same {
-            return;
+            return state.keep_again();
         }
         state.on_secondary = on_secondary()
             .map(|(record, _)| Arc::clone(&record.id))
@@ -397,10 +409,19 @@ impl State {
             self.not_kept = None;
             return Err("[admin] has no state file".to_owned());
         };
+        self.tried = Some(Instant::now());
         let kept = kept::write(file, &self.in_force, &self.on_secondary)
             .map_err(|error| format!("{}: {error}", file.display()));
         self.not_kept = kept.as_ref().err().cloned();
         kept
+    }
+
+    /// Tries once more, if the last time was in vain and not just now.
+    fn keep_again(&mut self) {
+        let is_due = self.tried.is_none_or(|tried| tried.elapsed() >= AGAIN);
+        if self.not_kept.is_some() && is_due && self.keep().is_ok() {
+            tracing::info!("what is switched is kept over a restart again");
+        }
     }
 
     /// Where no file was wanted there is nothing to tell.

@@ -212,11 +212,17 @@ impl Vitals {
         }
     }
 
-    /// Whether this request is the one that tries an origin whose breaker is open. It takes `patience` at most.
-    pub(crate) fn may_try(&self, breaker: &Breaker, now: Duration, patience: Duration) -> bool {
+    /// Whether this request is the one that tries an origin whose breaker is open, as [`Known::tries`] has it.
+    pub(crate) fn may_try(
+        &self,
+        breaker: &Breaker,
+        another_answers: bool,
+        now: Duration,
+        patience: Duration,
+    ) -> bool {
         let known = self.known(Some(breaker));
         let before = known.breaker.map(|(state, _)| state);
-        let both = before.zip(known.tries(now, patience));
+        let both = before.zip(known.tries(another_answers, now, patience));
         both.is_some_and(|(before, then)| self.change(before, then))
     }
 
@@ -290,11 +296,22 @@ impl Vitals {
                 self.opened_at.store(micros(now()), Release);
             }
             if self.change(before, after) {
-                self.set(Mark::Breaker, after != State::Closed);
+                self.mark_breaker();
                 if opens {
                     self.in_a_row.store(0, Relaxed);
                     self.openings.fetch_add(1, Relaxed);
                 }
+                return;
+            }
+        }
+    }
+
+    /// Has the mark say what the breaker is, whoever else changes that meanwhile: the last one to look sees the last change.
+    fn mark_breaker(&self) {
+        loop {
+            let state = self.breaker();
+            self.set(Mark::Breaker, state != State::Closed);
+            if self.breaker() == state {
                 return;
             }
         }

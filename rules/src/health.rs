@@ -36,6 +36,10 @@ pub struct Finding {
     found: Health,
     /// Probes in a row that said the opposite.
     against: u8,
+    /// Probes in a row that said the same.
+    agreeing: u8,
+    /// Enough probes in a row have said so, now or before.
+    is_certain: bool,
 }
 
 impl Default for Finding {
@@ -44,6 +48,8 @@ impl Default for Finding {
         Self {
             found: Health::Healthy,
             against: 0,
+            agreeing: 0,
+            is_certain: false,
         }
     }
 }
@@ -59,8 +65,11 @@ impl Finding {
         };
         if says == self.found {
             self.against = 0;
+            self.agreeing = self.agreeing.saturating_add(1);
+            self.is_certain |= self.agreeing >= threshold;
             return None;
         }
+        self.agreeing = 0;
         self.against = self.against.saturating_add(1);
         if self.against < threshold {
             return None;
@@ -69,6 +78,8 @@ impl Finding {
         *self = Self {
             found: says,
             against: 0,
+            agreeing: 0,
+            is_certain: true,
         };
         let now = self.counts_as(check);
         (now != before).then_some(now)
@@ -86,6 +97,12 @@ impl Finding {
         } else {
             found
         }
+    }
+
+    /// Whether that was found out, by as many probes in a row as it takes. A checker that has just begun takes an origin for
+    /// healthy until it knows better.
+    pub fn is_certain(&self, check: &HealthCheck) -> bool {
+        check.disabled || self.is_certain
     }
 
     /// Probes in a row that spoke against what was found.

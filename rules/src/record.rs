@@ -30,6 +30,8 @@ impl Default for Position {
 pub struct Sight {
     /// Of the primary.
     pub primary: Health,
+    /// Whether that of the primary was found out; if not, it is what an origin counts as until somebody has looked.
+    pub primary_is_certain: bool,
     /// Of the secondary.
     pub secondary: Health,
     /// Where an operator has ordered it to be; `None`: by health.
@@ -62,7 +64,9 @@ pub enum Cause {
 
 /// Whether `record`, which is at `position`, moves.
 ///
-/// By health it belongs to the primary unless that is unhealthy and the secondary is not.
+/// By health it belongs to the primary unless that is unhealthy and the secondary is not. It does not go back to a primary
+/// that is only taken to be healthy, because the edge or its check has just begun: the writes would follow it to an origin
+/// that may be as dead as before.
 /// Source: Developer Guide of Route 53, "Failover routing": if neither is healthy, Route 53 answers with the primary.
 pub fn decide(record: &FailoverRecord, position: Position, sight: Sight) -> Decision {
     if let Some(ordered) = sight.ordered {
@@ -76,7 +80,8 @@ pub fn decide(record: &FailoverRecord, position: Position, sight: Sight) -> Deci
         (Health::Unhealthy, Health::Healthy) => Side::Secondary,
         (Health::Healthy, _) | (Health::Unhealthy, Health::Unhealthy) => Side::Primary,
     };
-    if belongs == position.side {
+    let is_a_guess = sight.primary == Health::Healthy && !sight.primary_is_certain;
+    if belongs == position.side || (belongs == Side::Primary && is_a_guess) {
         return Decision::Stays;
     }
     if record.moves_to(belongs) == Moves::Manual {

@@ -33,6 +33,16 @@ pub fn server_name<'a>(
     }
 }
 
+/// Whether the name that `server` is asked for is one that the viewer has chosen: that there is no certificate for it says
+/// nothing about the origin.
+pub fn is_viewers_choice(
+    plan: &OriginRequest,
+    server: &Server,
+    viewer_host: Option<&HeaderValue>,
+) -> bool {
+    server_name(plan, server, viewer_host) != server_name(plan, server, None)
+}
+
 /// Whether `name` can stand in a certificate: labels of letters, digits, `_` and, within, `-`; a final dot may follow. The
 /// last label is not a number, so no address is a name.
 /// Source: RFC 1035, section 2.3.1; RFC 1123, section 2.1; WHATWG URL, "ends in a number".

@@ -33,17 +33,17 @@ impl Known<'_> {
 
     /// What its breaker becomes if the request that comes now is the one that sees whether the origin is back, which takes
     /// `patience` at most; `None`: it is not. Times are nominal, since the edge began.
-    pub fn tries(&self, now: Duration, patience: Duration) -> Option<State> {
+    ///
+    /// Whatever else speaks against it keeps a try from it only where another origin answers, and not a page: checks may be
+    /// wrong.
+    pub fn tries(&self, another_answers: bool, now: Duration, patience: Duration) -> Option<State> {
+        if another_answers && self.counts_as() == Health::Unhealthy {
+            return None;
+        }
         let (state, breaker) = self.breaker?;
-        match (self.counts_as(), state.admits(breaker, now, 0, patience)) {
-            (Health::Healthy, Admission::Tries(then)) => Some(then),
-            (
-                Health::Healthy | Health::Unhealthy,
-                Admission::Goes
-                | Admission::Tries(_)
-                | Admission::Waits
-                | Admission::WaitsForSlowStart,
-            ) => None,
+        match state.admits(breaker, now, 0, patience) {
+            Admission::Tries(then) => Some(then),
+            Admission::Goes | Admission::Waits | Admission::WaitsForSlowStart => None,
         }
     }
 

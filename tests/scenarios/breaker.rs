@@ -282,3 +282,113 @@ async fn what_is_known_outlives_a_reload_that_leaves_the_origin_as_it_is() {
     let told = asks(&edge, 1).await;
     assert_eq!(told, ["primary;skipped=breaker, secondary;status=200"]);
 }
+
+#[tokio::test]
+async fn no_page_stands_before_an_origin_that_is_back_although_its_check_is_wrong_about_it() {
+    // Its check asks for a path that is not there.
+    let mut primary = harness::nginx(
+        "primary",
+        "location /health { return 404; } location / { return 200 \"from primary\"; }",
+    )
+    .start()
+    .await;
+    let edge = edge(&format!(
+        r#"
+        [origin.primary]
+        url = "{}"
+        health_check = {{ path = "/health", interval = "100ms", failure_threshold = 1 }}
+        breaker = {{ probe_interval = "100ms", slow_start = "0s" }}
+        [origin.page]
+        page = true
+        [origin_group.tiers]
+        members = ["primary", "page"]
+        [distribution.site.default_behavior]
+        target = "tiers"
+        "#,
+        primary.url()
+    ))
+    .start()
+    .await;
+    let told = async || viewer(&edge).get("/").await.attempts();
+    edge.until_metric("tideover_origin_healthy{origin=\"primary\"}", 0.0)
+        .await;
+    primary.is_killed().await;
+    patiently("the breaker opens", async {
+        while told().await != "primary;skipped=breaker, page;status=503" {}
+    })
+    .await;
+    primary.starts().await;
+    patiently("the origin answers again", async {
+        while told().await != "primary;status=200" {
+            tokio::time::sleep(ms(10)).await;
+        }
+    })
+    .await;
+}
+
+/// A viewer may say any Host. An origin that is asked by that name shows no certificate for it, and is as alive as before.
+#[tokio::test]
+async fn no_viewer_opens_a_breaker_by_a_name_of_its_own() {
+    let certificate = harness::certificates::Certificate::good("shop.example");
+    let primary = origin("primary").shows(&certificate).start().await;
+    let secondary = origin("secondary").start().await;
+    let edge = edge(
+        r#"
+        [origin.primary]
+        url = "https://primary.test"
+        host = "viewer"
+        [origin_group.tiers]
+        members = ["primary", "secondary"]
+        [distribution.site.default_behavior]
+        target = "tiers"
+        "#,
+    )
+    .origins([&primary, &secondary])
+    .start()
+    .await;
+    for _ in 0..8 {
+        let response = viewer(&edge).host("somebody.example").get("/").await;
+        assert!(
+            response.attempts().ends_with("secondary;status=200"),
+            "{}",
+            response.attempts()
+        );
+    }
+    let response = viewer(&edge).host("shop.example").get("/").await;
+    assert_eq!(response.attempts(), "primary;status=200");
+}
+
+/// Viewers that send their bodies slowly are late themselves.
+#[tokio::test]
+async fn no_viewer_opens_a_breaker_by_a_slow_body() {
+    let primary = origin("primary").start().await;
+    let secondary = origin("secondary").start().await;
+    let edge = edge(
+        r#"
+        [origin_group.tiers]
+        members = ["primary", "secondary"]
+        deadline = "400ms"
+        [[distribution.site.behavior]]
+        path = "*"
+        for_methods = ["POST", "PUT", "PATCH", "DELETE"]
+        target = "tiers"
+        [distribution.site.default_behavior]
+        target = "tiers"
+        "#,
+    )
+    .origins([&primary, &secondary])
+    .start()
+    .await;
+    let mut lines = Vec::new();
+    for _ in 0..6 {
+        let mut line = viewer(&edge).connects().await;
+        line.sends("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nab")
+            .await;
+        lines.push(line);
+    }
+    for mut line in lines {
+        line.receives("POST").await.expect(503);
+    }
+    let response = viewer(&edge).get("/").await;
+    assert_eq!(response.attempts(), "primary;status=200");
+}

@@ -34,6 +34,7 @@ mod pages_ahead;
 mod policies;
 mod protocols;
 mod proxy_protocol;
+mod record_known;
 mod refused;
 mod reload;
 mod routing;

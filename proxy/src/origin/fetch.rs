@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use http::StatusCode;
 use tideover_config::{
-    Breaker, FaultKind, Member, OriginId, OriginKind, OriginScheme, Page, Server, Target,
+    Breaker, Failure, FaultKind, Member, OriginId, OriginKind, OriginScheme, Page, Server, Target,
     ViewerScheme,
 };
 use tideover_rules::alarm::found_elsewhere;
 use tideover_rules::failover::{self, Ask, Attempt, Limits, Outcome, Sent, Step};
 use tideover_rules::headers::{self, Request, Viewer};
 use tideover_rules::route::Route;
-use tideover_rules::server_name::server_name;
+use tideover_rules::server_name::{is_viewers_choice, server_name};
 use tideover_rules::standing::{Standing, Why};
 
 use super::Reach;
@@ -187,7 +187,9 @@ pub(crate) async fn fetch(view: &View, wanted: &Wanted<'_>, body: &mut Once) -> 
         }
         let this = course.attempts.len();
         course.note(member, told, sent, began);
-        onward = course.onward_from(member, told, began, clock.since(started));
+        let is_about_it = !is_viewers_doing(view, wanted, origin, told);
+        let of_it = is_about_it.then_some(told);
+        onward = course.onward_from(member, of_it, began, clock.since(started));
         if let Onward::Deliver(delivered) = onward {
             let answer = match held {
                 Some((index, answer)) if index == delivered => {
@@ -236,16 +238,17 @@ enum Onward {
 
 impl Course<'_> {
     /// [`Course::onward`] after `member`'s outcome. Where the request is done with it, however many tries it had, the outcome says
-    /// something about the origin.
+    /// something about the origin; `None`: this one does not.
     fn onward_from(
         &mut self,
         member: usize,
-        outcome: Outcome,
+        outcome: Option<Outcome>,
         began: Moment,
         elapsed: Duration,
     ) -> Onward {
         let onward = self.onward(elapsed);
-        if !matches!(onward, Onward::Try { member: again, .. } if again == member) {
+        let goes_on = matches!(onward, Onward::Try { member: again, .. } if again == member);
+        if let Some(outcome) = outcome.filter(|_| !goes_on) {
             self.judge(member, outcome, began);
         }
         onward
@@ -264,7 +267,7 @@ impl Course<'_> {
             match step {
                 Step::Try { member, within } => return Onward::Try { member, within },
                 Step::Skip { member, why } => {
-                    if why == Why::Breaker && may_try(self.view, self.target, member) {
+                    if why == Why::Breaker && self.may_try(member) {
                         self.standings[member] = Standing::Alive;
                     } else {
                         let outcome = Outcome::Skipped(why);
@@ -315,6 +318,24 @@ impl Course<'_> {
                 vitals.found_elsewhere(self.view.worker);
             }
         }
+    }
+
+    /// Whether this request is the one that sees whether `member`, whose breaker is open, is back.
+    fn may_try(&self, member: usize) -> bool {
+        let members = self.target.members.iter().zip(&self.standings);
+        let mut later = members.skip(member + 1);
+        let another_answers =
+            later.any(|(later, standing)| !later.is_page && *standing == Standing::Alive);
+        let both =
+            vitals(self.view, self.target, member).zip(breaker(self.view, self.target, member));
+        let timers = self.target.members[member].timers;
+        let patience = timers
+            .connection_timeout
+            .saturating_add(timers.response_timeout);
+        both.is_some_and(|(vitals, breaker)| {
+            let now = self.view.live.clock.elapsed();
+            vitals.may_try(breaker, another_answers, now, patience)
+        })
     }
 
     /// Attempts at `member` so far.
@@ -386,16 +407,21 @@ fn breaker<'v>(view: &'v View, target: &Target, member: usize) -> Option<&'v Bre
     }
 }
 
-/// Whether this request is the one that sees whether a member with an open breaker is back.
-fn may_try(view: &View, target: &Target, member: usize) -> bool {
-    let timers = target.members[member].timers;
-    let patience = timers
-        .connection_timeout
-        .saturating_add(timers.response_timeout);
-    let both = vitals(view, target, member).zip(breaker(view, target, member));
-    both.is_some_and(|(vitals, breaker)| {
-        vitals.may_try(breaker, view.live.clock.elapsed(), patience)
-    })
+/// Whether `outcome` came of what the viewer chose or was late with: whoever may ask could open a breaker otherwise.
+fn is_viewers_doing(view: &View, wanted: &Wanted<'_>, origin: OriginId, outcome: Outcome) -> bool {
+    match outcome {
+        Outcome::Failed(Failure::CompletionTimeout) => {
+            wanted.watch.is_some_and(|watch| !watch.done.get())
+        }
+        Outcome::Failed(Failure::Tls) => match &view.live.edge.origin(origin).kind {
+            OriginKind::Server(server) => {
+                let plan = &wanted.route.behavior.origin_request;
+                is_viewers_choice(plan, server, wanted.viewer.host)
+            }
+            OriginKind::Page(_) => false,
+        },
+        Outcome::Failed(_) | Outcome::Status(_) | Outcome::Skipped(_) => false,
+    }
 }
 
 fn set_aside(outcome: Result<Answer, OriginError>) {

@@ -125,6 +125,11 @@ impl Checked {
         self.with_found(|found| found.finding.counts_as(&self.check))
     }
 
+    /// Whether its probes have said so, and not only none as yet the opposite.
+    pub(crate) fn is_certain(&self) -> bool {
+        self.with_found(|found| found.finding.is_certain(&self.check))
+    }
+
     /// The latest probes, the oldest first.
     pub(crate) fn lately(&self) -> Vec<Probe> {
         self.with_found(|found| found.lately.iter().cloned().collect())

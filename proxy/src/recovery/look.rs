@@ -64,8 +64,10 @@ impl Looks {
             );
         }
         for (record, state) in live.edge.records.iter().zip(&live.records) {
+            let checked = live.origins[usize::from(record.primary.0)].checked.as_ref();
             let sight = Sight {
                 primary: live.known(record.primary).counts_as(),
+                primary_is_certain: checked.is_none_or(|checked| checked.is_certain()),
                 secondary: live.known(record.secondary).counts_as(),
                 ordered: state.ordered(),
                 now,

@@ -145,3 +145,28 @@ fn a_probe_takes_no_longer_than_route_53_lets_it_or_than_the_interval() {
         );
     }
 }
+
+#[test]
+fn it_is_certain_when_enough_probes_in_a_row_have_said_so() {
+    #[rustfmt::skip]
+    let rows = [
+        (2, 3, "",      false),
+        (2, 3, "++",    false),
+        (2, 3, "++-++", false),
+        (2, 3, "+++",   true),
+        (2, 3, "-",     false),
+        (2, 3, "--",    true),
+        // What was found out is no guess because of one that says otherwise.
+        (2, 3, "+++-",  true),
+        (2, 3, "--+",   true),
+    ];
+    for (failure, recovery, probes, expected) in rows {
+        let check = check(failure, recovery);
+        let mut finding = Finding::default();
+        for probe in probes.chars() {
+            finding.record(probe == '+', &check);
+        }
+        let is_certain = finding.is_certain(&check);
+        assert_eq!(is_certain, expected, "{failure}, {recovery}: {probes}");
+    }
+}

@@ -121,7 +121,7 @@ fn what_an_origin_counts_as_for_records_and_whether_a_request_tries_it() {
         ("open",             Health::Healthy,   false),
         ("admits",           Health::Healthy,   true),
         ("back",             Health::Healthy,   false),
-        // Nobody finds out whether an origin is back that would not be asked if it were.
+        // Where another one answers, nobody goes and looks at one that would not be asked if it were back.
         ("admits+unhealthy", Health::Unhealthy, false),
         ("admits+drain",     Health::Unhealthy, false),
         ("admits+only",      Health::Healthy,   true),
@@ -135,6 +135,9 @@ fn what_an_origin_counts_as_for_records_and_whether_a_request_tries_it() {
         let then = State::Open {
             admits_from: Some(until),
         };
-        assert_eq!(known.tries(NOW, patience), tries.then_some(then), "{words}");
+        let tried = |another_answers| known.tries(another_answers, NOW, patience);
+        assert_eq!(tried(true), tries.then_some(then), "{words}");
+        let admits = words.starts_with("admits");
+        assert_eq!(tried(false), admits.then_some(then), "{words}, the last");
     }
 }

@@ -34,6 +34,7 @@ fn decided(
     let position = Position { side, moved: None };
     let sight = Sight {
         primary: health.0,
+        primary_is_certain: true,
         secondary: health.1,
         ordered,
         now: Duration::from_secs(1_000),
@@ -93,6 +94,7 @@ fn after_a_move_by_health_it_is_held_down() {
         };
         let sight = Sight {
             primary: Healthy,
+            primary_is_certain: true,
             secondary: Healthy,
             ordered: None,
             now: Duration::from_secs(now),
@@ -104,5 +106,26 @@ fn after_a_move_by_health_it_is_held_down() {
             ..sight
         };
         assert_eq!(decide(&record, position, sight), ORDERED, "at {now}");
+    }
+}
+
+#[test]
+fn it_does_not_go_back_on_a_guess() {
+    for (side, primary, ordered, expected) in [
+        (Side::Secondary, Healthy, None, STAYS),
+        (Side::Secondary, Unhealthy, None, BY_HEALTH),
+        (Side::Secondary, Healthy, Some(Side::Primary), ORDERED),
+        (Side::Primary, Healthy, None, STAYS),
+    ] {
+        let position = Position { side, moved: None };
+        let sight = Sight {
+            primary,
+            primary_is_certain: false,
+            secondary: Unhealthy,
+            ordered,
+            now: Duration::from_secs(1_000),
+        };
+        let decision = decide(&record(AUTO, AUTO), position, sight);
+        assert_eq!(decision, expected, "{side:?} {primary:?} {ordered:?}");
     }
 }
