@@ -34,19 +34,19 @@ impl Stage {
         }
     }
 
-    /// The example, with short timers and promises, and with each of these changed into that.
+    /// The example, with promises, with timers that are short and that a busy machine keeps all the same, and with each of these changed into that.
     fn config(&self, changes: &[(&str, &str)]) -> PathBuf {
         let mut text = std::fs::read_to_string(Path::new(EXAMPLES).join("petclinic.toml"))
             .expect("the example is there");
         let usual = [
             (
                 "connection_timeout = \"1s\"",
-                "connection_timeout = \"50ms\"",
+                "connection_timeout = \"400ms\"",
             ),
-            ("response_timeout = \"10s\"", "response_timeout = \"200ms\""),
+            ("response_timeout = \"10s\"", "response_timeout = \"1s\""),
             (
                 "host = \"origin\"",
-                "response_timeout = \"200ms\"\nhost = \"origin\"",
+                "response_timeout = \"1s\"\nhost = \"origin\"",
             ),
             ("page = \"maintenance.html\"", "page = true"),
             (
