@@ -1,7 +1,7 @@
 //! The journal: writes that a record's secondary took. Whoever brings two databases together again has to know which.
 //!
 //! A [`Taking`] begins with a request and is there as long as an origin is asked; whatever becomes of it, it hands one line to
-//! the thread that keeps the file ([`file`]). Nothing here waits: what that thread cannot take, or cannot write, is counted and
+//! the thread that keeps the file ([`mod@file`]). Nothing here waits: what that thread cannot take, or cannot write, is counted and
 //! told as an event. A line has time, record, origin, method, host, path, request id, and the status, or that nobody knows it;
 //! never the body, and of a query only that there was one, for it may hold secrets.
 

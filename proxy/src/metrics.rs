@@ -1,4 +1,4 @@
-//! Every number that the edge keeps. Their names are in [`exposition`] and [`living`].
+//! Every number that the edge keeps. Their names are in [`exposition`] and [`mod@living`].
 
 mod answers;
 mod exposition;

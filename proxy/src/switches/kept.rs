@@ -117,7 +117,7 @@ fn unfinished(file: &Path) -> PathBuf {
     file.with_file_name(name)
 }
 
-/// Whether [`write`] would find a place.
+/// Whether [`write()`] would find a place.
 pub(super) fn can_be_written(file: &Path) -> io::Result<()> {
     let unfinished = unfinished(file);
     let _ = fs::remove_file(&unfinished);
