@@ -28,6 +28,7 @@ mod live;
 mod message;
 mod metrics;
 mod origin;
+mod private_file;
 mod recovery;
 mod request;
 mod request_id;

@@ -15,6 +15,7 @@ use tideover_rules::switch::{Bereft, Order, Orders, left_with_nobody};
 
 use crate::live::Live;
 use crate::metrics::Exposition;
+use crate::private_file;
 use crate::recovery::{Event, Events};
 use crate::vitals::Mark;
 
@@ -204,7 +205,7 @@ impl Switches {
             None => {}
         }
         if let Some(file) = file.as_deref().filter(|_| has_admin)
-            && let Err(error) = kept::can_be_written(file)
+            && let Err(error) = private_file::can_be_written(file)
         {
             tracing::warn!(
                 "{} cannot be written ({error}): what is switched holds until this process ends; \

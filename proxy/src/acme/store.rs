@@ -1,7 +1,7 @@
 //! The folder in which an account and its certificate outlive the edge. What is in it is for its owner's eyes only.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use rustls::sign::CertifiedKey;
 use tideover_config::Acme;
 use tideover_rules::certificate::CertificateNames;
 
+use crate::private_file;
 use crate::x509::{self, Facts};
 
 /// A certificate with its key, and what stands in it.
@@ -138,22 +139,8 @@ fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// Whole or not at all, whatever happens meanwhile.
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let unfinished = path.with_extension("unfinished");
-    let written = (|| {
-        // One that was left behind may be another's, with another mode.
-        let _ = fs::remove_file(&unfinished);
-        let mut file = OpenOptions::new()
-            .create_new(true)
-            .write(true)
-            .mode(0o600)
-            .open(&unfinished)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&unfinished, path)
-    })();
-    written.map_err(|error| named(&error, path))
+    private_file::write(path, bytes).map_err(|error| named(&error, path))
 }
 
 fn named(error: &io::Error, path: &Path) -> io::Error {

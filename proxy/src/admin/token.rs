@@ -1,15 +1,17 @@
 //! The token that every change takes. Where the config has none and only this machine reaches the listener, the edge makes
 //! one and leaves it where nobody but its own user can read it: `tideover switch` of the same user finds it there.
 
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{self, Read, Write};
+use std::fs::{self, DirBuilder};
+use std::io::{self, Read};
 use std::net::SocketAddr;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustls::crypto::aws_lc_rs;
 use tideover_config::{Admin, Secret};
+
+use crate::private_file;
 
 /// What the token is now, and what it is for.
 #[derive(Debug, Default)]
@@ -159,15 +161,7 @@ fn leave(folder: &Path, file: &Path, text: &str) -> io::Result<()> {
         Err(error) => return Err(error),
     }
     is_ours_alone(folder)?;
-    let unfinished = file.with_extension("unfinished");
-    let _ = fs::remove_file(&unfinished);
-    let mut opened = OpenOptions::new()
-        .create_new(true)
-        .write(true)
-        .mode(0o600)
-        .open(&unfinished)?;
-    opened.write_all(text.as_bytes())?;
-    fs::rename(&unfinished, file)
+    private_file::write(file, text.as_bytes())
 }
 
 /// In a folder that everybody may write to, somebody else may have made it first.

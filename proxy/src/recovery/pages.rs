@@ -1,8 +1,7 @@
 //! Pages that are fetched ahead of time: one task for each keeps the last good copy, in memory and on disk, so that it can be
 //! shown when the site that it is from is gone.
 
-use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::AcqRel};
 use std::sync::{Arc, Weak};
@@ -18,6 +17,7 @@ use tideover_rules::page::{MOST_BYTES, NotAPage, TOLD_AFTER, is_a_page, referenc
 use super::events::Event;
 use crate::client::{self, Failure, Way};
 use crate::clock::Clock;
+use crate::private_file;
 use crate::worker::Shared;
 
 /// For one fetch, to its last byte.
@@ -202,28 +202,12 @@ async fn keep(ahead: &Arc<Ahead>, html: Bytes) {
         return;
     };
     let written = tokio::task::spawn_blocking(move || {
-        let written = write(&file, &html);
+        let written = private_file::write(&file, &html);
         written.map_err(|error| (file, error))
     });
     if let Ok(Err((file, error))) = written.await {
         tracing::warn!(file = %file.display(), %error, "the page is not kept over a restart; page_cache says where it is kept");
     }
-}
-
-/// Whole or not at all, whatever happens meanwhile.
-fn write(file: &Path, html: &[u8]) -> io::Result<()> {
-    let mut name = file.file_name().unwrap_or_default().to_owned();
-    name.push(".unfinished");
-    let unfinished = file.with_file_name(name);
-    let _ = std::fs::remove_file(&unfinished);
-    let mut opened = std::fs::OpenOptions::new()
-        .create_new(true)
-        .write(true)
-        .mode(0o600)
-        .open(&unfinished)?;
-    opened.write_all(html)?;
-    opened.sync_data()?;
-    std::fs::rename(&unfinished, file)
 }
 
 fn kept(file: &Path) -> Option<Bytes> {

@@ -1,15 +1,15 @@
 //! The file in which switches outlive the edge: JSON, times in seconds since 1970.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 
 use super::{Kind, MOST, Switch, To};
+use crate::private_file;
 
 const VERSION: u64 = 1;
 /// A larger one is none of ours.
@@ -72,22 +72,12 @@ fn switch(value: &Value) -> Option<Switch> {
     })
 }
 
-/// Whole or not at all, whatever happens meanwhile.
+/// In place of what is in `file`.
 pub(super) fn write(file: &Path, switches: &[Switch], on_secondary: &[Arc<str>]) -> io::Result<()> {
     let switches: Vec<Value> = switches.iter().map(written).collect();
     let on_secondary: Vec<&str> = on_secondary.iter().map(|name| &**name).collect();
     let value = json!({ "version": VERSION, "switches": switches, "on_secondary": on_secondary });
-    let unfinished = unfinished(file);
-    // One that was left behind may be another's, with another mode.
-    let _ = fs::remove_file(&unfinished);
-    let mut opened = OpenOptions::new()
-        .create_new(true)
-        .write(true)
-        .mode(0o600)
-        .open(&unfinished)?;
-    opened.write_all(format!("{value:#}\n").as_bytes())?;
-    opened.sync_data()?;
-    fs::rename(&unfinished, file)
+    private_file::write(file, format!("{value:#}\n").as_bytes())
 }
 
 fn written(switch: &Switch) -> Value {
@@ -109,24 +99,6 @@ fn written(switch: &Switch) -> Value {
         object.insert("until".to_owned(), Value::from(seconds(until)));
     }
     Value::Object(object)
-}
-
-fn unfinished(file: &Path) -> PathBuf {
-    let mut name = file.file_name().unwrap_or_default().to_owned();
-    name.push(".unfinished");
-    file.with_file_name(name)
-}
-
-/// Whether [`write()`] would find a place.
-pub(super) fn can_be_written(file: &Path) -> io::Result<()> {
-    let unfinished = unfinished(file);
-    let _ = fs::remove_file(&unfinished);
-    OpenOptions::new()
-        .create_new(true)
-        .write(true)
-        .mode(0o600)
-        .open(&unfinished)?;
-    fs::remove_file(&unfinished)
 }
 
 #[cfg(test)]
