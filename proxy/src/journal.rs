@@ -17,7 +17,7 @@ use std::sync::atomic::{
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use http::Method;
 use serde_json::{Value, json};
@@ -31,6 +31,7 @@ use crate::error::Fault;
 use crate::live::{Live, Routed};
 use crate::origin::Fetched;
 use crate::recovery::{Event, Events};
+use crate::seeing_out::sees_out;
 use crate::worker::Shared;
 
 /// Lines that may wait for the file.
@@ -244,16 +245,10 @@ impl Journal {
         let (Some(sender), Some(running)) = (&self.sender, thread.take()) else {
             return;
         };
-        let mut told = false;
-        while !running.is_finished() {
-            told = told || sender.try_send(Message::End).is_ok();
-            if Instant::now() >= deadline {
-                tracing::warn!("the journal cannot be written in time, its last lines are lost");
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(2));
+        let asks = || sender.try_send(Message::End).is_ok();
+        if !sees_out(running, deadline, asks) {
+            tracing::warn!("the journal cannot be written in time, its last lines are lost");
         }
-        let _ = running.join();
     }
 }
 

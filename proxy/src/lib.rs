@@ -33,6 +33,7 @@ mod recovery;
 mod request;
 mod request_id;
 mod respond;
+mod seeing_out;
 mod status;
 mod switches;
 mod takeover;

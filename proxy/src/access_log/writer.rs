@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tideover_config::{AccessLog, LogFormat, LogTo};
 
 use super::format::{self, Second};
 use crate::metrics::Counters;
+use crate::seeing_out::sees_out;
 
 /// A buffer of this size is handed on at once; a smaller one waits for the worker's tick.
 const FULL: usize = 32 * 1024;
@@ -93,23 +94,16 @@ impl LogWriter {
         }
     }
 
-    /// Returns when everything that was handed over is written, or at `deadline`: a full disk or a reader who stopped
-    /// reading standard output must not keep the process.
+    /// Returns when everything that was handed over is written, or at `deadline`.
     pub(crate) fn end(&self, deadline: Instant) {
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         let (Some(sender), Some(running)) = (&self.sender, thread.take()) else {
             return;
         };
-        let mut told = false;
-        while !running.is_finished() {
-            told = told || sender.try_send(Message::End).is_ok();
-            if Instant::now() >= deadline {
-                tracing::warn!("the access log cannot be written in time, its last lines are lost");
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(2));
+        let asks = || sender.try_send(Message::End).is_ok();
+        if !sees_out(running, deadline, asks) {
+            tracing::warn!("the access log cannot be written in time, its last lines are lost");
         }
-        let _ = running.join();
     }
 }
 
