@@ -107,6 +107,11 @@ impl To {
         }
     }
 
+    /// Whether that is as if nobody had switched it.
+    pub(crate) fn is_usual(self) -> bool {
+        self == Self::usual(self.kind())
+    }
+
     /// One sentence for the operator.
     pub(crate) fn means(self) -> &'static str {
         match self {
@@ -293,7 +298,7 @@ impl Switches {
             .filter(|other| !other.is_of(kind, &switch.name))
             .cloned()
             .collect();
-        if switch.to != To::usual(kind) {
+        if !switch.to.is_usual() {
             next.push(switch.clone());
         }
         if next.len() > MOST {
@@ -312,13 +317,7 @@ impl Switches {
         state.in_force = next;
         let not_kept = state.come_to_be(self, live).err();
         drop(state);
-        events.tell(Event::Switched {
-            kind: kind.word(),
-            name: Arc::clone(&switch.name),
-            to: switch.to.word(),
-            reason: switch.reason,
-            owner: switch.owner,
-        });
+        events.tell(Event::Switched(switch));
         Ok(Switched { was, not_kept })
     }
 
@@ -338,11 +337,7 @@ impl Switches {
         state.tell_if_not(kept);
         drop(state);
         for switch in over {
-            events.tell(Event::SwitchExpired {
-                kind: switch.to.kind().word(),
-                name: switch.name,
-                to: switch.to.word(),
-            });
+            events.tell(Event::SwitchExpired(switch));
         }
     }
 

@@ -14,6 +14,7 @@ use crate::access_log::rfc3339;
 use crate::clock::Clock;
 use crate::live::Live;
 use crate::metrics::Exposition;
+use crate::switches::{Switch, To};
 
 /// So many are remembered.
 const REMEMBERED: usize = 256;
@@ -142,20 +143,9 @@ pub(crate) enum Event {
     /// It was written again.
     Written { what: Arc<str> },
     /// An operator switched something.
-    Switched {
-        /// `origin`, `record` or `distribution`.
-        kind: &'static str,
-        name: Arc<str>,
-        to: &'static str,
-        reason: Option<Arc<str>>,
-        owner: Option<Arc<str>>,
-    },
+    Switched(Switch),
     /// What an operator switched had its time, and is as if nobody had.
-    SwitchExpired {
-        kind: &'static str,
-        name: Arc<str>,
-        to: &'static str,
-    },
+    SwitchExpired(Switch),
 }
 
 impl Event {
@@ -192,8 +182,12 @@ impl Event {
             Self::JournalKept { file, .. } => (AlarmKind::Storage, file, 0),
             Self::NotWritten { what, .. } => (AlarmKind::Storage, what, 1),
             Self::Written { what } => (AlarmKind::Storage, what, 0),
-            Self::Switched { name, to, .. } => (AlarmKind::Switch, name, of_switch(to)),
-            Self::SwitchExpired { name, .. } => (AlarmKind::Switch, name, 0),
+            // What is as usual is nothing to be told of again.
+            Self::Switched(switch) => {
+                let level = u8::from(!switch.to.is_usual());
+                (AlarmKind::Switch, &switch.name, level)
+            }
+            Self::SwitchExpired(switch) => (AlarmKind::Switch, &switch.name, 0),
             Self::FaultBegan { origin, .. } => (AlarmKind::Fault, origin, 1),
             Self::FaultOver { origin } => (AlarmKind::Fault, origin, 0),
         };
@@ -213,20 +207,6 @@ pub(crate) fn taken_words(taken: u64, secondary: &str, primary: &str, record: &s
         "{} {were} taken by {secondary} while {primary} was away: tideover journal --record {record} lists {them}",
         counted(taken, "write")
     )
-}
-
-/// What is as usual is nothing to be told of again.
-fn of_switch(to: &str) -> u8 {
-    u8::from(!matches!(to, "ready" | "auto" | "serve"))
-}
-
-/// As the switch takes it.
-fn usual(kind: &str) -> &'static str {
-    match kind {
-        "record" => "auto",
-        "distribution" => "serve",
-        _ => "ready",
-    }
 }
 
 impl fmt::Display for Event {
@@ -447,31 +427,29 @@ impl fmt::Display for Event {
                 "the file of {what} cannot be written ({error}): {costs}; see to the disk and to who may write there"
             ),
             Self::Written { what } => write!(f, "the file of {what} is written again"),
-            Self::Switched {
-                kind,
-                name,
-                to,
-                reason,
-                owner,
-            } => {
-                write!(f, "{kind} {name} is switched to {to}")?;
-                if let Some(owner) = owner {
+            Self::Switched(switch) => {
+                let (kind, name) = (switch.to.kind(), &switch.name);
+                let (to, kind_word) = (switch.to.word(), kind.word());
+                write!(f, "{kind_word} {name} is switched to {to}")?;
+                if let Some(owner) = &switch.owner {
                     write!(f, " by {owner}")?;
                 }
-                if let Some(reason) = reason {
+                if let Some(reason) = &switch.reason {
                     write!(f, ": {reason}")?;
                 }
-                match of_switch(to) {
-                    0 => Ok(()),
-                    _ => write!(f, "; back again: tideover switch {name} {}", usual(kind)),
+                if switch.to.is_usual() {
+                    return Ok(());
                 }
+                let usual = To::usual(kind).word();
+                write!(f, "; back again: tideover switch {name} {usual}")
             }
-            Self::SwitchExpired { kind, name, to } => {
-                write!(
-                    f,
-                    "{kind} {name} is not switched to {to} any more: its time is over"
-                )
-            }
+            Self::SwitchExpired(switch) => write!(
+                f,
+                "{} {} is not switched to {} any more: its time is over",
+                switch.to.kind().word(),
+                switch.name,
+                switch.to.word()
+            ),
         }
     }
 }

@@ -87,13 +87,7 @@ impl Watch {
         let events = &shared.events;
         for switch in shared.switches.in_force() {
             if events.why(AlarmKind::Switch, &switch.name).is_none() {
-                events.tell(Event::Switched {
-                    kind: switch.to.kind().word(),
-                    name: switch.name,
-                    to: switch.to.word(),
-                    reason: switch.reason,
-                    owner: switch.owner,
-                });
+                events.tell(Event::Switched(switch));
             }
         }
         for (record, state) in live.edge.records.iter().zip(&live.records) {
