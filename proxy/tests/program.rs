@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -91,10 +91,28 @@ struct Serving {
     said: Vec<String>,
 }
 
+/// What the program says that is run beside an edge whose admin listener is there.
+fn operates(admin: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let mut command = tideover();
+    let output = command.args(arguments).args(["--admin", admin]).output();
+    said(&output.expect("the program starts"))
+}
+
 impl Serving {
     /// Returns when it says `ready`.
     fn start(command: &mut Command) -> Self {
         Self::of(Self::child(command.stdin(Stdio::null())))
+    }
+
+    /// With this config and an admin listener, and where that is.
+    fn with_admin(config: &Path) -> (Self, String) {
+        let mut command = tideover();
+        let command = command.args(["run", "--admin", "127.0.0.1:0", "--config"]);
+        let serving = Self::start(command.arg(config));
+        let mut said = serving.said.iter();
+        let admin = said.find_map(|line| line.strip_prefix("listening admin "));
+        let admin = admin.expect("it says where it is").trim().to_owned();
+        (serving, admin)
     }
 
     /// Started, and perhaps not ready yet.

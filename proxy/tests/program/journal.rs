@@ -1,6 +1,6 @@
 //! `tideover journal` and `tideover explain --live` beside the program that serves.
 
-use super::{Serving, file, said, tideover};
+use super::{Serving, file, operates};
 
 /// Nobody is at either side of the record.
 const RECORD: &str = r#"
@@ -33,22 +33,8 @@ fn an_edge_lists_its_journal_and_explains_itself() {
     let journal = config.with_file_name("told.journal.jsonl");
     let write = r#"{"time":"2026-01-31T12:00:00.000Z","record":"app","origin":"two","method":"PUT","host":"shop","path":"/cart","has_query":false,"request_id":"ID","outcome":"answered","status":204,"failure":null}"#;
     std::fs::write(&journal, format!("{write}\n")).expect("it can be written");
-    let mut command = tideover();
-    let edge = Serving::start(
-        command
-            .args(["run", "--admin", "127.0.0.1:0", "--config"])
-            .arg(&config),
-    );
-    let admin = edge
-        .said
-        .iter()
-        .find_map(|line| line.strip_prefix("listening admin "));
-    let admin = admin.expect("it says where it is").trim().to_owned();
-    let does = |arguments: &[&str]| {
-        let mut command = tideover();
-        let output = command.args(arguments).args(["--admin", &admin]).output();
-        said(&output.expect("the program starts"))
-    };
+    let (_edge, admin) = Serving::with_admin(&config);
+    let does = |arguments: &[&str]| operates(&admin, arguments);
 
     let expected = "2026-01-31T12:00:00.000Z  app -> two  PUT shop/cart  204  ID\n1 write since the last fail-over\n";
     let asked = does(&["journal", "--record", "app"]);

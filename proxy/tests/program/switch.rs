@@ -1,26 +1,12 @@
 //! `tideover switch` and `tideover status` beside the program that serves.
 
-use super::{PAGE_ONLY, Serving, file, said, tideover};
+use super::{PAGE_ONLY, Serving, file, operates, said, tideover};
 
 #[test]
 fn whoever_runs_the_edge_switches_it_without_more_ado() {
     let config = file("switched.toml", PAGE_ONLY);
-    let mut command = tideover();
-    let edge = Serving::start(
-        command
-            .args(["run", "--admin", "127.0.0.1:0", "--config"])
-            .arg(&config),
-    );
-    let admin = edge
-        .said
-        .iter()
-        .find_map(|line| line.strip_prefix("listening admin "));
-    let admin = admin.expect("it says where it is").trim().to_owned();
-    let does = |arguments: &[&str]| {
-        let mut command = tideover();
-        let output = command.args(arguments).args(["--admin", &admin]).output();
-        said(&output.expect("the program starts"))
-    };
+    let (edge, admin) = Serving::with_admin(&config);
+    let does = |arguments: &[&str]| operates(&admin, arguments);
 
     let (code, out, err) = does(&[
         "switch",
