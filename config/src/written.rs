@@ -6,7 +6,7 @@
 mod health;
 mod rehearsal;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use http::HeaderValue;
@@ -144,6 +144,13 @@ impl Written {
             Notation::Toml | Notation::CommandLine => toml,
             Notation::CloudFront => cloudfront,
         }
+    }
+
+    /// The file that it is in; `None`: flags, or standard input, which have nothing beside them.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        let file = self.place.file.as_path();
+        let is_file = self.notation != Notation::CommandLine && file != Path::new("-");
+        is_file.then_some(file)
     }
 
     /// How the other mode is chosen.

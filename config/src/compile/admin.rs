@@ -1,7 +1,7 @@
 //! The token of the admin listener, and the file of its switches.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::{flag, values};
 use crate::admin::Admin;
@@ -9,7 +9,7 @@ use crate::distribution::Secret;
 use crate::edge::Overrides;
 use crate::print::MASK;
 use crate::problem::Problem;
-use crate::written::{Notation, Written};
+use crate::written::Written;
 
 /// Shorter ones can be guessed.
 const SHORTEST_TOKEN: usize = 16;
@@ -80,21 +80,8 @@ fn token(written: &Written, overrides: &Overrides, problems: &mut Vec<Problem>) 
 /// As written, `off` for nowhere; else beside the config, under its name: `tideover.state.json` for `tideover.toml`. A config that is no file has
 /// nothing beside it.
 fn state(written: &Written, problems: &mut Vec<Problem>) -> Option<PathBuf> {
-    if let Some(said) = &written.admin.state {
-        if said.value == "off" {
-            return None;
-        }
-        let path = written.folder.join(&said.value);
-        if path.file_name().is_none() {
-            problems.push(said.place.error(
-                format!("is {}", said.shown()),
-                "write the path of a file, such as \"/var/lib/tideover/state.json\", or \"off\"",
-            ));
-        }
-        return Some(path);
+    match &written.admin.state {
+        Some(said) => values::file_or_off(said, written, "/var/lib/tideover/state.json", problems),
+        None => Some(written.file()?.with_extension("state.json")),
     }
-    if written.notation == Notation::CommandLine || **written.place.file == *Path::new("-") {
-        return None;
-    }
-    Some(written.place.file.with_extension("state.json"))
 }

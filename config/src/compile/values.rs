@@ -1,6 +1,7 @@
 //! Single values: words of a small list, spans of time, statuses, numbers with bounds.
 
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -8,7 +9,7 @@ use http::StatusCode;
 use crate::print::MASK;
 use crate::problem::Problem;
 use crate::spelling::nearest;
-use crate::written::{At, Place, Span};
+use crate::written::{At, Place, Span, Written};
 
 /// The meaning of a word out of a fixed few.
 pub(super) fn word<T: Copy>(
@@ -203,6 +204,26 @@ pub(super) fn list<T: ToString>(items: &[T]) -> String {
         .map(ToString::to_string)
         .collect::<Vec<_>>()
         .join(", ")
+}
+
+/// The path of a file, from the config's folder; `None`: `off`. `example` is one.
+pub(super) fn file_or_off(
+    said: &At<String>,
+    written: &Written,
+    example: &str,
+    problems: &mut Vec<Problem>,
+) -> Option<PathBuf> {
+    if said.value == "off" {
+        return None;
+    }
+    let path = written.folder.join(&said.value);
+    if path.file_name().is_none() {
+        problems.push(said.place.error(
+            format!("is {}", said.shown()),
+            format!("write the path of a file, such as {example:?}, or \"off\""),
+        ));
+    }
+    Some(path)
 }
 
 /// A printed config that is run as it stands would send its masks.

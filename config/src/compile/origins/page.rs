@@ -10,9 +10,10 @@ use http::{HeaderValue, StatusCode};
 
 use super::{not_an_url, number, span};
 use crate::compile::url::{Scheme, Url};
+use crate::compile::values;
 use crate::origin::{Endpoint, Page, PageUrl, Trust};
 use crate::problem::Problem;
-use crate::written::{At, Notation, Origin, PageSource, Written};
+use crate::written::{At, Origin, PageSource, Written};
 
 /// What a page without a file says.
 const BUILT_IN: &str = include_str!("page.html");
@@ -130,27 +131,13 @@ fn ahead(origin: &Origin, written: &Written, problems: &mut Vec<Problem>) -> Opt
 /// file has nothing beside it.
 fn cache(origin: &Origin, written: &Written, problems: &mut Vec<Problem>) -> Option<PathBuf> {
     if let Some(said) = &origin.page_cache {
-        if said.value == "off" {
-            return None;
-        }
-        let path = written.folder.join(&said.value);
-        if path.file_name().is_none() {
-            problems.push(said.place.error(
-                format!("is {}", said.shown()),
-                "write the path of a file, such as \"/var/lib/tideover/page.html\", or \"off\"",
-            ));
-        }
-        return Some(path);
+        return values::file_or_off(said, written, "/var/lib/tideover/page.html", problems);
     }
-    if written.notation == Notation::CommandLine
-        || **written.place.file == *std::path::Path::new("-")
-    {
-        return None;
-    }
+    let config = written.file()?;
     let state = written.admin.state.as_ref();
     let beside = match state.filter(|said| said.value != "off") {
         Some(said) => written.folder.join(&said.value),
-        None => (*written.place.file).clone(),
+        None => config.to_owned(),
     };
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     let id: String = origin
@@ -159,7 +146,7 @@ fn cache(origin: &Origin, written: &Written, problems: &mut Vec<Problem>) -> Opt
         .chars()
         .map(|c| if is_plain(c) { c } else { '_' })
         .collect();
-    let mut name = written.place.file.file_stem()?.to_owned();
+    let mut name = config.file_stem()?.to_owned();
     name.push(format!(".page-{id}.html"));
     Some(beside.with_file_name(name))
 }
