@@ -202,18 +202,42 @@ pub(crate) fn left_out(
     may_fall_through: bool,
     holds_answer: bool,
 ) -> Option<Why> {
-    let standing = |member: usize| standings.get(member).copied().unwrap_or_default();
-    let why = match standing(member) {
+    let standing = standings.get(member).copied().unwrap_or_default();
+    let why = match standing {
         Standing::Alive => return None,
         Standing::Off(why) => return Some(why),
         Standing::Suspect(why) => why,
     };
-    let mut later = (member + 1..target.members.len())
-        .map(|later| (target.members[later].is_page, standing(later)));
-    let somebody_answers = may_fall_through
-        && (holds_answer
-            || later.any(|(is_page, standing)| {
-                standing == Standing::Alive && (!is_page || why == Why::Breaker)
-            }));
-    somebody_answers.then_some(why)
+    let behind = behind(target, standings, member);
+    let is_answered = match behind {
+        Some(Behind::Server) => true,
+        Some(Behind::Page) => why == Why::Breaker,
+        None => false,
+    };
+    (may_fall_through && (holds_answer || is_answered)).then_some(why)
+}
+
+/// Who is alive behind a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Behind {
+    /// A page alone.
+    Page,
+    /// An origin, and perhaps a page too.
+    Server,
+}
+
+/// Who could answer in the place of `member` of `target`, coming later and being alive; `None`: nobody. `standings` as in
+/// [`next_step`](crate::failover::next_step).
+pub fn behind(target: &Target, standings: &[Standing], member: usize) -> Option<Behind> {
+    let is_alive =
+        |member: &usize| standings.get(*member).copied().unwrap_or_default() == Standing::Alive;
+    let later = (member + 1..target.members.len()).filter(is_alive);
+    let kinds = later.map(|member| {
+        if target.members[member].is_page {
+            Behind::Page
+        } else {
+            Behind::Server
+        }
+    });
+    kinds.max()
 }

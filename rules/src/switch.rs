@@ -1,6 +1,11 @@
 //! What operators order, and whom that would leave with nobody to answer.
 
+use std::time::Duration;
+
 use tideover_config::{Behavior, Edge, MethodSet, Moves, OriginId, Side, Target, TargetId};
+
+use crate::health::Health;
+use crate::standing::{Known, Standing, standings};
 
 /// What an operator ordered of an origin.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -127,19 +132,17 @@ fn moved_by_itself(record: &tideover_config::FailoverRecord, side: Side, orders:
     }
 }
 
-/// Whether each member of `target` may be asked.
+/// Whether each member of `target` may be asked, whatever is known of it but what was ordered.
 fn askable(target: &Target, orders: &Orders) -> Vec<bool> {
-    let of = |member: &tideover_config::Member| orders.of(member.origin);
-    let somebody_is_only = target
-        .members
-        .iter()
-        .any(|member| of(member) == Order::Only);
-    let may = |member| match of(member) {
-        Order::Down => false,
-        Order::Only => true,
-        Order::Ready | Order::Drain => !somebody_is_only || member.is_page,
+    let ordered = |origin| Known {
+        health: Health::Healthy,
+        order: orders.of(origin),
+        breaker: None,
     };
-    target.members.iter().map(may).collect()
+    let standings = standings(target, ordered, 0, Duration::ZERO).into_iter();
+    standings
+        .map(|standing| !matches!(standing, Standing::Off(_)))
+        .collect()
 }
 
 /// The methods that reach the target of `behavior`.

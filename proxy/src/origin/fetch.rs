@@ -13,7 +13,7 @@ use tideover_rules::failover::{self, Ask, Attempt, Limits, Outcome, Sent, Step};
 use tideover_rules::headers::{self, Request, Viewer};
 use tideover_rules::route::Route;
 use tideover_rules::server_name::{is_viewers_choice, server_name};
-use tideover_rules::standing::{Standing, Why};
+use tideover_rules::standing::{self, Behind, Standing, Why};
 
 use super::Reach;
 use super::answer::OriginAnswer;
@@ -322,10 +322,8 @@ impl Course<'_> {
 
     /// Whether this request is the one that sees whether `member`, whose breaker is open, is back.
     fn may_try(&self, member: usize) -> bool {
-        let members = self.target.members.iter().zip(&self.standings);
-        let mut later = members.skip(member + 1);
-        let another_answers =
-            later.any(|(later, standing)| !later.is_page && *standing == Standing::Alive);
+        let behind = standing::behind(self.target, &self.standings, member);
+        let another_answers = behind == Some(Behind::Server);
         let both =
             vitals(self.view, self.target, member).zip(breaker(self.view, self.target, member));
         let timers = self.target.members[member].timers;
