@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method};
 
+use crate::cache::CachePolicy;
 use crate::expect::Expect;
 use crate::origin::TargetId;
 
@@ -34,6 +35,8 @@ pub struct Behavior {
     pub origin_request: OriginRequest,
     /// What of the origin's answer the viewer is sent.
     pub viewer_response: ViewerResponse,
+    /// How answers are kept; `None`: not at all.
+    pub cache: Option<CachePolicy>,
     /// How a write is answered whose origin is down.
     pub write_error: WriteError,
     /// What a drill has to find; requests never look at it.

@@ -67,6 +67,7 @@ pub(crate) fn compile(
     Edge {
         listen,
         admin,
+        cache: crate::cache::CacheLimits::default(),
         access_log,
         journal,
         alarms,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::admin::Admin;
 use crate::alarm::Webhook;
+use crate::cache::CacheLimits;
 use crate::distribution::Distribution;
 use crate::journal::Journal;
 use crate::listener::{AccessLog, Listen};
@@ -20,6 +21,8 @@ pub struct Edge {
     pub listen: Listen,
     /// How it is seen and changed while it runs.
     pub admin: Admin,
+    /// How much the cache may keep; 0 bytes: no behavior has one.
+    pub cache: CacheLimits,
     /// Where lines go.
     pub access_log: AccessLog,
     /// Where writes are noted that a record's secondary took; `None`: nowhere.

@@ -11,6 +11,7 @@
 pub mod admin;
 pub mod alarm;
 pub mod behavior;
+pub mod cache;
 mod checks;
 mod cloudfront;
 mod command_line;
@@ -43,6 +44,10 @@ pub use behavior::{
     AcceptEncoding, Behavior, Behaviors, CloudFrontHeader, Cors, GetBody, HeaderSelection,
     MethodSet, NameSelection, OriginRequest, PathPattern, ResponseHeadersPolicy, ViewerProtocol,
     ViewerResponse, WriteError, wildcard_matches,
+};
+pub use cache::{
+    CacheLimits, CachePolicy, Compression, DefaultTtl, KeyParts, StaleRule, StatusRule, Ttls,
+    VaryRule,
 };
 pub use compile::parse_span;
 pub use distribution::{

@@ -6,6 +6,7 @@
 //! - [`fields`]: which of the names that decide something a head has, found in one walk.
 //! - [`admit`]: is this head fit to be forwarded at all, and which host does it ask?
 //! - [`route`]: host, path, method -> distribution, behavior, target, or a refusal.
+//! - [`cache`]: what names an answer, how long it may be used, and what of it a viewer is given.
 //! - [`failover`]: attempts so far -> try this member within these limits, or deliver that answer.
 //! - [`standing`], [`breaker`], [`health`]: is an origin asked when its turn comes? From what an operator said, from how
 //!   requests to it went, from how probes went.
@@ -25,6 +26,7 @@
 pub mod admit;
 pub mod alarm;
 pub mod breaker;
+pub mod cache;
 pub mod certificate;
 pub mod challenge;
 pub mod error_page;

@@ -50,6 +50,7 @@ pub(super) fn behavior(
         target: target.unwrap_or(NO_TARGET),
         origin_request,
         viewer_response,
+        cache: None,
         write_error: write_error.clone(),
         expect,
     }
