@@ -15,7 +15,7 @@ use tideover_config::{Distribution, ErrorPage, MethodSet};
 use tideover_rules::admit::{Malformed, admit};
 use tideover_rules::challenge;
 use tideover_rules::error_page;
-use tideover_rules::headers::{self, Viewer};
+use tideover_rules::headers::{self, Conditions, Viewer};
 use tideover_rules::route::{Arrival, Refusal, Route, route, within};
 use tideover_rules::websocket::is_asked_for;
 
@@ -97,6 +97,7 @@ async fn serve(
                     line.request.version,
                     line.fields(),
                 ),
+                conditions: Conditions::Viewers,
             };
             let wanted = Wanted {
                 route: &route,
@@ -222,6 +223,7 @@ async fn with_error_page(
         fields: line.fields(),
         // What the viewer asked for is not what is asked for here.
         to_websocket: false,
+        conditions: Conditions::Viewers,
     };
     let wanted = Wanted {
         route: &route,

@@ -92,6 +92,7 @@ impl<'a> Speaker<'a> {
             delivered: 0,
             result,
             detail,
+            cache: None,
             made_by_edge: true,
             limit: None,
         }
