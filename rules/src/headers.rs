@@ -4,12 +4,12 @@
 //! `target` (path and query), `frame` (what every head has), `copied` (which of the viewer's headers go on), `made` (values),
 //! `location`, `cors`.
 
-mod copied;
+pub(crate) mod copied;
 mod cors;
 mod frame;
 mod location;
-mod made;
-mod target;
+pub(crate) mod made;
+pub(crate) mod target;
 
 pub use frame::Frame;
 
@@ -153,7 +153,7 @@ fn add_made(plan: &OriginRequest, sent: Fields<'_>, viewer: &Viewer<'_>, headers
     if let AcceptEncoding::Normalised { gzip, brotli } = plan.accept_encoding
         && let Some(value) = made::accept_encoding(sent, gzip, brotli)
     {
-        headers.insert(header::ACCEPT_ENCODING, value);
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(value));
     }
     for wanted in &plan.cloudfront_headers {
         if let (name, Some(value)) = made::about_the_viewer(*wanted, viewer) {
