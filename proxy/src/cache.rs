@@ -23,7 +23,7 @@ use tideover_config::CacheLimits;
 use tideover_rules::cache::vary;
 use tideover_rules::fields::Fields;
 
-pub(crate) use fill::{BrokeOff, ChosenBy, Failed, FillReader, Flowing, Settled, Stage};
+pub(crate) use fill::{BrokeOff, ChosenBy, Failed, FillReader, Settled, Stage};
 use flights::{Flight, Flights};
 pub(crate) use flights::{Lead, Part};
 use invalidations::Invalidations;
@@ -114,6 +114,13 @@ impl Cache {
                 }
             }
         }
+    }
+
+    /// What is kept under `key` now, which is a whole one.
+    pub(crate) fn look_up_again(&self, key: &[u8]) -> Option<Arc<Kept>> {
+        let kept = self.store.get(self.store.hash(key), key)?;
+        let is_answer = matches!(kept.what, What::Answer(_));
+        (is_answer && !self.invalidations.is_about(&kept)).then_some(kept)
     }
 
     /// What a request for `key` is from here on: the one who fetches, or one who reads along.
@@ -265,7 +272,7 @@ impl Lead {
         head: Head,
         length: Option<u64>,
         chosen_by: Option<ChosenBy>,
-    ) -> (Pouring, Option<FillReader>) {
+    ) -> (Pouring, FillReader) {
         let (flight, reader) = self.flows(head, length, chosen_by);
         let pouring = Pouring {
             flight,

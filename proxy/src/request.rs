@@ -1,5 +1,6 @@
 //! One viewer request from head to tail: admit, route, ask the origins, answer. Start reading here.
 
+mod cached;
 #[cfg(test)]
 mod sizes;
 
@@ -29,6 +30,7 @@ use crate::respond::{self, Reply, Speaker};
 use crate::tunnel::Tunnel;
 use crate::viewer::Peer;
 use crate::worker::{View, Worker};
+use cached::Sight;
 
 /// Tells the story of each request on one viewer connection. Always ready.
 #[derive(Clone)]
@@ -106,13 +108,21 @@ async fn serve(
                 viewer: &viewer,
                 watch: line.watch.as_ref(),
             };
-            let taking = Taking::begin(&line, routed);
-            let fetched = origin::fetch(&view, &wanted, &mut Once::Here(body)).await;
-            if let Some(taking) = taking {
-                taking.ends(&fetched);
-            }
             let speaker = Speaker::of(&view, &line, Some(route.distribution));
-            let reply = respond::fetched(speaker, wanted, fetched);
+            let reply = match cached::look(speaker, wanted, body.is_empty()) {
+                Sight::Answers(reply) => reply,
+                // Boxed: what has to be fetched can bear it, and what is not kept does without.
+                Sight::Goes(search) => Box::pin(cached::go_on(speaker, wanted, search)).await,
+                Sight::None(verdict) => {
+                    let taking = Taking::begin(&line, routed);
+                    let fetched = origin::fetch(&view, &wanted, &mut Once::Here(body)).await;
+                    if let Some(taking) = taking {
+                        taking.ends(&fetched);
+                    }
+                    respond::fetched(speaker, wanted, fetched, verdict)
+                }
+            };
+            cached::was_written(speaker, wanted, &reply);
             (Some(route.distribution), reply)
         }
         Err(refused) => *refused,

@@ -12,6 +12,7 @@ use bytes::Bytes;
 
 use super::kept::{Head, Kept};
 use crate::error::Fault;
+use tideover_rules::cache::verdict::WhyStale;
 use tideover_rules::failover::Attempt;
 
 /// A fill whose length turns out to be beyond all bounds is so far ahead of its slowest reader at most.
@@ -71,7 +72,7 @@ pub(crate) enum Settled {
     /// 304.
     Fresh,
     /// The origins failed.
-    Stale,
+    Stale(WhyStale),
 }
 
 /// What its readers begin with.
@@ -135,10 +136,12 @@ impl Fill {
 
     /// One more reader, from the first byte on; `None` if those are gone.
     pub(super) fn join(self: &Arc<Self>) -> Option<FillReader> {
+        self.lock().is_kept.then(|| self.reader())
+    }
+
+    /// A reader from the first byte on, as long as that is there.
+    pub(super) fn reader(self: &Arc<Self>) -> FillReader {
         let mut state = self.lock();
-        if !state.is_kept {
-            return None;
-        }
         let free = state.readers.iter().position(Option::is_none);
         let slot = free.unwrap_or_else(|| {
             state.readers.push(None);
@@ -146,12 +149,12 @@ impl Fill {
         });
         state.readers[slot] = Some(Waiting::default());
         drop(state);
-        Some(FillReader {
+        FillReader {
             fill: Arc::clone(self),
             slot,
             flowing: None,
             read: 0,
-        })
+        }
     }
 
     /// The next stage.

@@ -111,13 +111,11 @@ impl Lead {
         head: Head,
         length: Option<u64>,
         chosen_by: Option<ChosenBy>,
-    ) -> (Flight, Option<FillReader>) {
+    ) -> (Flight, FillReader) {
         self.is_settled = true;
-        let mut reader = self.fill.join();
+        let mut reader = self.fill.reader();
         let (inlet, flowing) = Inlet::opens(Arc::clone(&self.fill), head, length, chosen_by);
-        if let Some(reader) = &mut reader {
-            reader.flows(flowing);
-        }
+        reader.flows(flowing);
         let flight = Flight {
             inlet: Some(inlet),
             fill: Arc::clone(&self.fill),

@@ -104,19 +104,21 @@ impl Kept {
         Self::of(key, &rest, generation, now, What::Answer(answer))
     }
 
-    /// The same answer, as a 304 at `now` has freshened it.
-    pub(crate) fn freshened(&self, generation: u64, now: Duration, head: &Head) -> Option<Self> {
-        let What::Answer(answer) = &self.what else {
-            return None;
-        };
-        let body = answer.body(self);
-        let mut kept = Self::answer(self.key(), generation, now, head, &[]);
-        let What::Answer(fresh) = &mut kept.what else {
-            return None;
-        };
-        fresh.length = answer.length;
-        fresh.pieces = body.into();
-        Some(kept)
+    /// The same answer, which is `before`, as a 304 at `now` has freshened it.
+    pub(crate) fn freshened(
+        &self,
+        before: &Answer,
+        generation: u64,
+        now: Duration,
+        head: &Head,
+    ) -> Self {
+        let small = [before.small(self)];
+        let mut kept = Self::answer(self.key(), generation, now, head, &small);
+        if let What::Answer(fresh) = &mut kept.what {
+            fresh.length = before.length;
+            fresh.pieces.clone_from(&before.pieces);
+        }
+        kept
     }
 
     pub(crate) fn fork(

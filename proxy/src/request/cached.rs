@@ -18,32 +18,46 @@ use tideover_rules::headers::Conditions;
 
 use crate::access_log::Line;
 use crate::cache::{
-    Answer as KeptAnswer, Cache, ChosenBy, Failed, FillReader, Found, Head, Kept, Lead, Part,
+    Answer as KeptAnswer, ChosenBy, Failed, FillReader, Found, Head, Kept, Lead, Part,
     Settled, Stage, What, pour,
 };
 use crate::clock::Moment;
 use crate::error::OriginError;
 use crate::message::{Once, ViewerBody};
-use crate::origin::{self, Answer, Fetched, Wanted};
+use crate::origin::{self, Answer, Fetched, OriginAnswer, Trail, Wanted};
 use crate::respond::{self, Reply, Speaker};
 use crate::worker::{View, Worker};
 
 /// What a request may be answered with before anybody is asked.
-pub(super) enum Sight {
+pub(super) enum Sight<'a> {
     /// What is kept is the answer.
     Answers(Reply),
     /// It takes more.
-    Goes(Search),
+    Goes(Search<'a>),
+    /// Nothing is ever kept for such a request: it goes to an origin; what is told of the cache, if there is one.
+    None(Option<Verdict>),
 }
 
 /// What is looked for, and what was found of it.
-pub(super) struct Search {
+pub(super) struct Search<'a> {
+    policy: &'a CachePolicy,
     key: Vec<u8>,
     found: Found,
 }
 
 /// Looks up what is kept for `wanted`: the whole way of a hit.
-pub(super) fn look(speaker: Speaker<'_>, wanted: Wanted<'_>, policy: &CachePolicy) -> Sight {
+pub(super) fn look<'a>(speaker: Speaker<'_>, wanted: Wanted<'a>, is_bodyless: bool) -> Sight<'a> {
+    let request = wanted.request;
+    let Some(policy) = &wanted.route.behavior.cache else {
+        return Sight::None(None);
+    };
+    if !policy.methods.contains(request.method) || !is_bodyless || request.to_websocket {
+        return Sight::None(Some(Verdict::Fetched(Came {
+            why: Forward::Method,
+            kept: Err(WhyNot::Method),
+            along: false,
+        })));
+    }
     let worker = speaker.worker();
     let cache = &worker.shared.cache;
     let mut key = worker.key.borrow_mut();
@@ -53,35 +67,35 @@ pub(super) fn look(speaker: Speaker<'_>, wanted: Wanted<'_>, policy: &CachePolic
     if let Found::Answer(kept) = &found
         && let What::Answer(answer) = &kept.what
         && let Reuse::Fresh(left) = freshness::reuse(&answer.lifetime, kept.resident(now))
-        && serves(&wanted, policy, answer)
+        && serves(&wanted, policy, kept, answer)
     {
         let reply = respond::kept(speaker, wanted, policy, kept, Verdict::Hit(left), None);
         return Sight::Answers(reply);
     }
     Sight::Goes(Search {
+        policy,
         key: key.clone(),
         found,
     })
 }
 
 /// Everything that is more than a hit.
-pub(super) async fn go_on(
-    worker: &Rc<Worker>,
-    view: &Rc<View>,
-    speaker: Speaker<'_>,
-    wanted: Wanted<'_>,
-    policy: &CachePolicy,
-    search: Search,
-) -> Reply {
+pub(super) async fn go_on(speaker: Speaker<'_>, wanted: Wanted<'_>, search: Search<'_>) -> Reply {
+    let line = speaker.line();
+    let (worker, view) = (&line.worker, &line.view);
     let cache = &worker.shared.cache;
-    let Search { mut key, mut found } = search;
+    let Search {
+        policy,
+        mut key,
+        mut found,
+    } = search;
     loop {
         let now = cache.now(view.live.clock);
         let why = match &found {
             Found::Answer(kept) => match stale(kept, now) {
                 None => Forward::Partial,
                 Some(stale) => {
-                    if !serves(&wanted, policy, stale.answer) {
+                    if !serves(&wanted, policy, kept, stale.answer) {
                         Forward::Partial
                     } else {
                         match stale.reuse {
@@ -112,7 +126,7 @@ pub(super) async fn go_on(
             Found::Nothing => Forward::Nothing,
             Found::OtherVariants => Forward::OtherVariants,
             Found::Pass => {
-                return straight(view, speaker, wanted, policy, Forward::Known).await;
+                return straight(view, speaker, wanted, Forward::Known).await;
             }
         };
         let kept = match (&found, why) {
@@ -128,9 +142,8 @@ pub(super) async fn go_on(
         let mut reader = match part {
             Part::Leads(lead) => {
                 // Whoever had the lead before may have ended in between.
-                let mut again = key.clone();
                 if !asks_alone
-                    && let Found::Answer(kept) = cache.look_up_again(&mut again)
+                    && let Some(kept) = cache.look_up_again(&key)
                     && stale(&kept, now).is_some_and(|it| matches!(it.reuse, Reuse::Fresh(_)))
                 {
                     drop(lead);
@@ -150,11 +163,11 @@ pub(super) async fn go_on(
                 return respond_with(speaker, wanted, policy, brought);
             }
             Part::Follows(reader) => reader,
-            Part::Alone => return straight(view, speaker, wanted, policy, why).await,
+            Part::Alone => return straight(view, speaker, wanted, why).await,
         };
         match reader.stage().await {
             Stage::Waiting | Stage::Abandoned => {}
-            Stage::NotShared => return straight(view, speaker, wanted, policy, why).await,
+            Stage::NotShared => return straight(view, speaker, wanted, why).await,
             Stage::Settled(kept, settled) => {
                 let now = cache.now(view.live.clock);
                 let verdict = settled_verdict(&kept, settled, now);
@@ -182,7 +195,7 @@ pub(super) async fn go_on(
                         along: true,
                     });
                     reader.flows(flowing);
-                    return respond::fill(speaker, wanted, reader, verdict, None);
+                    return respond::fill(speaker, wanted, policy, reader, verdict, None);
                 }
             }
         }
@@ -194,20 +207,13 @@ pub(super) async fn go_on(
 }
 
 /// Asks the origins what the viewer asks, for this viewer only.
-async fn straight(
-    view: &View,
-    speaker: Speaker<'_>,
-    wanted: Wanted<'_>,
-    policy: &CachePolicy,
-    why: Forward,
-) -> Reply {
+async fn straight(view: &View, speaker: Speaker<'_>, wanted: Wanted<'_>, why: Forward) -> Reply {
     let fetched = origin::fetch(view, &wanted, &mut Once::Here(ViewerBody::Empty)).await;
     let verdict = Verdict::Fetched(Came {
         why,
         kept: Err(WhyNot::NoTime),
         along: false,
     });
-    let _ = policy;
     respond::fetched(speaker, wanted, fetched, Some(verdict))
 }
 
@@ -226,7 +232,7 @@ fn stale(kept: &Kept, now: Duration) -> Option<Stale<'_>> {
 }
 
 /// Whether what is kept can be the answer as far as its extent goes.
-fn serves(wanted: &Wanted<'_>, policy: &CachePolicy, answer: &KeptAnswer) -> bool {
+fn serves(wanted: &Wanted<'_>, policy: &CachePolicy, kept: &Kept, answer: &KeptAnswer) -> bool {
     let fields = wanted.request.fields;
     if !policy.answers_conditions
         && (fields.has(Known::IfNoneMatch) || fields.has(Known::IfModifiedSince))
@@ -235,7 +241,9 @@ fn serves(wanted: &Wanted<'_>, policy: &CachePolicy, answer: &KeptAnswer) -> boo
     }
     match answer.part.as_deref() {
         None => true,
-        Some((kept, total)) => range::covered(kept, *total, fields).is_some(),
+        Some((part, total)) => {
+            range::covered(fields, &answer.fields(kept, 0), part, *total).is_some()
+        }
     }
 }
 
@@ -299,9 +307,9 @@ fn write_key(policy: &CachePolicy, wanted: &Wanted<'_>, key: &mut Vec<u8>) {
 /// What came of asking.
 enum Brought {
     /// What was kept before, freshened or in place of failed origins.
-    Kept(Arc<Kept>, Verdict, Fetched),
+    Kept(Arc<Kept>, Verdict, Trail),
     /// A new answer, which this viewer reads along with others.
-    Flows(FillReader, Verdict, Fetched),
+    Flows(FillReader, Verdict, Trail),
     /// An answer for this viewer only.
     Passes(Verdict, Fetched),
 }
@@ -313,11 +321,11 @@ fn respond_with(
     brought: Brought,
 ) -> Reply {
     match brought {
-        Brought::Kept(kept, verdict, fetched) => {
-            respond::kept(speaker, wanted, policy, &kept, verdict, Some(fetched))
+        Brought::Kept(kept, verdict, trail) => {
+            respond::kept(speaker, wanted, policy, &kept, verdict, Some(trail))
         }
-        Brought::Flows(reader, verdict, fetched) => {
-            respond::fill(speaker, wanted, reader, verdict, Some(fetched))
+        Brought::Flows(reader, verdict, trail) => {
+            respond::fill(speaker, wanted, policy, reader, verdict, Some(trail))
         }
         Brought::Passes(verdict, fetched) => {
             respond::fetched(speaker, wanted, fetched, Some(verdict))
@@ -346,79 +354,112 @@ impl Asks<'_> {
         if !is_particular(&wanted) || self.kept.is_some() {
             wanted.request.conditions = Conditions::Own(&own);
         }
-        let mut fetched =
-            origin::fetch(self.view, &wanted, &mut Once::Here(ViewerBody::Empty)).await;
+        let fetched = origin::fetch(self.view, &wanted, &mut Once::Here(ViewerBody::Empty)).await;
         let now = cache.now(self.view.live.clock);
-        if let Some(why) = self.failure(&fetched, now)
-            && let Some(kept) = self.kept.take()
-            && let What::Answer(answer) = &kept.what
-        {
-            answer.leave_alone(now, self.policy.stale.ask_again_after);
-            fetched.drop_answer();
+        if let Some((kept, why)) = self.stand_in(&fetched, now) {
+            if let Ok(answer) = fetched.answer {
+                answer.set_aside();
+            }
             let settled = Settled::Stale(why);
             let verdict = settled_verdict(&kept, settled, now);
             lead.settles(Stage::Settled(Arc::clone(&kept), settled));
-            return Brought::Kept(kept, verdict, fetched);
+            return Brought::Kept(kept, verdict, fetched.trail);
         }
-        let Ok(Answer::Origin(answer)) = &fetched.answer else {
-            return self.failed(lead, fetched);
+        let trail = fetched.trail;
+        let answer = match fetched.answer {
+            Ok(Answer::Origin(answer)) => answer,
+            Ok(Answer::Page(page)) => {
+                lead.settles(Stage::NotShared);
+                return self.passed(Ok(Answer::Page(page)), trail, WhyNot::Status);
+            }
+            Err(error) => {
+                lead.settles(Stage::Failed(Arc::new(Failed {
+                    fault: error.fault(),
+                    attempts: trail.attempts.clone(),
+                    delivered: trail.delivered,
+                })));
+                return self.passed(Err(error), trail, WhyNot::Status);
+            }
         };
-        let status = answer.response.status();
-        let took = fetched
-            .attempts
-            .get(fetched.delivered)
-            .map_or(Duration::ZERO, |attempt| attempt.took);
-        if status == StatusCode::NOT_MODIFIED
+        let took = trail.attempts.get(trail.delivered);
+        let took = took.map_or(Duration::ZERO, |attempt| attempt.took);
+        if answer.response.status() == StatusCode::NOT_MODIFIED
             && let Some(kept) = self.kept.take()
         {
-            return self.freshened(&kept, lead, fetched, generation, now, took);
+            let (kept, verdict) = self.freshened(&kept, answer, generation, now, took);
+            lead.settles(Stage::Settled(Arc::clone(&kept), Settled::Fresh));
+            return Brought::Kept(kept, verdict, trail);
         }
-        let part = range::content_range(answer.response.headers())
-            .filter(|_| status == StatusCode::PARTIAL_CONTENT);
-        let headers = answer.response.headers();
-        let keep = self.keep(part.as_ref().map_or(status, |_| StatusCode::OK), headers, took);
-        let lifetime = match keep {
-            Keep::For(lifetime) if !headers.contains_key(http::header::TRAILER) => lifetime,
-            Keep::For(_) => return self.passes(lead, fetched, WhyNot::NotWhole, generation, now),
-            Keep::Not(why) => return self.passes(lead, fetched, why, generation, now),
+        match self.storable(&answer, took) {
+            Ok((storable, chosen_by)) => {
+                if let Some(chosen) = &chosen_by {
+                    let fields = self.wanted.request.fields;
+                    write_key(self.policy, &self.wanted, &mut self.key);
+                    cache.fork(&mut self.key, chosen.names.clone(), fields, generation, now);
+                }
+                let length = http_body::Body::size_hint(answer.response.body()).exact();
+                let (head, body) = answer.response.into_parts();
+                let head = Head {
+                    status: head.status,
+                    fields: head.headers,
+                    lifetime: storable.lifetime,
+                    part: storable.part,
+                };
+                let verdict = self.came(Ok(left(&head.lifetime)));
+                let (pouring, reader) =
+                    lead.pours(&self.key, generation, now, head, length, chosen_by);
+                let shared = Arc::clone(&self.worker.shared);
+                let pours = async move { pour(&shared.cache, pouring, body).await };
+                Rc::clone(self.worker).pours(pours);
+                Brought::Flows(reader, verdict, trail)
+            }
+            Err(why) => {
+                if !is_particular(&self.wanted) {
+                    cache.remember_to_pass(&self.key, generation, now);
+                }
+                lead.settles(Stage::NotShared);
+                self.passed(Ok(Answer::Origin(answer)), trail, why)
+            }
+        }
+    }
+
+    /// What of `answer` is kept, and what chose it; or why nothing is.
+    fn storable(
+        &self,
+        answer: &OriginAnswer,
+        took: Duration,
+    ) -> Result<(Storable, Option<ChosenBy>), WhyNot> {
+        let status = answer.response.status();
+        let fields = answer.response.headers();
+        let part = range::content_range(fields).filter(|_| status == StatusCode::PARTIAL_CONTENT);
+        let status = part.as_ref().map_or(status, |_| StatusCode::OK);
+        let lifetime = match self.keep(status, fields, took) {
+            Keep::For(lifetime) => lifetime,
+            Keep::Not(why) => return Err(why),
         };
         let length = http_body::Body::size_hint(answer.response.body()).exact();
-        if !cache.has_room_for(length.unwrap_or(0)) || *wanted.request.method == Method::HEAD {
-            return self.passes(lead, fetched, WhyNot::NotWhole, generation, now);
+        let cache = &self.worker.shared.cache;
+        if *self.wanted.request.method == Method::HEAD
+            || fields.contains_key(http::header::TRAILER)
+            || !cache.has_room_for(length.unwrap_or(0))
+        {
+            return Err(WhyNot::NotWhole);
         }
-        let chosen_by = match self.choice(headers) {
-            Ok(chosen_by) => chosen_by,
-            Err(why) => return self.passes(lead, fetched, why, generation, now),
-        };
-        if let Some(chosen) = &chosen_by {
-            let fields = self.wanted.request.fields;
-            write_key(self.policy, &self.wanted, &mut self.key);
-            cache.fork(&mut self.key, chosen.names.clone(), fields, generation, now);
-        }
-        let Some(answer) = fetched.take_origin_answer() else {
-            return self.failed(lead, fetched);
-        };
-        let (head, body) = answer.response.into_parts();
-        let head = Head {
-            status: head.status,
-            fields: head.headers,
-            lifetime,
-            part,
-        };
-        let verdict = Verdict::Fetched(Came {
+        let chosen_by = self.choice(fields)?;
+        Ok((Storable { lifetime, part }, chosen_by))
+    }
+
+    fn came(&self, kept: Result<u32, WhyNot>) -> Verdict {
+        Verdict::Fetched(Came {
             why: self.why,
-            kept: Ok(left(&lifetime)),
+            kept,
             along: false,
-        });
-        let (pouring, reader) = lead.pours(&self.key, generation, now, head, length, chosen_by);
-        let Some(reader) = reader else {
-            // Nobody took it away: it was made a moment ago.
-            return self.failed_to_read(fetched, verdict);
-        };
-        let worker = Rc::clone(self.worker);
-        let shared = Arc::clone(&worker.shared);
-        worker.pours(async move { pour(&shared.cache, pouring, body).await });
-        Brought::Flows(reader, verdict, fetched)
+        })
+    }
+
+    /// An answer that nobody else gets.
+    fn passed(&self, answer: Result<Answer, OriginError>, trail: Trail, why: WhyNot) -> Brought {
+        Brought::Passes(self.came(Err(why)), Fetched { answer, trail })
     }
 
     /// The conditions that ask whether what is kept is still good.
@@ -478,8 +519,8 @@ impl Asks<'_> {
         Ok(Some(ChosenBy { names, suffix }))
     }
 
-    /// Why what is kept stands in for what the origins came to, if it does.
-    fn failure(&self, fetched: &Fetched, now: Duration) -> Option<WhyStale> {
+    /// What is kept, if it stands in for what the origins came to; and why. They are left alone for a while then.
+    fn stand_in(&self, fetched: &Fetched, now: Duration) -> Option<(Arc<Kept>, WhyStale)> {
         let kept = self.kept.as_ref()?;
         let What::Answer(answer) = &kept.what else {
             return None;
@@ -492,101 +533,57 @@ impl Asks<'_> {
             // The last page says that nobody answers.
             Ok(Answer::Page(_)) | Err(_) => (None, WhyStale::NoAnswer),
         };
-        freshness::stands_in(&answer.lifetime, kept.resident(now), status).then_some(why)
+        if !freshness::stands_in(&answer.lifetime, kept.resident(now), status) {
+            return None;
+        }
+        answer.leave_alone(now, self.policy.stale.ask_again_after);
+        Some((Arc::clone(kept), why))
     }
 
+    /// What is `kept`, freshened by a 304.
     fn freshened(
         &self,
         kept: &Arc<Kept>,
-        lead: Lead,
-        mut fetched: Fetched,
+        answer: OriginAnswer,
         generation: u64,
         now: Duration,
         took: Duration,
-    ) -> Brought {
+    ) -> (Arc<Kept>, Verdict) {
         let cache = &self.worker.shared.cache;
-        let fresh = fetched.take_origin_answer().and_then(|answer| {
-            let What::Answer(before) = &kept.what else {
-                return None;
-            };
-            let (head, body) = answer.response.into_parts();
-            body.drain();
-            let fields = conditional::freshened(before.fields(kept, 8), &head.headers);
-            let lifetime = match self.keep(before.status, &fields, took) {
-                Keep::For(lifetime) => lifetime,
-                // It was good enough to be kept once, and is not any more: it serves this once.
-                Keep::Not(_) => {
-                    cache.remove(kept.key());
-                    Lifetime::default()
-                }
-            };
-            let head = Head {
-                status: before.status,
-                fields,
-                lifetime,
-                part: before.part.as_deref().cloned(),
-            };
-            let is_kept = lifetime != Lifetime::default();
-            let fresh = kept.freshened(generation, now, &head)?;
-            Some(if is_kept {
-                cache.put(fresh)
-            } else {
-                Arc::new(fresh)
-            })
-        });
-        let kept = fresh.unwrap_or_else(|| Arc::clone(kept));
-        let verdict = match settled_verdict(&kept, Settled::Fresh, now) {
-            Verdict::Hit(left) => Verdict::Revalidated(left),
-            other => other,
+        let (head, body) = answer.response.into_parts();
+        body.drain();
+        let What::Answer(before) = &kept.what else {
+            return (Arc::clone(kept), self.came(Err(WhyNot::NotWhole)));
         };
-        lead.settles(Stage::Settled(Arc::clone(&kept), Settled::Fresh));
-        Brought::Kept(kept, verdict, fetched)
+        let fields = conditional::freshened(before.fields(kept, 8), &head.headers);
+        let keep = self.keep(before.status, &fields, took);
+        let lifetime = match keep {
+            Keep::For(lifetime) => lifetime,
+            // It was good enough to be kept once, and is not any more: it serves this once.
+            Keep::Not(_) => Lifetime::default(),
+        };
+        let head = Head {
+            status: before.status,
+            fields,
+            lifetime,
+            part: before.part.as_deref().cloned(),
+        };
+        let fresh = kept.freshened(before, generation, now, &head);
+        let fresh = match keep {
+            Keep::For(_) => cache.put(fresh),
+            Keep::Not(_) => {
+                cache.remove(kept.key());
+                Arc::new(fresh)
+            }
+        };
+        (fresh, Verdict::Revalidated(left(&lifetime)))
     }
+}
 
-    /// An answer that nobody else may have.
-    fn passes(
-        &self,
-        lead: Lead,
-        fetched: Fetched,
-        why: WhyNot,
-        generation: u64,
-        now: Duration,
-    ) -> Brought {
-        let cache: &Cache = &self.worker.shared.cache;
-        if !is_particular(&self.wanted) {
-            cache.remember_to_pass(&self.key, generation, now);
-        }
-        lead.settles(Stage::NotShared);
-        let verdict = Verdict::Fetched(Came {
-            why: self.why,
-            kept: Err(why),
-            along: false,
-        });
-        Brought::Passes(verdict, fetched)
-    }
-
-    fn failed(&self, lead: Lead, fetched: Fetched) -> Brought {
-        match &fetched.answer {
-            Err(error) => lead.settles(Stage::Failed(Arc::new(Failed {
-                fault: error.fault(),
-                attempts: fetched.attempts.clone(),
-                delivered: fetched.delivered,
-            }))),
-            Ok(_) => lead.settles(Stage::NotShared),
-        }
-        self.failed_to_read(
-            fetched,
-            Verdict::Fetched(Came {
-                why: self.why,
-                kept: Err(WhyNot::Status),
-                along: false,
-            }),
-        )
-    }
-
-    fn failed_to_read(&self, fetched: Fetched, verdict: Verdict) -> Brought {
-        Brought::Passes(verdict, fetched)
-    }
+/// What of an answer is kept.
+struct Storable {
+    lifetime: Lifetime,
+    part: Option<(std::ops::Range<u64>, u64)>,
 }
 
 /// Asks for what is `kept` anew while it is served, if nobody does so already.
@@ -601,9 +598,14 @@ fn refresh_beside(
     let _ = (worker, view, line, wanted, key, kept);
 }
 
-/// A write to the URI of `wanted` went well: what is kept of it is not used any more.
-pub(super) fn was_written(speaker: Speaker<'_>, mut wanted: Wanted<'_>, policy: &CachePolicy) {
-    if !policy.writes_invalidate || MethodSet::READS_AND_OPTIONS.contains(wanted.request.method) {
+/// What is kept of a URI is not used any more after a write to it that went well.
+pub(super) fn was_written(speaker: Speaker<'_>, mut wanted: Wanted<'_>, reply: &Reply) {
+    let Some(policy) = &wanted.route.behavior.cache else {
+        return;
+    };
+    let went_well = reply.status().is_success() || reply.status().is_redirection();
+    let is_write = !MethodSet::READS_AND_OPTIONS.contains(wanted.request.method);
+    if !(policy.writes_invalidate && is_write && went_well) {
         return;
     }
     let mut key = Vec::new();
@@ -615,10 +617,13 @@ pub(super) fn was_written(speaker: Speaker<'_>, mut wanted: Wanted<'_>, policy: 
 impl Fetched {
     /// What became of somebody else's fetch that brought nothing.
     fn failed_for_all(failed: &Failed) -> Self {
-        Self::failed(
-            OriginError::ForAll(failed.fault),
-            failed.attempts.clone(),
-            failed.delivered,
-        )
+        Self {
+            answer: Err(OriginError::ForAll(failed.fault)),
+            trail: Trail {
+                attempts: failed.attempts.clone(),
+                delivered: failed.delivered,
+                ..Trail::default()
+            },
+        }
     }
 }
