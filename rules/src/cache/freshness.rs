@@ -200,13 +200,14 @@ impl Case<'_> {
         let always_asks = no_cache && !self.beats_refusal(standing);
         let refused = is_refused_but_kept || no_cache;
         let time = match standing {
-            Standing::Error(at_least) if refused => Some(at_least.min(self.max)),
-            Standing::Error(at_least) => {
-                Some(self.explicit().unwrap_or(0).max(at_least).min(self.max))
-            }
             _ if always_asks => Some(0),
-            _ if refused => Some(self.min.min(self.max)),
-            _ => self.time(standing)?,
+            Standing::Error(at_least) => {
+                let explicit = self.explicit().filter(|_| !refused);
+                let time = explicit.unwrap_or(0).max(at_least).min(self.max);
+                (explicit.is_some() || time > 0).then_some(time)
+            }
+            Standing::ByDefault | Standing::IfSaid if refused => Some(self.min.min(self.max)),
+            Standing::ByDefault | Standing::IfSaid => self.time(standing)?,
         };
         self.span(standing, time, always_asks, refused && !always_asks)
     }
@@ -230,7 +231,7 @@ impl Case<'_> {
             .iter()
             .any(|name| self.answered.fields.contains_key(name));
         let mut kept = fresh.saturating_add(while_revalidate.max(if_error));
-        if has_validator {
+        if has_validator && !self.is_failure(standing) {
             kept = kept.max(fresh.max(age).saturating_add(WORTH_VALIDATING));
         }
         if kept <= age {
@@ -253,9 +254,7 @@ impl Case<'_> {
     /// `stale-while-revalidate` and `stale-if-error`, as far as they go.
     fn stale(self, standing: Standing, fresh: u32, always_asks: bool) -> (u32, u32) {
         let said = self.said;
-        let is_failure =
-            self.answered.status.is_server_error() || matches!(standing, Standing::Error(_));
-        if is_failure || said.must_revalidate || said.proxy_revalidate {
+        if self.is_failure(standing) || said.must_revalidate || said.proxy_revalidate {
             return (0, 0);
         }
         if self.is_by_the_rfc && always_asks {
@@ -278,6 +277,11 @@ impl Case<'_> {
             None => seconds(self.policy.stale.if_error),
         };
         (while_revalidate.min(longest), if_error.min(longest))
+    }
+
+    /// It is of no use once it is stale: nothing is won by giving one failure in place of another.
+    fn is_failure(self, standing: Standing) -> bool {
+        self.answered.status.is_server_error() || matches!(standing, Standing::Error(_))
     }
 
     /// A minimum TTL keeps it although it says that it must not be. An error has a minimum of its own.
@@ -323,7 +327,7 @@ impl Case<'_> {
                 match status {
                     200 | 203 | 204 | 301 | 302 | 303 => Ok(Standing::ByDefault),
                     307 | 308 => Ok(Standing::IfSaid),
-                    404 | 414 | 500..=504 if status != 505 => Ok(Standing::Error(at_least)),
+                    404 | 414 | 500..=504 => Ok(Standing::Error(at_least)),
                     400 | 403 | 405 | 412 | 415 if self.said.lifetime().is_some() => {
                         Ok(Standing::Error(at_least))
                     }
