@@ -5,6 +5,8 @@
 
 pub mod compression;
 pub mod conditional;
+mod date;
+mod directives;
 pub mod freshness;
 pub mod invalidation;
 pub mod key;
