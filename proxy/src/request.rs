@@ -1,5 +1,6 @@
 //! One viewer request from head to tail: admit, route, ask the origins, answer. Start reading here.
 
+mod beside;
 mod cached;
 #[cfg(test)]
 mod sizes;

@@ -16,10 +16,10 @@ use tideover_rules::error_page::error_ttl;
 use tideover_rules::fields::Known;
 use tideover_rules::headers::Conditions;
 
-use crate::access_log::Line;
+use super::beside;
 use crate::cache::{
-    Answer as KeptAnswer, ChosenBy, Failed, FillReader, Found, Head, Kept, Lead, Part,
-    Settled, Stage, What, pour,
+    Answer as KeptAnswer, ChosenBy, Failed, FillReader, Found, Head, Kept, Lead, Part, Settled,
+    Stage, What, pour,
 };
 use crate::clock::Moment;
 use crate::error::OriginError;
@@ -27,6 +27,9 @@ use crate::message::{Once, ViewerBody};
 use crate::origin::{self, Answer, Fetched, OriginAnswer, Trail, Wanted};
 use crate::respond::{self, Reply, Speaker};
 use crate::worker::{View, Worker};
+
+/// Where it is known that no origin answers, what is kept is asked for anew so often, beside its being served.
+const FIND_OUT_EVERY: Duration = Duration::from_secs(1);
 
 /// What a request may be answered with before anybody is asked.
 pub(super) enum Sight<'a> {
@@ -105,13 +108,18 @@ pub(super) async fn go_on(speaker: Speaker<'_>, wanted: Wanted<'_>, search: Sear
                                 return respond::kept(speaker, wanted, policy, kept, verdict, None);
                             }
                             Reuse::WhileRevalidating(over) => {
-                                refresh_beside(worker, view, speaker.line(), &wanted, &key, kept);
+                                beside::refresh(line, &wanted, &key, kept);
                                 let verdict = Verdict::Stale(over, WhyStale::Revalidating);
                                 return respond::kept(speaker, wanted, policy, kept, verdict, None);
                             }
                             Reuse::Ask(over) => {
                                 let why = unasked(view, &wanted, policy, kept, stale.answer, now);
                                 if let Some(why) = why {
+                                    if why == WhyStale::NobodyAnswers {
+                                        // Somebody has to find out when they are back.
+                                        stale.answer.leave_alone(now, FIND_OUT_EVERY);
+                                        beside::refresh(line, &wanted, &key, kept);
+                                    }
                                     let verdict = Verdict::Stale(over, why);
                                     return respond::kept(
                                         speaker, wanted, policy, kept, verdict, None,
@@ -305,7 +313,7 @@ fn write_key(policy: &CachePolicy, wanted: &Wanted<'_>, key: &mut Vec<u8>) {
 }
 
 /// What came of asking.
-enum Brought {
+pub(super) enum Brought {
     /// What was kept before, freshened or in place of failed origins.
     Kept(Arc<Kept>, Verdict, Trail),
     /// A new answer, which this viewer reads along with others.
@@ -334,19 +342,19 @@ fn respond_with(
 }
 
 /// One who asks the origins for all.
-struct Asks<'a> {
-    worker: &'a Rc<Worker>,
-    view: &'a View,
-    wanted: Wanted<'a>,
-    policy: &'a CachePolicy,
-    key: Vec<u8>,
+pub(super) struct Asks<'a> {
+    pub(super) worker: &'a Rc<Worker>,
+    pub(super) view: &'a View,
+    pub(super) wanted: Wanted<'a>,
+    pub(super) policy: &'a CachePolicy,
+    pub(super) key: Vec<u8>,
     /// What is asked about whether it is still good.
-    kept: Option<Arc<Kept>>,
-    why: Forward,
+    pub(super) kept: Option<Arc<Kept>>,
+    pub(super) why: Forward,
 }
 
 impl Asks<'_> {
-    async fn ask(mut self, lead: Lead) -> Brought {
+    pub(super) async fn ask(mut self, lead: Lead) -> Brought {
         let cache = &self.worker.shared.cache;
         let generation = cache.invalidations.latest();
         let own = self.own_conditions();
@@ -584,18 +592,6 @@ impl Asks<'_> {
 struct Storable {
     lifetime: Lifetime,
     part: Option<(std::ops::Range<u64>, u64)>,
-}
-
-/// Asks for what is `kept` anew while it is served, if nobody does so already.
-fn refresh_beside(
-    worker: &Rc<Worker>,
-    view: &Rc<View>,
-    line: &Line,
-    wanted: &Wanted<'_>,
-    key: &[u8],
-    kept: &Arc<Kept>,
-) {
-    let _ = (worker, view, line, wanted, key, kept);
 }
 
 /// What is kept of a URI is not used any more after a write to it that went well.
