@@ -1,5 +1,7 @@
 //! Failure -> status; final status -> custom error response.
 
+use std::time::Duration;
+
 use http::StatusCode;
 use tideover_config::{CustomErrorResponse, Distribution, Failure};
 
@@ -26,4 +28,14 @@ pub fn custom(distribution: &Distribution, status: StatusCode) -> Option<&Custom
         .error_responses
         .iter()
         .find(|response| response.error_code == status && response.page.is_some())
+}
+
+/// How long an answer with this status is kept at least by `ErrorCachingMinTTL`, whether its page is replaced or not; `None` if
+/// nothing is said of it. Source: API shape `CustomErrorResponse`.
+pub fn error_ttl(distribution: &Distribution, status: StatusCode) -> Option<Duration> {
+    let mut responses = distribution.error_responses.iter();
+    let seconds = responses
+        .find(|response| response.error_code == status)?
+        .min_ttl_seconds?;
+    Some(Duration::from_secs(seconds.into()))
 }

@@ -69,35 +69,51 @@ fn key(mut table: Table<'_>, problems: &mut Vec<Problem>) -> CacheKey {
         made: cloudfront_headers(&mut table, problems),
     };
     table.finish(problems);
+    check_headers(&key, problems);
     key
 }
 
 /// `true`, `false`, or a list of encodings.
 fn compress(table: &mut Table<'_>, problems: &mut Vec<Problem>) -> Option<At<Compress>> {
-    const WHAT: Kind = Kind::Other("true, false, or a list of \"gzip\" and \"br\"");
     let (place, value) = table.value("compress")?;
-    let compress = match value.get_ref() {
-        DeValue::Boolean(true) => Some(Compress::Yes),
-        DeValue::Boolean(false) => Some(Compress::No),
+    let value = match value.get_ref() {
+        DeValue::Boolean(true) => Compress::Yes,
+        DeValue::Boolean(false) => Compress::No,
         DeValue::Array(_) => {
             let list = table.strings_in(&place, value, problems);
+            let is_known = |said: &At<String>| matches!(said.value.as_str(), "gzip" | "br");
+            if let Some(unknown) = list.iter().find(|said| !is_known(said)) {
+                problems.push(unknown.place.error(
+                    format!("has {}", unknown.shown()),
+                    "write true, false, or a list of \"gzip\" and \"br\"",
+                ));
+            }
             let has = |name: &str| list.iter().any(|listed| listed.value == name);
-            let is_known = |name: &str| matches!(name, "gzip" | "br");
-            list.iter().all(|listed| is_known(&listed.value)).then(|| {
-                Compress::With(Compression {
-                    gzip: has("gzip"),
-                    brotli: has("br"),
-                })
+            Compress::With(Compression {
+                gzip: has("gzip"),
+                brotli: has("br"),
             })
         }
         DeValue::String(_)
         | DeValue::Integer(_)
         | DeValue::Float(_)
         | DeValue::Datetime(_)
-        | DeValue::Table(_) => None,
+        | DeValue::Table(_) => {
+            let what = Kind::Other("true, false, or a list of \"gzip\" and \"br\"");
+            problems.push(wrong_kind(&place, value, what));
+            return None;
+        }
     };
-    if compress.is_none() {
-        problems.push(wrong_kind(&place, value, WHAT));
+    Some(At { value, place })
+}
+
+/// A viewer's header of such a name is nobody's word for what the edge makes.
+fn check_headers(key: &CacheKey, problems: &mut Vec<Problem>) {
+    let mut headers = key.headers.iter().flatten();
+    if let Some(made) = headers.find(|name| name.as_str().starts_with("cloudfront-")) {
+        problems.push(key.place.inner("headers").error(
+            format!("has {:?}, which the edge makes", made.as_str()),
+            "write it in cloudfront_headers",
+        ));
     }
-    compress.map(|value| At { value, place })
 }
