@@ -10,7 +10,7 @@ use http::HeaderName;
 use proptest::prelude::*;
 use tideover_config::{
     AcceptEncoding, CacheLimits, CachePolicy, CloudFrontHeader, Compression, DefaultTtl, Edge,
-    KeyParts, MethodSet, NameSelection, Overrides, StaleRule, StatusRule, Ttls, VaryRule,
+    KeyParts, MethodSet, Mode, NameSelection, Overrides, StaleRule, StatusRule, Ttls, VaryRule,
     from_origins, load_text,
 };
 
@@ -148,7 +148,9 @@ fn managed_policies_come_to_what_is_documented() {
                     AcceptEncoding::Normalised { gzip, brotli } if compress => {
                         Compression { gzip, brotli }
                     }
-                    _ => Compression::default(),
+                    AcceptEncoding::Normalised { .. }
+                    | AcceptEncoding::Viewer
+                    | AcceptEncoding::Removed => Compression::default(),
                 },
             };
             assert_eq!(of_json(&text), Some(expected.clone()), "{named}");
@@ -307,6 +309,25 @@ fn a_mode_picks_whose_rules_hold_and_nothing_else() {
         ..by_origin()
     };
     assert_eq!(policy, Some(expected));
+
+    let resilient = Overrides {
+        mode: Some(Mode::Resilient),
+        ..Overrides::default()
+    };
+    let legacy = r#""ForwardedValues": {"QueryString": true, "Cookies": {"Forward": "all"},
+        "Headers": {"Quantity": 1, "Items": ["X-Tenant"]}}, "MinTTL": 5"#;
+    let expected = CachePolicy {
+        ttl: seconds(5, 86_400, 31_536_000),
+        key: KeyParts {
+            headers: headers(&["x-tenant", "host"]),
+            cookies: NameSelection::All,
+            query: NameSelection::All,
+            accept_encoding: normalised(GZIP),
+            made: vec![CloudFrontHeader::ForwardedProto],
+        },
+        ..by_origin()
+    };
+    assert_eq!(of_json_with(legacy, &resilient), Some(expected));
 
     let urls = ["http://127.0.0.1:8081".to_owned()];
     let edge = from_origins(&urls, &Overrides::default())

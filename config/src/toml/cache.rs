@@ -1,4 +1,25 @@
 //! The table `[cache]`, and what distributions and behaviors say of how answers are kept.
+//!
+//! `[cache]`, sizes being `"512KiB"`, `"256MiB"`, `"2GiB"` or a number of bytes:
+//!
+//! | field | default | |
+//! |---|---|---|
+//! | `memory` | 256MiB | over all that is kept, 1MiB at least; 0: nothing is kept (`--cache off`, `--cache-memory`) |
+//! | `object` | 32MiB, as far as there is room | the largest body that is kept whole: a quarter of `memory` at most, below 4GiB |
+//! | `slice` | 1MiB, as far as there is room | of what is larger: 64KiB to 16MiB, `object` at most |
+//!
+//! `[distribution.ID]`, for all of its behaviors, and each behavior:
+//!
+//! | field | default | |
+//! |---|---|---|
+//! | `cache` | by the mode: `"origin"`; in `faithful`, `"cloudfront"` where something below or a `cache_policy` is given, else `"off"` | by whose rules: RFC 9111's and the origin's own word, or CloudFront's |
+//! | `cache_key` | `{ headers = ["Host"], cookies = "none", query = "all", cloudfront_headers = ["CloudFront-Forwarded-Proto"] }` | what tells answers apart, beside the path; `cloudfront` takes no other word for it and so has no default. `accept_encoding` (`"viewer"`: not part of it, `"none"`, or a list of `"gzip"` and `"br"`): by what is compressed and what the origin is sent |
+//! | `min_ttl`, `default_ttl`, `max_ttl` | 0s, `"heuristic"` (`cloudfront`: 24h), 8760h | bounds of what the origin says; all 0: nothing is kept |
+//! | `stale_if_error` | 24h (`cloudfront`: `max_ttl`) | how long after it went stale an answer is served because origins failed; 0s: never |
+//! | `collapse` | true (`cloudfront`: where origins are sent no cookies) | requests with one key wait for one fetch |
+//! | `compress` | false | true, false, or a list of `"gzip"` and `"br"`: what the edge compresses with. Origins are asked for no encoding but these two then, so that there are few variants |
+//!
+//! A `cache_policy` of a behavior has a key and times of its own, in place of these; `cached_methods` says whether OPTIONS is kept.
 
 use ::toml::de::DeValue;
 
