@@ -30,12 +30,10 @@ pub fn custom(distribution: &Distribution, status: StatusCode) -> Option<&Custom
         .find(|response| response.error_code == status && response.page.is_some())
 }
 
-/// How long an answer with this status is kept at least by `ErrorCachingMinTTL`, whether its page is replaced or not; `None` if
-/// nothing is said of it. Source: API shape `CustomErrorResponse`.
+/// `ErrorCachingMinTTL` of `status`, where the distribution says one.
 pub fn error_ttl(distribution: &Distribution, status: StatusCode) -> Option<Duration> {
-    let mut responses = distribution.error_responses.iter();
-    let seconds = responses
-        .find(|response| response.error_code == status)?
-        .min_ttl_seconds?;
+    let mut all = distribution.error_responses.iter();
+    let response = all.find(|response| response.error_code == status)?;
+    let seconds = response.min_ttl_seconds?;
     Some(Duration::from_secs(seconds.into()))
 }
