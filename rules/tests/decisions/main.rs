@@ -19,6 +19,10 @@ mod tables {
     mod admit;
     mod alarm;
     mod breaker;
+    mod cache_invalidation;
+    mod cache_key;
+    mod cache_range;
+    mod cache_vary;
     mod certificate;
     mod challenge;
     mod error_page;
