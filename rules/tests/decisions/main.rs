@@ -6,6 +6,8 @@ mod play;
 mod properties {
     mod alarm;
     mod breaker;
+    mod cache_key;
+    mod cache_range;
     mod chance;
     mod explain;
     mod failover;
