@@ -94,7 +94,7 @@ fn pair() -> impl Strategy<Value = (Ask, Ask)> {
     (
         ask(),
         ask(),
-        proptest::collection::vec(proptest::bool::weighted(0.2), 9),
+        proptest::collection::vec(proptest::bool::weighted(0.2), 11),
     )
         .prop_map(|(one, other, differs)| {
             let mut two = one.clone();
@@ -125,8 +125,13 @@ fn pair() -> impl Strategy<Value = (Ask, Ask)> {
                 two.version = other.version;
             }
             if next() {
-                two.lines.reverse();
                 two.port = other.port;
+            }
+            if next() {
+                two.lines.reverse();
+            }
+            if next() {
+                two.lines.pop();
             }
             (one, two)
         })
@@ -276,20 +281,10 @@ fn facts(ask: &Ask, parts: &KeyParts) -> Vec<String> {
                     ViewerScheme::Http => 80,
                     ViewerScheme::Https => 443,
                 };
-                (
-                    host.host().to_lowercase(),
-                    host.port_u16().unwrap_or(default),
-                )
+                let port = host.port_u16().filter(|port| *port != default);
+                (host.host().to_lowercase(), port)
             });
             facts.push(format!("host: {host:?}"));
-            // Which port is the default one is the scheme's to say.
-            if let Some((name, port)) = host
-                && matches!(port, 80 | 443)
-            {
-                let shown = (port == 80) != (ask.scheme == ViewerScheme::Http);
-                facts.pop();
-                facts.push(format!("host: {name} {:?}", shown.then_some(port)));
-            }
         } else {
             facts.push(format!("{name}: {:?}", ask.lines_of(name.as_str())));
         }
@@ -368,18 +363,15 @@ fn selecting(ask: &Ask, names: &[HeaderName]) -> Vec<String> {
 
 /// Without white space beside commas that are not in quotes.
 fn unspaced(line: &str) -> String {
-    let mut pieces: Vec<String> = Vec::new();
-    let mut is_quoted = false;
     // Between an opening quote and its end commas are letters.
-    for (index, piece) in line.split('"').enumerate() {
-        is_quoted = index % 2 == 1;
-        pieces.push(if is_quoted {
-            piece.replace(',', "\0")
-        } else {
-            piece.to_owned()
-        });
-    }
-    let _ = is_quoted;
+    let pieces: Vec<String> = line
+        .split('"')
+        .enumerate()
+        .map(|(index, piece)| match index % 2 {
+            0 => piece.to_owned(),
+            _ => piece.replace(',', "\0"),
+        })
+        .collect();
     let joined = pieces.join("\"");
     let elements: Vec<&str> = joined.split(',').map(str::trim).collect();
     elements.join(",").replace('\0', ",")

@@ -156,6 +156,7 @@ fn chosen_headers_count_byte_by_byte_and_line_by_line() {
         (two(), get(&["x-a:"]), get(&[]), false),
         (two(), get(&["x-a: 1", "x-a: 2"]), get(&["x-a: 1, 2"]), false),
         (two(), get(&["x-a: 1", "x-a: 2"]), get(&["x-a: 2", "x-a: 1"]), false),
+        (two(), get(&["x-a: 1", "x-a: 2"]), get(&["x-a: 1"]), false),
         (two(), get(&["x-a: 1,2"]), get(&["x-a: 1, 2"]), false),
         // What the origin is not sent is not there.
         (two(), get(&["x-a: 1", "connection: x-a"]), get(&[]), true),
@@ -231,6 +232,7 @@ fn hosts_count_as_hosts_and_what_the_edge_says_of_the_viewer_as_it_says_it() {
         (host(), (Some("a.example80"), http, v1), (Some("a.example"), http, v1), false),
         (host(), (Some("[::1]"), https, v1), (Some("[::1]:443"), https, v1), true),
         (host(), (Some("[::443]"), https, v1), (Some("[::]"), https, v1), false),
+        (host(), (Some("1::80"), http, v1), (Some("1:"), http, v1), false),        // no host, and no other one either
         (host(), (Some("a.example"), https, v1), (Some("b.example"), https, v1), false),
         (host(), (Some("a.example"), https, v1), (None, https, v1), false),
         (host(), (Some(""), https, v1), (None, https, v1), false),
