@@ -315,6 +315,12 @@ impl CloudFrontHeader {
         Self::ViewerHttpVersion,
     ];
 
+    /// The one of this name, in whatever case; `None` if this edge does not make it.
+    pub fn named(name: &str) -> Option<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|header| header.name().eq_ignore_ascii_case(name))
+    }
+
     /// Its name, as AWS writes it.
     pub fn name(self) -> &'static str {
         match self {

@@ -103,6 +103,7 @@ pub enum StatusRule {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StaleRule {
     /// Origins failed, and the answer says nothing of `stale-if-error`: so long after it went stale; 0: not at all.
+    /// By CloudFront's rules it is `MaxTTL`, which no answer outlives: a bound, more than a promise.
     pub if_error: Duration,
     /// As soon as it is known that no origin answers, without asking them.
     pub at_once: bool,
@@ -129,7 +130,7 @@ impl Compression {
 /// How much the cache may keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CacheLimits {
-    /// Bytes over all that is kept: keys, heads and bodies.
+    /// Bytes over all that is kept: keys, heads and bodies; 0: no behavior keeps anything.
     pub memory: u64,
     /// Bytes of the largest body that is kept whole.
     pub object: u64,
@@ -150,6 +151,37 @@ impl Default for CacheLimits {
 }
 
 impl CachePolicy {
+    /// By CloudFront's rules; `sends_cookies`: origins are sent cookies. Source: Developer Guide, "Manage how long content stays
+    /// in the cache (expiration)", "Request and response behavior for custom origins".
+    pub fn as_cloudfront_does(
+        methods: MethodSet,
+        key: KeyParts,
+        ttl: Ttls,
+        sends_cookies: bool,
+    ) -> Self {
+        /// `ErrorCachingMinTTL` where nothing is said.
+        const ERRORS: Duration = Duration::from_secs(10);
+        Self {
+            methods,
+            key,
+            ttl,
+            vary: VaryRule::KeySaysAll,
+            statuses: StatusRule::CloudFront { errors: ERRORS },
+            authorization_needs_permission: false,
+            minimum_beats_refusal: true,
+            targeted: None,
+            stale: StaleRule {
+                if_error: ttl.max,
+                at_once: false,
+                ask_again_after: ERRORS,
+            },
+            writes_invalidate: false,
+            collapse: !sends_cookies,
+            answers_conditions: !sends_cookies,
+            compression: Compression::default(),
+        }
+    }
+
     /// RFC 9111, by the origin's own word: what a behavior of the resilient mode has if nothing else is said.
     pub fn by_the_origins_word() -> Self {
         const A_DAY: Duration = Duration::from_hours(24);

@@ -21,7 +21,7 @@ pub struct Edge {
     pub listen: Listen,
     /// How it is seen and changed while it runs.
     pub admin: Admin,
-    /// How much the cache may keep; 0 bytes: no behavior has one.
+    /// How much the cache may keep; no memory: no behavior has one.
     pub cache: CacheLimits,
     /// Where lines go.
     pub access_log: AccessLog,
@@ -186,6 +186,10 @@ pub struct Overrides {
     pub access_log: Option<String>,
     /// `--log-format`: `cloudfront` or `json`.
     pub log_format: Option<String>,
+    /// `--cache`: `on` or `off`.
+    pub cache: Option<String>,
+    /// `--cache-memory`: replaces that of the file; `256MiB`, or bytes.
+    pub cache_memory: Option<String>,
     /// `--attempts`: `public`, `token` or `off`.
     pub attempts: Option<String>,
     /// `TIDEOVER_ATTEMPTS_TOKEN`.

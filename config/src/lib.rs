@@ -92,7 +92,7 @@ pub fn load_text(path: &Path, text: &str, overrides: &Overrides) -> Result<Loade
     let mut problems = Vec::new();
     let policies = policies::read(&overrides.policies, &mut problems);
     let mut written = if cloudfront::looks_like_json(text) {
-        cloudfront::walk(text, path, &policies, &mut problems)
+        cloudfront::walk(text, path, &mut problems)
     } else {
         let mut as_toml = Vec::new();
         let written = toml::walk(text, path, &mut as_toml);

@@ -66,11 +66,14 @@ macro_rules! known {
 
 known! {
     AcceptEncoding = header::ACCEPT_ENCODING,
+    Authorization = header::AUTHORIZATION,
     Connection = header::CONNECTION,
     ContentLength = header::CONTENT_LENGTH,
     Cookie = header::COOKIE,
     Expect = header::EXPECT,
     Host = header::HOST,
+    IfModifiedSince = header::IF_MODIFIED_SINCE,
+    IfNoneMatch = header::IF_NONE_MATCH,
     IfRange = header::IF_RANGE,
     Location = header::LOCATION,
     ProxyAuthenticate = header::PROXY_AUTHENTICATE,

@@ -57,6 +57,17 @@ pub struct Request<'r> {
     pub fields: Fields<'r>,
     /// It [asks to switch to WebSocket](crate::websocket::is_asked_for), and the origin may agree.
     pub to_websocket: bool,
+    /// Under which conditions, and for which part.
+    pub conditions: Conditions<'r>,
+}
+
+/// Whose conditions an origin is sent: `If-*` and `Range`.
+#[derive(Clone, Copy, Debug)]
+pub enum Conditions<'r> {
+    /// The viewer's.
+    Viewers,
+    /// These, of the edge's own, in place of the viewer's: the answer is for others, too.
+    Own(&'r [(HeaderName, HeaderValue)]),
 }
 
 /// The target and headers of a request to an origin.
@@ -108,9 +119,29 @@ pub fn for_origin(
     if request.to_websocket {
         websocket::ask(plan, request.fields, &mut headers);
     }
+    if let Conditions::Own(own) = request.conditions {
+        put_in_place(own, &mut headers);
+    }
     OriginHead {
         path_and_query: target::for_origin(&plan.query, &server.path, route.path, request.target),
         headers,
+    }
+}
+
+/// The edge's `own` conditions, in place of the viewer's.
+fn put_in_place(own: &[(HeaderName, HeaderValue)], headers: &mut HeaderMap) {
+    for name in [
+        header::IF_MATCH,
+        header::IF_MODIFIED_SINCE,
+        header::IF_NONE_MATCH,
+        header::IF_RANGE,
+        header::IF_UNMODIFIED_SINCE,
+        header::RANGE,
+    ] {
+        headers.remove(name);
+    }
+    for (name, value) in own {
+        headers.insert(name.clone(), value.clone());
     }
 }
 

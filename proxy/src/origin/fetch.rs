@@ -31,7 +31,13 @@ use crate::worker::View;
 #[derive(Debug)]
 pub(crate) struct Fetched {
     pub(crate) answer: Result<Answer, OriginError>,
-    /// In order; empty only if the viewer's own body ended the first one.
+    pub(crate) trail: Trail,
+}
+
+/// The attempts of one request.
+#[derive(Debug, Default)]
+pub(crate) struct Trail {
+    /// In order; empty only if the viewer's own body ended the first one, or nobody was asked.
     pub(crate) attempts: Vec<Attempt>,
     /// Which of `attempts` the answer is the outcome of.
     pub(crate) delivered: usize,
@@ -83,7 +89,7 @@ impl Answer {
     }
 
     /// Nobody wants it any more; its connection may still be good.
-    fn set_aside(self) {
+    pub(crate) fn set_aside(self) {
         match self {
             Self::Origin(answer) => answer.response.into_body().drain(),
             Self::Page(_) => {}
@@ -295,9 +301,11 @@ impl Course<'_> {
     fn fetched(self, answer: Result<Answer, OriginError>, delivered: usize) -> Fetched {
         Fetched {
             answer,
-            attempts: self.attempts,
-            delivered,
-            struck: self.struck,
+            trail: Trail {
+                attempts: self.attempts,
+                delivered,
+                struck: self.struck,
+            },
         }
     }
 
@@ -374,6 +382,11 @@ impl Course<'_> {
             took,
         });
     }
+}
+
+/// Whether it is known that no origin of `target` answers.
+pub(crate) fn is_known_dead(view: &View, target: &Target) -> bool {
+    standing::nobody_answers(target, &standings(view, target))
 }
 
 /// How each member of `target` stands; nothing at all in the usual case, that all of them stand well.
