@@ -11,7 +11,7 @@ use tideover_config::{
 };
 use tideover_rules::cache::{key, vary};
 use tideover_rules::fields::Fields;
-use tideover_rules::headers::Request;
+use tideover_rules::headers::{Conditions, Request};
 
 use crate::cast::Visitor;
 
@@ -215,6 +215,7 @@ impl Ask {
             target: &target,
             fields: Fields::of(&headers),
             to_websocket: false,
+            conditions: Conditions::Viewers,
         };
         let viewer = tideover_rules::headers::Viewer {
             port: self.port,

@@ -7,7 +7,7 @@ use tideover_config::{
 };
 use tideover_rules::cache::key;
 use tideover_rules::fields::Fields;
-use tideover_rules::headers::Request;
+use tideover_rules::headers::{Conditions, Request};
 
 use crate::cast::{Visitor, all_hold, headers};
 
@@ -29,6 +29,7 @@ pub(crate) fn key_of(
         target: &target,
         fields: Fields::of(&fields),
         to_websocket: false,
+        conditions: Conditions::Viewers,
     };
     // What was there before is gone.
     let mut written = b"before".to_vec();

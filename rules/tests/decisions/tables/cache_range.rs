@@ -142,7 +142,11 @@ fn if_range_has_to_mean_what_is_kept() {
         (&[SAME], &[MODIFIED, "date: Tue, 10 Nov 2026 10:00:00 GMT"], false),   // it is
         (&["Tue, 10 Nov 2026 10:00:01 GMT"], &[MODIFIED, LATER], false),        // later is not the same
         (&["Tue, 10 Nov 2026 09:59:59 GMT"], &[MODIFIED, LATER], false),
+        (&[SAME], &[MODIFIED, "date: Tue, 10 Nov 2026 09:00:00 GMT"], false),   // of a time to come
+        (&[SAME], &[MODIFIED, "date: now"], false),
+        (&["Tuesday, 10-Nov-26 10:00:00 GMT"], &["last-modified: Tuesday, 10-Nov-26 10:00:00 GMT", LATER], true),
         (&["yesterday"], &[MODIFIED, LATER], false),
+        (&["yesterday"], &["last-modified: yesterday", LATER], false),
     ];
     let mut failures = Vec::new();
     for (conditions, kept, expected) in rows {
