@@ -6,6 +6,8 @@ mod play;
 mod properties {
     mod alarm;
     mod breaker;
+    mod cache_key;
+    mod cache_range;
     mod chance;
     mod explain;
     mod failover;
@@ -19,6 +21,10 @@ mod tables {
     mod admit;
     mod alarm;
     mod breaker;
+    mod cache_invalidation;
+    mod cache_key;
+    mod cache_range;
+    mod cache_vary;
     mod certificate;
     mod challenge;
     mod error_page;
