@@ -6,6 +6,7 @@ mod play;
 mod properties {
     mod alarm;
     mod breaker;
+    mod cache_freshness;
     mod chance;
     mod explain;
     mod failover;
@@ -19,6 +20,9 @@ mod tables {
     mod admit;
     mod alarm;
     mod breaker;
+    mod cache_conditions;
+    pub(crate) mod cache_freshness;
+    pub(crate) mod cache_ttls;
     mod certificate;
     mod challenge;
     mod error_page;
