@@ -115,7 +115,7 @@ impl<'c> Case<'c> {
         let (while_revalidate, if_error) = if is_refused_but_kept {
             (0, 0)
         } else {
-            self.stale(standing, fresh, always_asks)
+            self.stale(standing, time, always_asks)
         };
         let has_validator = [ETAG, LAST_MODIFIED]
             .iter()
@@ -142,8 +142,9 @@ impl<'c> Case<'c> {
     }
 
     /// `stale-while-revalidate` and `stale-if-error`, as far as they go.
-    fn stale(self, standing: Standing, fresh: u32, always_asks: bool) -> (u32, u32) {
+    fn stale(self, standing: Standing, time: Option<u32>, always_asks: bool) -> (u32, u32) {
         let said = self.said;
+        let fresh = time.unwrap_or(0);
         if self.is_failure(standing) || said.must_revalidate || said.proxy_revalidate {
             return (0, 0);
         }
@@ -160,7 +161,8 @@ impl<'c> Case<'c> {
             _ => 0,
         };
         // What was never fresh for anybody but the one who asked is not given to others because nobody answers.
-        let is_never_implied = self.is_by_the_rfc && (said.s_maxage.is_some() || fresh == 0);
+        let is_never_implied =
+            time.is_none() || self.is_by_the_rfc && (said.s_maxage.is_some() || fresh == 0);
         let if_error = match said.stale_if_error {
             Some(span) => span,
             None if is_never_implied => 0,
@@ -208,9 +210,7 @@ impl<'c> Case<'c> {
         match self.policy.statuses {
             // 412 and 416 are about the conditions and ranges of one request.
             StatusRule::Rfc9111 if matches!(status, ..200 | 304 | 412 | 416) => Err(WhyNot::Status),
-            StatusRule::Rfc9111 if is_heuristically_cacheable(status) || self.said.public => {
-                Ok(Standing::ByDefault)
-            }
+            StatusRule::Rfc9111 if self.allows_heuristics() => Ok(Standing::ByDefault),
             StatusRule::Rfc9111 => Ok(Standing::IfSaid),
             StatusRule::CloudFront { errors } => {
                 let at_least = seconds(error_ttl.unwrap_or(errors));
@@ -225,6 +225,15 @@ impl<'c> Case<'c> {
                 }
             }
         }
+    }
+
+    /// Source: RFC 9110, section 15.1; RFC 9111, section 4.2.2.
+    fn allows_heuristics(self) -> bool {
+        self.said.public
+            || matches!(
+                self.answered.status.as_u16(),
+                200 | 203 | 204 | 300 | 301 | 308 | 404 | 405 | 410 | 414 | 501
+            )
     }
 
     /// What the answer says of its lifetime, in seconds.
@@ -245,6 +254,7 @@ impl<'c> Case<'c> {
         }
         Ok(match self.policy.ttl.default {
             DefaultTtl::Fixed(time) => clamp(seconds(time)),
+            DefaultTtl::Heuristic if !self.allows_heuristics() => return Err(WhyNot::NoTime),
             DefaultTtl::Heuristic => match self.heuristic() {
                 Some(time) => clamp(time),
                 None if self.min > 0 => clamp(0),
@@ -319,14 +329,6 @@ fn span(seconds: i64) -> u32 {
     u32::try_from(seconds.max(0))
         .unwrap_or(u32::MAX)
         .min(LONGEST)
-}
-
-/// Source: RFC 9110, section 15.1.
-fn is_heuristically_cacheable(status: u16) -> bool {
-    matches!(
-        status,
-        200 | 203 | 204 | 300 | 301 | 308 | 404 | 405 | 410 | 414 | 501
-    )
 }
 
 /// Whether the cache knows what the status asks of caches: those of RFC 9110, section 15, that it keeps.

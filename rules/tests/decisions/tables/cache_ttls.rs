@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use http::{HeaderName, Method};
-use tideover_config::{CachePolicy, DefaultTtl, StaleRule, StatusRule, Ttls, VaryRule};
+use tideover_config::{CachePolicy, DefaultTtl, MethodSet, Ttls};
 use tideover_rules::cache::freshness::{Asked, Keep, Lifetime, Reuse, WhyNot, reuse, withheld};
 
 use super::cache_freshness::{GET, fields, kept};
@@ -16,24 +16,13 @@ const A_YEAR: u32 = 31_536_000;
 /// A policy with these TTLs, in seconds.
 pub(crate) fn policy(min: u32, default: u32, max: u32) -> CachePolicy {
     let span = |seconds: u32| Duration::from_secs(u64::from(seconds));
-    CachePolicy {
-        ttl: Ttls {
-            min: span(min),
-            default: DefaultTtl::Fixed(span(default)),
-            max: span(max),
-        },
-        vary: VaryRule::KeySaysAll,
-        statuses: StatusRule::CloudFront { errors: span(10) },
-        authorization_needs_permission: false,
-        minimum_beats_refusal: true,
-        targeted: None,
-        stale: StaleRule {
-            if_error: span(max),
-            at_once: false,
-            ask_again_after: span(10),
-        },
-        ..CachePolicy::by_the_origins_word()
-    }
+    let ttl = Ttls {
+        min: span(min),
+        default: DefaultTtl::Fixed(span(default)),
+        max: span(max),
+    };
+    let key = CachePolicy::by_the_origins_word().key;
+    CachePolicy::as_cloudfront_does(MethodSet::READS, key, ttl, false)
 }
 
 /// What is expected of an answer.
@@ -187,6 +176,27 @@ fn a_refusal_is_nothing_against_a_minimum() {
     ] {
         let keep = kept(policy, GET, 200, &fields(lines), None);
         assert_eq!(ttl(keep), expected, "{:?}: {lines}", policy.ttl);
+    }
+}
+
+#[test]
+fn a_default_by_heuristics_is_for_the_statuses_that_have_any() {
+    let mut policy = policy(0, 60, 600);
+    policy.ttl.default = DefaultTtl::Heuristic;
+    for (status, lines, expected) in [
+        (200, "last-modified: {-100}", Of(10)),
+        (200, "last-modified: {-100000}", Of(600)),
+        (200, "", Not(WhyNot::NoTime)),
+        (302, "last-modified: {-100}", Not(WhyNot::NoTime)),
+        (
+            302,
+            "last-modified: {-100}\ncache-control: max-age=50",
+            Of(50),
+        ),
+        (404, "last-modified: {-1000}", Of(10)),
+    ] {
+        let keep = kept(&policy, GET, status, &fields(lines), None);
+        assert_eq!(ttl(keep), expected, "{status} {lines}");
     }
 }
 
