@@ -9,6 +9,7 @@ use tideover_config::{CachePolicy, StatusRule};
 
 use self::case::Case;
 use super::directives::Directives;
+use crate::fields::{Fields, Known};
 
 /// The request, as far as it says something about keeping its answer.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +20,17 @@ pub struct Asked<'r> {
     pub authorization: bool,
     /// `Cache-Control: no-store`.
     pub no_store: bool,
+}
+
+impl<'r> Asked<'r> {
+    /// What a request with this method and the `viewer`'s fields says.
+    pub fn of(method: &'r Method, viewer: Fields<'_>) -> Self {
+        Self {
+            method,
+            authorization: viewer.has(Known::Authorization),
+            no_store: Directives::of(viewer.map(), None).no_store,
+        }
+    }
 }
 
 /// An answer, when it came and how long it was on its way.

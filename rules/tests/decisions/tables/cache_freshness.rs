@@ -7,6 +7,7 @@ use tideover_config::CachePolicy;
 use tideover_rules::cache::freshness::{
     Answered, Asked, Keep, Lifetime, Reuse, WhyNot, age, keep, reuse, stands_in,
 };
+use tideover_rules::fields::Fields;
 
 /// 2027-01-15T08:00:00Z.
 pub(crate) const NOW: i64 = 1_800_000_000;
@@ -415,6 +416,26 @@ fn what_is_not_kept_says_why() {
         kept(&none, GET, 200, &fields, None),
         Keep::Not(WhyNot::TooOld)
     );
+}
+
+#[test]
+fn a_request_says_what_it_is() {
+    for (lines, authorization, no_store) in [
+        ("", false, false),
+        ("authorization: Basic YTpi", true, false),
+        (
+            "cache-control: no-cache\ncache-control: max-age=0, NO-store",
+            false,
+            true,
+        ),
+        ("cache-control: x=\"no-store\"", false, false),
+        ("pragma: no-store", false, false),
+    ] {
+        let fields = fields(lines);
+        let asked = Asked::of(&Method::GET, Fields::of(&fields));
+        let found = (asked.authorization, asked.no_store);
+        assert_eq!(found, (authorization, no_store), "{lines}");
+    }
 }
 
 #[test]
