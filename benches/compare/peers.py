@@ -136,8 +136,8 @@ class Tideover(Peer):
         for prefix in place.prefixes():
             text += f'[[distribution.compare.behavior]]\npath = "{prefix}/*"\ntarget = {target}\n'
         text += f"[distribution.compare.default_behavior]\ntarget = {target}\n"
-        if place.scenario.cached:
-            text += 'cache = "origin"\n'
+        # What forwarding costs is not to depend on what the origin says.
+        text += f'cache = "{"origin" if place.scenario.cached else "off"}"\n'
         if place.scenario.method not in ("GET", "HEAD"):
             text += f"allowed_methods = [{', '.join(METHODS)}]\n"
         return [Command([self.at["tideover"], "run", "--config", place.write("tideover.toml", text)])]
@@ -211,9 +211,11 @@ class Nginx(Peer):
             listening = " ssl http2" if place.scenario.is_http2() else " ssl"
             secure = f"ssl_certificate {place.certificate.file}; ssl_certificate_key {place.certificate.key};"
             secure += " ssl_protocols TLSv1.3; ssl_ecdh_curve X25519:prime256v1;"
-        cache = ""
+        cache, sending = "", "sendfile on; tcp_nopush on;"
         if place.scenario.cached:
             # Its files stay in the kernel's memory, and open; the answer says whether it came out of them, as others' do.
+            # By sendfile each hit was 11.2 us in place of 8.5 (1 KiB) and 34 in place of 14 (64 KiB), the latter 40 ms late.
+            sending = "sendfile off; output_buffers 1 128k;"
             cache = (
                 f"proxy_cache_path {home}/cache keys_zone=kept:16m max_size=512m inactive=1d use_temp_path=off; "
                 "proxy_cache kept; add_header X-Cache $upstream_cache_status; "
@@ -231,8 +233,7 @@ error_log {home}/stderr-log error;
 events {{ worker_connections {open_connections()}; }}
 http {{
     access_log {log};
-    sendfile on;
-    tcp_nopush on;
+    {sending}
     gzip off;
     keepalive_timeout {IDLE_SECONDS};
     keepalive_requests {MANY};
@@ -309,7 +310,7 @@ class HAProxy(Peer):
             routes = f"    use_backend %[path,map_beg({table},origins)]\n"
         kept, keeping = "", ""
         if place.scenario.cached:
-            # In MiB and bytes; an object has to have room for its head.
+            # In MiB and bytes; an object has to have room for its head. Larger buffers (`tune.bufsize`) made no hit cheaper.
             kept = "cache kept\n    total-max-size 64\n    max-object-size 1048576\n    max-age 86400\n"
             keeping = "    http-request cache-use kept\n    http-response cache-store kept\n"
         secure = ""
