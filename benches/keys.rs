@@ -19,6 +19,7 @@ mod memory;
 #[path = "counts/program.rs"]
 mod program;
 
+use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::ops::Range;
@@ -165,10 +166,14 @@ impl Viewer {
     }
 
     fn ask(&mut self, keys: &[u64]) -> anyhow::Result<()> {
-        let requests: String = keys
-            .iter()
-            .map(|key| format!("GET {} HTTP/1.1\r\nHost: {HOST}\r\n\r\n", path(*key)))
-            .collect();
+        let mut requests = String::new();
+        for key in keys {
+            write!(
+                requests,
+                "GET {} HTTP/1.1\r\nHost: {HOST}\r\n\r\n",
+                path(*key)
+            )?;
+        }
         Ok(self.0.get_mut().write_all(requests.as_bytes())?)
     }
 
