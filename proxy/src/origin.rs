@@ -85,7 +85,7 @@ impl Origins {
             .iter()
             .zip(&live.origins)
             .map(|(origin, alive)| match &origin.kind {
-                OriginKind::Page(_) => (None, None),
+                OriginKind::Page(_) | OriginKind::Folder(_) => (None, None),
                 OriginKind::Server(server) => {
                     let settings = PoolSettings {
                         most: server.max_connections,

@@ -272,7 +272,7 @@ fn own_host(address: &Address) -> HeaderValue {
     HeaderValue::try_from(host).unwrap_or_else(|_| HeaderValue::from_static("invalid"))
 }
 
-fn path(origin: &Origin, from_url: &str, problems: &mut Vec<Problem>) -> Arc<str> {
+pub(super) fn path(origin: &Origin, from_url: &str, problems: &mut Vec<Problem>) -> Arc<str> {
     let Some(said) = &origin.path else {
         return from_url.into();
     };
