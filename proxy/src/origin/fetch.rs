@@ -19,6 +19,7 @@ use super::Reach;
 use super::answer::OriginAnswer;
 use super::attempt::{Errand, attempt};
 use super::faulty::faulty_attempt;
+use super::folder::{self, Inquiry};
 use crate::clock::Moment;
 use crate::error::{Fault, OriginError};
 use crate::faults;
@@ -95,7 +96,7 @@ impl Answer {
 pub(crate) fn page_of(view: &View, id: OriginId) -> Option<&Page> {
     match &view.live.edge.origin(id).kind {
         OriginKind::Page(page) => Some(page),
-        OriginKind::Server(_) => None,
+        OriginKind::Server(_) | OriginKind::Folder(_) => None,
     }
 }
 
@@ -141,6 +142,19 @@ pub(crate) async fn fetch(view: &View, wanted: &Wanted<'_>, body: &mut Once) -> 
         let origin = course.target.members[member].origin;
         let outcome = match &view.live.edge.origin(origin).kind {
             OriginKind::Page(_) => Ok(Answer::Page(origin)),
+            OriginKind::Folder(folder) => {
+                let inquiry = Inquiry {
+                    method: wanted.request.method,
+                    path: wanted.route.path,
+                    query: wanted.request.target.query(),
+                    headers: wanted.request.fields.map(),
+                    gap: course.target.members[member].timers.response_timeout,
+                };
+                let fault = course.fault(origin);
+                // Large: boxed, so that it is not part of every request.
+                let answer = Box::pin(folder::ask(folder, inquiry, fault, clock, within)).await;
+                answer.map(Answer::Origin)
+            }
             OriginKind::Server(server) => {
                 let reach = reach(view, origin, server, wanted.viewer.scheme);
                 let mut errand = Errand {
@@ -401,7 +415,7 @@ fn vitals<'v>(view: &'v View, target: &Target, member: usize) -> Option<&'v Vita
 fn breaker<'v>(view: &'v View, target: &Target, member: usize) -> Option<&'v Breaker> {
     match &view.live.edge.origin(target.members[member].origin).kind {
         OriginKind::Server(server) => server.breaker.as_ref(),
-        OriginKind::Page(_) => None,
+        OriginKind::Page(_) | OriginKind::Folder(_) => None,
     }
 }
 
@@ -416,7 +430,7 @@ fn is_viewers_doing(view: &View, wanted: &Wanted<'_>, origin: OriginId, outcome:
                 let plan = &wanted.route.behavior.origin_request;
                 is_viewers_choice(plan, server, wanted.viewer.host)
             }
-            OriginKind::Page(_) => false,
+            OriginKind::Page(_) | OriginKind::Folder(_) => false,
         },
         Outcome::Failed(_) | Outcome::Status(_) | Outcome::Skipped(_) => false,
     }
