@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 use tideover_config::{
-    Breaker, Failure, FaultKind, Member, OriginId, OriginKind, OriginScheme, Page, Server, Target,
-    ViewerScheme,
+    Breaker, Failure, FaultKind, Folder, Member, OriginId, OriginKind, OriginScheme, Page, Server,
+    Target, ViewerScheme,
 };
 use tideover_rules::alarm::found_elsewhere;
 use tideover_rules::failover::{self, Ask, Attempt, Limits, Outcome, Sent, Step};
@@ -142,18 +142,9 @@ pub(crate) async fn fetch(view: &View, wanted: &Wanted<'_>, body: &mut Once) -> 
         let origin = course.target.members[member].origin;
         let outcome = match &view.live.edge.origin(origin).kind {
             OriginKind::Page(_) => Ok(Answer::Page(origin)),
+            // Large: boxed, so that it is not part of every request.
             OriginKind::Folder(folder) => {
-                let inquiry = Inquiry {
-                    method: wanted.request.method,
-                    path: wanted.route.path,
-                    query: wanted.request.target.query(),
-                    headers: wanted.request.fields.map(),
-                    gap: course.target.members[member].timers.response_timeout,
-                };
-                let fault = course.fault(origin);
-                // Large: boxed, so that it is not part of every request.
-                let answer = Box::pin(folder::ask(folder, inquiry, fault, clock, within)).await;
-                answer.map(Answer::Origin)
+                Box::pin(course.ask_folder(member, folder, wanted, within)).await
             }
             OriginKind::Server(server) => {
                 let reach = reach(view, origin, server, wanted.viewer.scheme);
@@ -324,6 +315,28 @@ impl Course<'_> {
         let fault = faults::strikes(&self.view.live, origin)?;
         self.struck.note(self.attempts.len(), fault);
         Some(fault)
+    }
+
+    /// One try at `member`, which is `folder`.
+    async fn ask_folder(
+        &mut self,
+        member: usize,
+        folder: &Folder,
+        wanted: &Wanted<'_>,
+        within: &Limits,
+    ) -> Result<Answer, OriginError> {
+        let Member { origin, timers, .. } = &self.target.members[member];
+        let inquiry = Inquiry {
+            method: wanted.request.method,
+            path: wanted.route.path,
+            query: wanted.request.target.query(),
+            headers: wanted.request.fields.map(),
+            gap: timers.response_timeout,
+        };
+        let fault = self.fault(*origin);
+        let clock = self.view.live.clock;
+        let answer = folder::ask(folder, inquiry, fault, clock, within).await;
+        answer.map(Answer::Origin)
     }
 
     fn note_found_elsewhere(&self, delivered: usize) {

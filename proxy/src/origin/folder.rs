@@ -67,6 +67,11 @@ pub(super) async fn ask(
     };
     match fault {
         None => attempt.await,
+        // Nothing is connected to: a folder that is not heard of is one that does not answer.
+        Some(FaultKind::BlackHole) => {
+            let never = FaultKind::Delay(Duration::MAX);
+            with_fault(never, clock, limits, attempt).await
+        }
         Some(fault) => with_fault(fault, clock, limits, attempt).await,
     }
 }

@@ -6,6 +6,7 @@ mod play;
 mod properties {
     mod alarm;
     mod breaker;
+    mod bucket;
     mod chance;
     mod explain;
     mod failover;
@@ -19,6 +20,7 @@ mod tables {
     mod admit;
     mod alarm;
     mod breaker;
+    mod bucket;
     mod certificate;
     mod challenge;
     mod error_page;

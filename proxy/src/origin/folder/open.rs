@@ -36,13 +36,13 @@ pub(super) enum NotOpened {
 /// a worker's thread.
 pub(super) fn open(dir: &Path, names: &[String]) -> Result<Opened, NotOpened> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let root =
-        rustix::fs::open(dir, flags, Mode::empty()).map_err(|errno| {
-            match NotOpened::by(errno.into()) {
-                NotOpened::Missing => NotOpened::NoFolder,
-                other => other,
-            }
-        })?;
+    let root = rustix::fs::open(dir, flags, Mode::empty()).map_err(|errno| {
+        let why = NotOpened::by(errno.into());
+        if matches!(why, NotOpened::Missing) {
+            return NotOpened::NoFolder;
+        }
+        why
+    })?;
     let plain: Vec<OsString> = names.iter().map(OsString::from).collect();
     let file = match walk(root.as_fd(), &plain) {
         // Perhaps for a link on the way, of which none was followed.
@@ -81,7 +81,12 @@ fn walk(root: BorrowedFd<'_>, names: &[OsString]) -> Result<OwnedFd, Errno> {
     match FileType::from_raw_mode(stat.st_mode) {
         FileType::RegularFile => {}
         FileType::Symlink => return Err(Errno::LOOP),
-        _ => return Err(Errno::NOENT),
+        FileType::Directory
+        | FileType::Fifo
+        | FileType::Socket
+        | FileType::CharacterDevice
+        | FileType::BlockDevice
+        | FileType::Unknown => return Err(Errno::NOENT),
     }
     let flags =
         OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
@@ -126,5 +131,4 @@ impl NotOpened {
 }
 
 #[cfg(test)]
-#[path = "open_tests.rs"]
 mod tests;
