@@ -86,7 +86,7 @@ fn what_a_folder_has_not(origin: &Origin, problems: &mut Vec<Problem>) {
     {
         problems.push(place.error(
             "does not belong to a folder, and this origin has dir",
-            "leave it out; a folder takes dir, path, missing and website only",
+            "leave it out; a folder takes dir, path, missing, website and fault only",
         ));
     }
 }

@@ -166,7 +166,7 @@ fn address(origin: &Origin, defaults: &Defaults, problems: &mut Vec<Problem>) ->
             problems.push(missing(
                 &origin.id.place,
                 "url",
-                "write where the origin is, such as url = \"https://app.example.com\"; or page = true for a page of the edge itself",
+                "write where the origin is, such as url = \"https://app.example.com\"; dir = \"./dist\" for a folder that plays a bucket, or page = true for a page of the edge itself",
             ));
             Address::stand_in()
         }
