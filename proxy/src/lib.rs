@@ -58,7 +58,7 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::mpsc;
 
 pub use admin::token_left_for;
-pub use explain::{Explanation, Question, explain, place};
+pub use explain::{Explanation, Question, explain, folder_place, place};
 pub use faults::FaultRefused;
 pub use journal::{Listed, Since, list};
 pub use listeners::{ListenerChanges, ListenerKind};

@@ -17,6 +17,7 @@ mod conformance;
 mod explained;
 mod failover;
 mod faults;
+mod folder;
 mod headers;
 mod http2;
 mod http2_floods;

@@ -6,6 +6,7 @@ mod play;
 mod properties {
     mod alarm;
     mod breaker;
+    mod bucket;
     mod cache_freshness;
     mod cache_key;
     mod cache_range;
@@ -22,6 +23,7 @@ mod tables {
     mod admit;
     mod alarm;
     mod breaker;
+    mod bucket;
     mod cache_conditions;
     pub(crate) mod cache_freshness;
     mod cache_invalidation;

@@ -1,0 +1,825 @@
+//! A folder as an origin plays a bucket: its objects as S3 delivers them, its errors in S3's words, and nothing beside them.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use harness::{Edge, EdgeBuilder, Folder, edge, edge_json, operator, origin, viewer, viewer_of};
+use http::StatusCode;
+use tideover_config::{Fault, FaultKind};
+
+use super::clients::prints;
+
+const ALL: &str = r#"["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"]"#;
+/// 2026-11-21 10:00:00 UTC, and some nanoseconds.
+const MODIFIED: Duration = Duration::new(1_795_255_200, 123_456_789);
+const LAST_MODIFIED: &str = "Sat, 21 Nov 2026 10:00:00 GMT";
+
+/// A bucket's worth of files.
+fn bucket() -> Folder {
+    let bucket = Folder::new();
+    fs::create_dir_all(bucket.path().join("docs/deep")).expect("it can be written");
+    fs::create_dir_all(bucket.path().join("empty")).expect("it can be written");
+    for (name, text) in [
+        ("index.html", "<h1>home</h1>"),
+        ("404.html", "<h1>lost</h1>"),
+        ("digits.txt", "0123456789"),
+        ("app.js", "let a;"),
+        ("docs/index.html", "<h1>docs</h1>"),
+        ("docs/a b.css", "a { }"),
+        ("docs/deep/x.unheard-of", "?"),
+        ("nothing", ""),
+    ] {
+        let file = File::create(bucket.write(name, text)).expect("it can be written");
+        fs::write(bucket.path().join(name), text).expect("it can be written");
+        let at = SystemTime::UNIX_EPOCH + MODIFIED;
+        file.set_modified(at).expect("its time can be set");
+    }
+    bucket
+}
+
+/// An edge before it alone; `more` is what the origin has besides `dir`.
+fn before(bucket: &Folder, more: &str) -> EdgeBuilder {
+    edge(&format!(
+        r#"
+        [origin.bucket]
+        dir = {:?}
+        {more}
+
+        [distribution.site.default_behavior]
+        target = "bucket"
+        allowed_methods = {ALL}
+        "#,
+        bucket.path()
+    ))
+}
+
+/// What curl prints of this path, with these arguments.
+async fn curl(edge: &Edge, path: &str, arguments: &[&str]) -> String {
+    let mut all = vec!["--silent", "--show-error", "--noproxy", "*", "--path-as-is"];
+    all.extend(arguments);
+    let url = format!("http://{}{path}", edge.address());
+    all.push(&url);
+    prints("curl", all.into_iter().map(ToOwned::to_owned).collect()).await
+}
+
+mod object {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_object_is_delivered_with_its_type_and_its_validators() {
+        let bucket = bucket();
+        let edge = before(&bucket, "").start().await;
+        for (path, kind, body) in [
+            ("/index.html", "text/html", "<h1>home</h1>"),
+            ("/app.js", "text/javascript", "let a;"),
+            ("/docs/a%20b.css?v=1", "text/css", "a { }"),
+            ("/docs%2Fa%20b.css", "text/css", "a { }"),
+            ("/docs/deep/x.unheard-of", "application/octet-stream", "?"),
+            ("/nothing", "application/octet-stream", ""),
+        ] {
+            let whole = viewer(&edge).get(path).await;
+            whole
+                .expect(200)
+                .body(body)
+                .whole()
+                .header("content-type", kind)
+                .header("content-length", &body.len().to_string())
+                .header("last-modified", LAST_MODIFIED)
+                .header("accept-ranges", "bytes")
+                .header("x-cache", "Miss from tideover");
+            let tag = whole.value("etag");
+            assert!(tag.starts_with('"') && tag.len() > 12, "{tag} is strong");
+            viewer(&edge)
+                .head(path)
+                .await
+                .expect(200)
+                .body("")
+                .header("content-length", &body.len().to_string())
+                .header("etag", tag);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_tag_changes_with_the_file_within_a_second_and_at_the_same_length() {
+        let bucket = bucket();
+        let edge = before(&bucket, "").start().await;
+        let first = viewer(&edge).get("/digits.txt").await;
+        let file = File::create(bucket.write("digits.txt", "9876543210")).expect("it is there");
+        fs::write(bucket.path().join("digits.txt"), "9876543210").expect("it can be written");
+        let at = SystemTime::UNIX_EPOCH + MODIFIED + Duration::from_nanos(1);
+        file.set_modified(at).expect("its time can be set");
+
+        let second = viewer(&edge).get("/digits.txt").await;
+
+        second.expect(200).body("9876543210");
+        second.header("last-modified", LAST_MODIFIED);
+        assert_ne!(first.value("etag"), second.value("etag"));
+    }
+
+    #[tokio::test]
+    async fn conditions_are_judged_as_rfc_9110_says() {
+        let bucket = bucket();
+        let edge = before(&bucket, "").start().await;
+        let tag = viewer(&edge)
+            .get("/digits.txt")
+            .await
+            .value("etag")
+            .to_owned();
+        let (weak, list) = (format!("W/{tag}"), format!("\"x\", {tag}"));
+        let (before, after) = (
+            "Sat, 21 Nov 2026 09:59:59 GMT",
+            "Sat, 21 Nov 2026 10:00:01 GMT",
+        );
+        for (name, value, status) in [
+            ("if-none-match", &*tag, 304),
+            ("if-none-match", &weak, 304),
+            ("if-none-match", &list, 304),
+            ("if-none-match", "*", 304),
+            ("if-none-match", "\"x\"", 200),
+            ("if-modified-since", LAST_MODIFIED, 304),
+            ("if-modified-since", after, 304),
+            ("if-modified-since", before, 200),
+            ("if-modified-since", "yesterday", 200),
+            ("if-match", &tag, 200),
+            ("if-match", "*", 200),
+            ("if-match", "\"x\"", 412),
+            ("if-match", &weak, 412),
+            ("if-unmodified-since", LAST_MODIFIED, 200),
+            ("if-unmodified-since", before, 412),
+        ] {
+            let response = viewer(&edge).get("/digits.txt").header(name, value).await;
+            response.expect(status);
+            match status {
+                304 => {
+                    response.body("").header("etag", &tag);
+                }
+                412 => {
+                    response
+                        .header("content-type", "application/xml")
+                        .body_has("<Code>PreconditionFailed</Code>")
+                        .body_has("<Condition>If-");
+                }
+                _ => {
+                    response.body("0123456789");
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_large_is_streamed_as_it_is_taken() {
+        const BYTES: usize = 20_000_000;
+        let bucket = bucket();
+        let content: Vec<u8> = (0..BYTES).map(|n| (n % 251) as u8).collect();
+        bucket.write("large.bin", &content);
+        let edge = before(&bucket, "").start().await;
+        // Who takes nothing of it keeps nobody waiting.
+        let mut idle = viewer(&edge).connects().await;
+        idle.sends("GET /large.bin HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            .await;
+        let head = idle.receives_a_head().await;
+        head.expect(200)
+            .header("content-length", &BYTES.to_string());
+
+        let whole = viewer(&edge).get("/large.bin").await;
+
+        whole.expect(200).whole();
+        assert!(whole.body == content, "every byte is there, in order");
+    }
+
+    #[tokio::test]
+    async fn a_file_that_shrinks_while_it_is_sent_is_cut_and_not_made_up() {
+        const BYTES: usize = 20_000_000;
+        let bucket = bucket();
+        let file = bucket.write("large.bin", vec![b'x'; BYTES]);
+        let edge = before(&bucket, "").start().await;
+        let mut line = viewer(&edge).connects().await;
+        line.sends("GET /large.bin HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            .await;
+        let mut response = line.receives_a_head().await;
+        let shortened = File::options().write(true).open(&file);
+        shortened
+            .and_then(|file| file.set_len(1_000))
+            .expect("it can be shortened");
+
+        line.receives_the_rest(&mut response).await;
+
+        response.expect(200).cut();
+        viewer(&edge).get("/digits.txt").await.expect(200);
+    }
+}
+
+mod range {
+    use super::*;
+
+    #[tokio::test]
+    async fn curl_gets_parts() {
+        let bucket = bucket();
+        let edge = before(&bucket, "").start().await;
+        const SHOWN: &str = "|%{http_code}|%{header_json}";
+        for (range, status, body, content_range) in [
+            ("0-0", "206", "0", "bytes 0-0/10"),
+            ("2-4", "206", "234", "bytes 2-4/10"),
+            ("7-", "206", "789", "bytes 7-9/10"),
+            ("-2", "206", "89", "bytes 8-9/10"),
+            ("5-5000", "206", "56789", "bytes 5-9/10"),
+        ] {
+            let out = curl(
+                &edge,
+                "/digits.txt",
+                &["--range", range, "--write-out", SHOWN],
+            )
+            .await;
+            let (content, told) = out.split_once('|').expect("as it was told to");
+            assert_eq!(content, body, "{range}");
+            assert!(told.starts_with(status), "{range}: {told}");
+            assert!(told.contains(content_range), "{range}: {told}");
+            assert!(
+                told.contains(&format!("\"content-length\":[\"{}\"]", body.len())),
+                "{told}"
+            );
+        }
+        // S3 has no more than one range: several are as good as none.
+        let out = curl(
+            &edge,
+            "/digits.txt",
+            &["--range", "0-1,4-5", "--write-out", SHOWN],
+        )
+        .await;
+        assert!(out.starts_with("0123456789|200|"), "{out}");
+        assert!(!out.contains("content-range"), "{out}");
+        let out = curl(
+            &edge,
+            "/digits.txt",
+            &["--range", "10-", "--write-out", SHOWN],
+        )
+        .await;
+        assert!(out.contains("|416|"), "{out}");
+        assert!(out.contains("bytes */10"), "{out}");
+        for part in [
+            "<Code>InvalidRange</Code>",
+            "<RangeRequested>bytes=10-</RangeRequested>",
+            "<ActualObjectSize>10</ActualObjectSize>",
+        ] {
+            assert!(out.contains(part), "{part} in {out}");
+        }
+    }
+
+    /// A download that broke off goes on where it was.
+    #[tokio::test]
+    async fn curl_goes_on_with_a_download() {
+        let bucket = bucket();
+        let edge = before(&bucket, "").start().await;
+        let half = edge.folder().join("half");
+        fs::write(&half, "01234").expect("it can be written");
+        let half = half.display().to_string();
+        let arguments = ["--continue-at", "-", "--output", &half];
+
+        curl(&edge, "/digits.txt", &arguments).await;
+
+        let content = fs::read_to_string(&half).expect("it is there");
+        assert_eq!(content, "0123456789");
+    }
+
+    #[tokio::test]
+    async fn a_range_counts_only_if_the_object_is_the_one_that_is_meant() {
+        let bucket = bucket();
+        let edge = before(&bucket, "").start().await;
+        let tag = viewer(&edge)
+            .get("/digits.txt")
+            .await
+            .value("etag")
+            .to_owned();
+        for (condition, status) in [
+            (&*tag, 206),
+            (LAST_MODIFIED, 206),
+            (&format!("W/{tag}"), 200),
+            ("\"x\"", 200),
+            ("Sat, 21 Nov 2026 10:00:01 GMT", 200),
+        ] {
+            let response = viewer(&edge)
+                .get("/digits.txt")
+                .header("range", "bytes=1-2")
+                .header("if-range", condition)
+                .await;
+            response
+                .expect(status)
+                .body(if status == 206 { "12" } else { "0123456789" });
+        }
+        // Conditions come first.
+        viewer(&edge)
+            .get("/digits.txt")
+            .header("range", "bytes=50-")
+            .header("if-none-match", &tag)
+            .await
+            .expect(304);
+        let head = viewer(&edge)
+            .head("/digits.txt")
+            .header("range", "bytes=1-2")
+            .await;
+        head.expect(206).body("").header("content-length", "2");
+    }
+}
+
+mod errors {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_missing_key_is_s3s_xml() {
+        let bucket = bucket();
+        for (more, status, code) in [
+            ("", 403, "AccessDenied"),
+            ("missing = \"403\"", 403, "AccessDenied"),
+            ("missing = \"404\"", 404, "NoSuchKey"),
+        ] {
+            let edge = before(&bucket, more).start().await;
+            for path in [
+                "/",
+                "/gone",
+                "/docs",
+                "/docs/",
+                "/docs//index.html",
+                "/INDEX.html",
+                "/index.html/",
+                "/a%3C%26b",
+            ] {
+                let response = viewer(&edge).get(path).await;
+                response
+                    .expect(status)
+                    .header("content-type", "application/xml")
+                    .header("x-cache", "Error from tideover")
+                    .body_has("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>")
+                    .body_has(&format!("<Code>{code}</Code>"));
+                let id = response.value("x-amz-request-id");
+                response.body_has(&format!("<RequestId>{id}</RequestId>"));
+                assert_eq!(id.len(), 16, "{id}");
+                if code == "AccessDenied" {
+                    response.body_lacks("<Key>");
+                }
+                let head = viewer(&edge).head(path).await;
+                head.expect(status).body("");
+            }
+        }
+        let edge = before(&bucket, "missing = \"404\"").start().await;
+        for (path, key) in [
+            ("/gone", "gone"),
+            ("/docs/", "docs/"),
+            ("/a%3C%26b", "a&lt;&amp;b"),
+        ] {
+            let response = viewer(&edge).get(path).await;
+            response
+                .body_has("<Message>The specified key does not exist.</Message>")
+                .body_has(&format!("<Key>{key}</Key>"));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_path_that_is_no_key_is_a_bad_request() {
+        let bucket = bucket();
+        let edge = before(&bucket, "").start().await;
+        for path in ["/%ff", "/%zz", "/%c0%ae%c0%ae/x", "/a%"] {
+            let response = viewer(&edge).get(path).await;
+            response.expect(400).body_has("<Code>InvalidURI</Code>");
+        }
+        let long = "n".repeat(1_025);
+        let response = viewer(&edge).get(&format!("/{long}")).await;
+        response
+            .expect(400)
+            .body_has("<Code>KeyTooLongError</Code>")
+            .body_has("<Size>1025</Size>");
+        let response = viewer(&edge).get(&format!("/{}", &long[..300])).await;
+        response.expect(403).body_has("<Code>AccessDenied</Code>");
+    }
+
+    #[tokio::test]
+    async fn an_object_can_be_read_and_nothing_else() {
+        let bucket = bucket();
+        let edge = before(&bucket, "").start().await;
+        for method in ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
+            let response = viewer(&edge).request(method, "/digits.txt").body("x").await;
+            response
+                .expect(405)
+                .header("allow", "HEAD, GET")
+                .body_has("<Code>MethodNotAllowed</Code>")
+                .body_has(&format!("<Method>{method}</Method>"));
+        }
+        let preflight = viewer(&edge)
+            .request("OPTIONS", "/digits.txt")
+            .header("origin", "https://site.example")
+            .header("access-control-request-method", "GET")
+            .await;
+        preflight
+            .expect(403)
+            .body_has("<Code>AccessForbidden</Code>")
+            .body_has("CORS is not enabled for this bucket.");
+        viewer(&edge).get("/digits.txt").await.body("0123456789");
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_went_away_is_a_bucket_that_went_away() {
+        let bucket = bucket();
+        let edge = before(&bucket, "").start().await;
+        let (there, aside) = (
+            bucket.path().to_owned(),
+            bucket.path().with_extension("old"),
+        );
+        fs::rename(&there, &aside).expect("it can be moved");
+        let gone = viewer(&edge).get("/digits.txt").await;
+        fs::rename(&aside, &there).expect("it can be moved back");
+        gone.expect(404).body_has("<Code>NoSuchBucket</Code>");
+        // The next one finds it again.
+        viewer(&edge).get("/digits.txt").await.expect(200);
+    }
+}
+
+mod staying_inside {
+    use super::*;
+
+    const SECRET: &str = "not for viewers";
+
+    #[tokio::test]
+    async fn no_way_of_writing_a_path_leads_out_of_the_folder() {
+        let outer = bucket();
+        let inside = outer.path().join("docs");
+        outer.write("secret", SECRET);
+        for (link, to) in [
+            ("out", "../secret"),
+            ("up", ".."),
+            ("in", "deep/x.unheard-of"),
+        ] {
+            std::os::unix::fs::symlink(to, inside.join(link)).expect("it can be linked");
+        }
+        std::os::unix::fs::symlink("/etc", inside.join("etc")).expect("it can be linked");
+        let edge = edge(&format!(
+            r#"
+            [origin.bucket]
+            dir = {inside:?}
+            [distribution.site.default_behavior]
+            target = "bucket"
+            "#
+        ))
+        .start()
+        .await;
+        for path in [
+            "/../secret",
+            "/deep/../../secret",
+            "/%2e%2e/secret",
+            "/%2E%2e/secret",
+            "/.%2e/secret",
+            "/..%2fsecret",
+            "/%2e%2e%2fsecret",
+            "/deep%2f..%2f..%2fsecret",
+            "/..\\secret",
+            "/..%5csecret",
+            "/%252e%252e/secret",
+            "//secret",
+            "/.//../secret",
+            "/up/secret",
+            "/up%2fsecret",
+            "/out",
+            "/out%00.html",
+            "/etc/passwd",
+            "//etc/passwd",
+            "/%2fetc/passwd",
+            "/up/docs/out",
+        ] {
+            for website in [false, true] {
+                let edge = if website {
+                    let table = "website = {}\nmissing = \"403\"";
+                    let text = format!("[origin.bucket]\ndir = {inside:?}\n{table}\n");
+                    edge_of(&text).start().await
+                } else {
+                    edge_of(&format!("[origin.bucket]\ndir = {inside:?}\n"))
+                        .start()
+                        .await
+                };
+                let response = viewer(&edge).get(path).await;
+                response.expect(403).body_lacks(SECRET).body_lacks("root:");
+            }
+            let out = curl(&edge, path, &["--write-out", "|%{http_code}"]).await;
+            assert!(
+                out.ends_with("|403") && !out.contains(SECRET),
+                "{path}: {out}"
+            );
+        }
+        viewer(&edge).get("/in").await.expect(200).body("?");
+    }
+
+    fn edge_of(origin: &str) -> EdgeBuilder {
+        edge(&format!(
+            "{origin}\n[distribution.site.default_behavior]\ntarget = \"bucket\"\n"
+        ))
+    }
+
+    /// Opening a pipe that nobody writes into would never end.
+    #[tokio::test]
+    async fn only_regular_files_are_objects() {
+        let bucket = bucket();
+        let pipe = bucket.path().join("pipe").display().to_string();
+        prints("mkfifo", vec![pipe]).await;
+        let socket = std::os::unix::net::UnixListener::bind(bucket.path().join("socket"));
+        socket.expect("it can be bound");
+        std::os::unix::fs::symlink("/dev/zero", bucket.path().join("zero")).expect("it is linked");
+        let edge = before(&bucket, "").start().await;
+        for path in ["/pipe", "/socket", "/zero", "/empty"] {
+            viewer(&edge).get(path).await.expect(403);
+        }
+    }
+}
+
+mod website {
+    use super::*;
+
+    const WEBSITE: &str = "website = { index = \"index.html\", error = \"404.html\" }";
+
+    #[tokio::test]
+    async fn a_folder_has_its_index_document() {
+        let bucket = bucket();
+        let edge = before(&bucket, WEBSITE).start().await;
+        for (path, body) in [
+            ("/", "<h1>home</h1>"),
+            ("/?a=1", "<h1>home</h1>"),
+            ("/docs/", "<h1>docs</h1>"),
+            ("/docs/index.html", "<h1>docs</h1>"),
+        ] {
+            let response = viewer(&edge).get(path).await;
+            response
+                .expect(200)
+                .body(body)
+                .header("content-type", "text/html");
+        }
+        for (path, location) in [("/docs", "/docs/"), ("/docs?a=1&b", "/docs/?a=1&b")] {
+            let response = viewer(&edge).get(path).await;
+            response.expect(302).header("location", location).body("");
+        }
+        // A key in front of the path stays in front: S3 knows nothing of what CloudFront put there.
+        let edge = before(&bucket, &format!("{WEBSITE}\npath = \"/docs\""))
+            .start()
+            .await;
+        viewer(&edge)
+            .get("/")
+            .await
+            .expect(200)
+            .body("<h1>docs</h1>");
+    }
+
+    #[tokio::test]
+    async fn what_is_missing_is_the_error_document() {
+        let bucket = bucket();
+        for (more, status) in [("", 404), ("missing = \"403\"", 403)] {
+            let edge = before(&bucket, &format!("{WEBSITE}\n{more}")).start().await;
+            // Neither a folder without an index document nor a path in the way of nobody has anything to redirect to.
+            for path in [
+                "/gone",
+                "/gone/",
+                "/empty",
+                "/empty/",
+                "/docs/gone?x",
+                "//docs",
+            ] {
+                let response = viewer(&edge)
+                    .get(path)
+                    .header("range", "bytes=0-1")
+                    .header("if-none-match", "*")
+                    .await;
+                response
+                    .expect(status)
+                    .body("<h1>lost</h1>")
+                    .header("content-type", "text/html");
+            }
+            let head = viewer(&edge).head("/gone").await;
+            head.expect(status).body("").header("content-length", "13");
+        }
+    }
+
+    #[tokio::test]
+    async fn without_an_error_document_the_words_are_s3s() {
+        let bucket = bucket();
+        let edge = before(&bucket, "website = {}").start().await;
+        let response = viewer(&edge).get("/a%3Cscript%3E").await;
+        response
+            .expect(404)
+            .header("content-type", "text/html; charset=utf-8")
+            .body_has("<title>404 Not Found</title>")
+            .body_has("<li>Code: NoSuchKey</li>")
+            .body_has("<li>Key: a&lt;script&gt;</li>")
+            .body_lacks("Custom Error Document");
+        let response = viewer(&edge).post("/", "x").await;
+        response
+            .expect(405)
+            .body_has("<h1>405 Method Not Allowed</h1>");
+
+        let edge = before(&bucket, "website = { error = \"oops.html\" }")
+            .start()
+            .await;
+        let response = viewer(&edge).get("/gone").await;
+        response
+            .expect(404)
+            .body_has("An Error Occurred While Attempting to Retrieve a Custom Error Document")
+            .body_has("<li>Key: oops.html</li>");
+    }
+}
+
+mod as_a_member {
+    use super::*;
+
+    const GROUP: &str = r#"
+        [origin_group.pair]
+        members = ["bucket", "app"]
+        fail_over_on = [403, 404, 500, 503]
+
+        [distribution.site.default_behavior]
+        target = "pair"
+
+        [faults]
+        enabled = true
+    "#;
+
+    fn pair(bucket: &Folder, more: &str) -> EdgeBuilder {
+        edge(&format!(
+            "[origin.bucket]\ndir = {:?}\n{more}\n{GROUP}",
+            bucket.path()
+        ))
+    }
+
+    #[tokio::test]
+    async fn a_missing_key_falls_through_to_a_server() {
+        let (bucket, app) = (bucket(), origin("app").start().await);
+        for (more, status) in [("", 403), ("missing = \"404\"", 404)] {
+            let edge = pair(&bucket, more).origins([&app]).start().await;
+            viewer(&edge)
+                .get("/digits.txt")
+                .await
+                .expect(200)
+                .body("0123456789")
+                .header_has("tideover-attempts", "bucket;status=200");
+            let response = viewer(&edge).get("/api/users").await;
+            response
+                .expect(200)
+                .body("from app")
+                .header_has("tideover-attempts", &format!("bucket;status={status};"))
+                .header_has("tideover-attempts", "app;status=200");
+        }
+        app.saw(["GET /api/users", "GET /api/users"]);
+    }
+
+    /// Every fault does to a folder what it does to a server.
+    #[tokio::test]
+    async fn faults_on_command_strike_a_folder_too() {
+        let (bucket, app) = (bucket(), origin("app").start().await);
+        let edge = pair(&bucket, "")
+            .origins([&app])
+            .time_scale(0.01)
+            .logs("json")
+            .start()
+            .await;
+        for (kind, told) in [
+            (FaultKind::Refuse, "error=refused"),
+            (FaultKind::BlackHole, "error=response-timeout"),
+            (
+                FaultKind::Delay(Duration::from_mins(1)),
+                "error=response-timeout",
+            ),
+            (
+                FaultKind::Status(StatusCode::SERVICE_UNAVAILABLE),
+                "status=503",
+            ),
+        ] {
+            edge.strikes("bucket", Some(Fault::of(kind)))
+                .expect("it is allowed");
+            let response = viewer(&edge).get("/digits.txt").await;
+            response
+                .expect(200)
+                .body("from app")
+                .header_has("tideover-attempts", &format!("bucket;{told};"));
+        }
+        let cut = Fault::of(FaultKind::ResetAfter(4));
+        edge.strikes("bucket", Some(cut)).expect("it is allowed");
+        let response = viewer(&edge).get("/digits.txt").await;
+        response.expect(200).cut();
+        assert_eq!(response.text(), "0123");
+        let slow = Fault::of(FaultKind::Throttle(100));
+        edge.strikes("bucket", Some(slow)).expect("it is allowed");
+        viewer(&edge)
+            .get("/digits.txt")
+            .await
+            .expect(200)
+            .body("0123456789");
+        let log = edge.log_json(6).await;
+        assert_eq!(log[5]["attempts"][0]["fault"], "throttle");
+        edge.strikes("bucket", None).expect("it is allowed");
+        viewer(&edge)
+            .get("/digits.txt")
+            .await
+            .expect(200)
+            .body("0123456789");
+    }
+
+    #[tokio::test]
+    async fn it_is_told_of_like_any_member() {
+        let (bucket, app) = (bucket(), origin("app").start().await);
+        let edge = pair(&bucket, "").origins([&app]).logs("json").start().await;
+        viewer(&edge).get("/digits.txt").await.expect(200);
+        viewer(&edge).get("/gone").await.expect(200);
+
+        let log = edge.log_json(2).await;
+        assert_eq!(log[0]["attempts"][0]["origin"], "bucket");
+        assert_eq!(log[0]["attempts"][0]["status"], 200);
+        for (outcome, count) in [("2xx", 1.0), ("4xx", 1.0)] {
+            let name =
+                format!("tideover_attempts_total{{origin=\"bucket\",outcome=\"{outcome}\"}}");
+            edge.until_metric(&name, count).await;
+        }
+        let status = operator(&edge).status().await;
+        let origins = status["origins"].as_array().expect("a list");
+        let told = origins.iter().find(|one| one["id"] == "bucket");
+        let told = told.expect("it is among them");
+        assert_eq!(told["kind"], "folder");
+        assert_eq!(told["at"], format!("dir:{}", bucket.path().display()));
+        let explained = viewer_of(edge.admin())
+            .get("/explain?method=GET&url=%2Fdigits.txt")
+            .await;
+        let place = format!("folder {}, a bucket", bucket.path().display());
+        explained.expect(200).body_has(&place);
+        // An operator may leave it out.
+        operator(&edge).switches("origin", "bucket", "drain").await;
+        viewer(&edge)
+            .get("/digits.txt")
+            .await
+            .expect(200)
+            .body("from app");
+    }
+}
+
+mod mapped {
+    use super::*;
+
+    /// A single-page application: every path that is no file is the application itself.
+    const DISTRIBUTION: &str = r#"{
+        "CallerReference": "1", "Comment": "", "Enabled": true, "DefaultRootObject": "index.html",
+        "Origins": { "Quantity": 1, "Items": [ {
+            "Id": "the-bucket", "DomainName": "my-bucket.s3.eu-central-1.amazonaws.com", "OriginPath": "",
+            "S3OriginConfig": { "OriginAccessIdentity": "" }
+        } ] },
+        "DefaultCacheBehavior": {
+            "TargetOriginId": "the-bucket", "ViewerProtocolPolicy": "allow-all",
+            "CachePolicyId": "658327ea-f89d-4fab-a63d-7e88639e58f6"
+        },
+        "CustomErrorResponses": { "Quantity": 1, "Items": [
+            { "ErrorCode": 403, "ResponsePagePath": "/index.html", "ResponseCode": "200", "ErrorCachingMinTTL": 10 }
+        ] }
+    }"#;
+
+    fn dir(path: &Path) -> String {
+        format!("dir:{}", path.display())
+    }
+
+    #[tokio::test]
+    async fn a_distribution_of_a_single_page_application_is_played_from_a_folder() {
+        let bucket = bucket();
+        let edge = edge_json(DISTRIBUTION)
+            .map("my-bucket.s3.*", &dir(bucket.path()))
+            .start()
+            .await;
+        for (path, body) in [
+            ("/", "<h1>home</h1>"),
+            ("/app.js", "let a;"),
+            // Routes of the application.
+            ("/users/42", "<h1>home</h1>"),
+            ("/users/", "<h1>home</h1>"),
+        ] {
+            viewer(&edge).get(path).await.expect(200).body(body);
+        }
+        let home = viewer(&edge).get("/users/42").await;
+        home.header("content-type", "text/html");
+    }
+
+    #[tokio::test]
+    async fn a_website_endpoint_is_played_as_a_website() {
+        let bucket = bucket();
+        let text = DISTRIBUTION
+            .replace("my-bucket.s3.eu-central-1", "my-bucket.s3-website-eu-west-1")
+            .replace("\"DefaultRootObject\": \"index.html\"", "\"DefaultRootObject\": \"\"")
+            .replace(
+                "\"S3OriginConfig\": { \"OriginAccessIdentity\": \"\" }",
+                r#""CustomOriginConfig": { "HTTPPort": 80, "HTTPSPort": 443, "OriginProtocolPolicy": "http-only" }"#,
+            );
+        let edge = edge_json(&text)
+            .map("the-bucket", &dir(bucket.path()))
+            .start()
+            .await;
+        viewer(&edge)
+            .get("/docs/")
+            .await
+            .expect(200)
+            .body("<h1>docs</h1>");
+        let response = viewer(&edge).get("/docs").await;
+        response.expect(302).header("location", "/docs/");
+        viewer(&edge)
+            .get("/gone")
+            .await
+            .expect(404)
+            .body("<h1>lost</h1>");
+    }
+}
