@@ -9,6 +9,7 @@ mod answers;
 mod architecture;
 mod bad_input;
 mod breaker;
+mod cache;
 mod cast;
 mod change;
 mod checks;
