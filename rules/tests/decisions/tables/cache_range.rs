@@ -273,7 +273,7 @@ fn several_parts_have_heads_and_a_closing() {
     );
     assert_eq!(String::from_utf8_lossy(&body), expected);
     assert_eq!(made.content_length, expected.len() as u64);
-    let untyped = multipart(&[0..2], 10, None, 1);
+    let untyped = multipart(&[0..2, 4..5], 10, None, 1);
     assert!(
         !untyped.heads[0]
             .windows(12)
