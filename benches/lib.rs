@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use tideover_config::{Edge, Failure, OriginKind, Overrides, Server, ViewerScheme};
 use tideover_rules::failover::{Attempt, Outcome, Sent};
 use tideover_rules::fields::Survey;
-use tideover_rules::headers::{Request, Viewer};
+use tideover_rules::headers::{Conditions, Request, Viewer};
 use tideover_rules::route::Arrival;
 
 /// Three tiers as in the README: a server, a maintenance site, a page; writes go to the server.
@@ -185,6 +185,7 @@ impl Visit {
             target: &self.target,
             fields: self.survey.fields(&self.headers),
             to_websocket: false,
+            conditions: Conditions::Viewers,
         }
     }
 

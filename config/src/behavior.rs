@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method};
 
+use crate::cache::CachePolicy;
 use crate::expect::Expect;
 use crate::origin::TargetId;
 
@@ -34,6 +35,8 @@ pub struct Behavior {
     pub origin_request: OriginRequest,
     /// What of the origin's answer the viewer is sent.
     pub viewer_response: ViewerResponse,
+    /// How answers are kept; `None`: not at all.
+    pub cache: Option<CachePolicy>,
     /// How a write is answered whose origin is down.
     pub write_error: WriteError,
     /// What a drill has to find; requests never look at it.
@@ -311,6 +314,12 @@ impl CloudFrontHeader {
         Self::ViewerAddress,
         Self::ViewerHttpVersion,
     ];
+
+    /// The one of this name, in whatever case; `None` if this edge does not make it.
+    pub fn named(name: &str) -> Option<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|header| header.name().eq_ignore_ascii_case(name))
+    }
 
     /// Its name, as AWS writes it.
     pub fn name(self) -> &'static str {

@@ -10,7 +10,9 @@ use std::path::Path;
 
 use crate::json;
 use crate::problem::Problem;
-use crate::written::{AccessLog, Admin, Faults, Listen, Notation, Place, Policies, Tls, Written};
+use crate::written::{
+    AccessLog, Admin, CacheLimits, Faults, Listen, Notation, Place, Policies, Tls, Written,
+};
 
 mod combinations;
 mod read;
@@ -40,12 +42,7 @@ fn without_mark(text: &str) -> &str {
 
 /// Walks CloudFront JSON into the written model. `None` if there is no distribution with an origin in it to go on with.
 /// Every problem that was found on the way is in `problems`; where there is an error, the model may have a stand-in.
-pub(crate) fn walk(
-    text: &str,
-    file: &Path,
-    policies: &Policies,
-    problems: &mut Vec<Problem>,
-) -> Option<Written> {
+pub(crate) fn walk(text: &str, file: &Path, problems: &mut Vec<Problem>) -> Option<Written> {
     let source = Source::new(text, file);
     let root = parse(&source, problems)?;
     let root = Spot::root(&source, &root);
@@ -68,6 +65,7 @@ pub(crate) fn walk(
         listen: Listen::default(),
         admin: Admin::default(),
         tls: Tls::default(),
+        cache: CacheLimits::default(),
         access_log: AccessLog::default(),
         journal: None,
         faults: Faults::default(),
@@ -85,7 +83,6 @@ pub(crate) fn walk(
         remarks.look(config, "");
         read::read(config, wrapper.as_ref(), &mut written);
     }
-    remarks.look_for_caching(&written, policies);
     remarks.tell(problems);
     (!written.origins.is_empty()).then_some(written)
 }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use crate::compile::{USUAL_STATUSES, flag};
 use crate::edge::{Mode, Overrides};
 use crate::written::{
-    AccessLog, Admin, At, Behavior, Distribution, Faults, Listen, Member, Notation, Origin,
-    OriginGroup, Place, Policies, Tls, Written,
+    AccessLog, Admin, At, Behavior, CacheLimits, Caching, Distribution, Faults, Listen, Member,
+    Notation, Origin, OriginGroup, Place, Policies, Tls, Written,
 };
 
 const GROUP: &str = "origins";
@@ -57,6 +57,7 @@ pub(crate) fn walk(urls: &[String], overrides: &Overrides) -> Written {
         listen: Listen::default(),
         admin: Admin::default(),
         tls: Tls::default(),
+        cache: CacheLimits::default(),
         access_log: AccessLog::default(),
         journal: None,
         faults: Faults::default(),
@@ -106,13 +107,18 @@ fn distribution(
     place: &Place,
 ) -> Distribution {
     let target = |name: &str| Some(at(name, place));
-    let default_behavior = match origins {
+    let mut default_behavior = match origins {
         [only] if is_alone => {
             let all = [&READS[..], &WRITES[..]].concat();
             behavior(place, target(&only.id.value), &all, None)
         }
         _ => behavior(place, target(GROUP), &READS, None),
     };
+    if overrides.mode == Some(Mode::Faithful) {
+        // In either mode OPTIONS falls through: in this one because it is among these.
+        let cached = READS.iter().map(|method| at(method, place));
+        default_behavior.cached_methods = Some(cached.collect());
+    }
     let writes = origins
         .first()
         // CloudFront cannot send writes elsewhere than reads, so in its mode there are none.
@@ -130,6 +136,7 @@ fn distribution(
         default_root_object: None,
         behaviors: writes.into_iter().collect(),
         default_behavior: Some(default_behavior),
+        caching: Caching::default(),
         error_responses: Vec::new(),
         name: None,
         attempts: None,
@@ -156,8 +163,6 @@ fn behavior(
         target,
         allowed_methods: Some(list(allowed)),
         allowed_methods_place: Some(place.clone()),
-        // In either mode OPTIONS falls through.
-        cached_methods: matched.is_none().then(|| list(&READS)),
         ..Behavior::at(place.clone())
     }
 }

@@ -8,6 +8,7 @@ mod acme;
 mod admin;
 mod alarms;
 mod behaviors;
+mod cache;
 mod defaults;
 mod distributions;
 mod forwarding;
@@ -31,6 +32,7 @@ use crate::problem::Problem;
 use crate::written::{Notation, Place, Written};
 use defaults::Defaults;
 
+pub(crate) use cache::display_size;
 pub(crate) use defaults::USUAL_STATUSES;
 pub(crate) use values::display_span;
 pub use values::parse_span;
@@ -45,6 +47,7 @@ pub(crate) fn compile(
     let defaults = Defaults::of(mode);
 
     let listen = listen::listen(written, overrides, defaults.origin_interim, problems);
+    let cache = cache::limits(written, overrides, problems);
     let admin = admin::admin(written, overrides, listen.admin, problems);
     let access_log = listen::access_log(written, overrides, problems);
     let journal = journal::journal(written, problems);
@@ -53,7 +56,7 @@ pub(crate) fn compile(
     maps::apply(overrides, &mut origins, problems);
     let records = records::records(written, &origins, problems);
     let mut targets = targets::Targets::new(written, &defaults, &origins, &records, problems);
-    let distributions = distributions::distributions(
+    let mut distributions = distributions::distributions(
         written,
         overrides,
         &defaults,
@@ -62,11 +65,17 @@ pub(crate) fn compile(
         problems,
     );
     let targets = targets.finish();
+    if cache.memory == 0 {
+        for distribution in &mut distributions {
+            distribution.behaviors.keep_nothing();
+        }
+    }
     let hosts = hosts::hosts(written, overrides, &distributions, problems);
 
     Edge {
         listen,
         admin,
+        cache,
         access_log,
         journal,
         alarms,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::admin::Admin;
 use crate::alarm::Webhook;
+use crate::cache::CacheLimits;
 use crate::distribution::Distribution;
 use crate::journal::Journal;
 use crate::listener::{AccessLog, Listen};
@@ -20,6 +21,8 @@ pub struct Edge {
     pub listen: Listen,
     /// How it is seen and changed while it runs.
     pub admin: Admin,
+    /// How much the cache may keep; no memory: no behavior has one.
+    pub cache: CacheLimits,
     /// Where lines go.
     pub access_log: AccessLog,
     /// Where writes are noted that a record's secondary took; `None`: nowhere.
@@ -185,6 +188,10 @@ pub struct Overrides {
     pub access_log: Option<String>,
     /// `--log-format`: `cloudfront` or `json`.
     pub log_format: Option<String>,
+    /// `--cache`: `on` or `off`.
+    pub cache: Option<String>,
+    /// `--cache-memory`: replaces that of the file; `256MiB`, or bytes.
+    pub cache_memory: Option<String>,
     /// `--attempts`: `public`, `token` or `off`.
     pub attempts: Option<String>,
     /// `TIDEOVER_ATTEMPTS_TOKEN`.

@@ -80,8 +80,6 @@ pub(crate) enum Remark {
     Note,
     /// A note for these values, which are a default of AWS, and what the fate asks for with any other.
     NoteFor(&'static [&'static str]),
-    /// It joins the one note that says that nothing is cached.
-    Caching,
     /// What the fate asks for if something runs when a request comes in, where it may refuse one; else a warning.
     ByEvent,
 }
@@ -168,7 +166,6 @@ const fn not_enforced(path: &'static str, kind: Kind, says: &'static str) -> Fie
 
 use Kind::{BareObjects, Decimal, Flag, Number, Numbers, Object, Objects, Text, Texts};
 
-const CACHING: &str = "nothing is cached in this version: every request goes to an origin";
 const OWN_CERTIFICATE: &str =
     "a certificate of AWS stays there: name yours with --listen-tls, --cert and --key";
 const NO_STAGING: &str =
@@ -318,12 +315,12 @@ const GENERAL: &[Field] = &[
     not_yet(
         "CacheTagConfig",
         Object,
-        "nothing is cached in this version, so nothing is invalidated by tag",
+        "objects are invalidated by path, not by tag",
     ),
     not_yet(
         "CacheTagConfig.HeaderName",
         Text,
-        "nothing is cached in this version, so nothing is invalidated by tag",
+        "objects are invalidated by path, not by tag",
     ),
 ];
 
@@ -464,10 +461,14 @@ macro_rules! behavior_fields {
             honoured(
                 concat!($at, ".AllowedMethods.CachedMethods"),
                 Texts,
-                "OPTIONS falls through to the next member only if it is among them",
+                "whose answers are cached; OPTIONS falls through to the next member only if it is among them",
             ),
             meaningless(concat!($at, ".SmoothStreaming"), Flag, "a media format; files of it are passed on like any other"),
-            not_yet(concat!($at, ".Compress"), Flag, "answers are passed on as the origin sent them, uncompressed"),
+            honoured(
+                concat!($at, ".Compress"),
+                Flag,
+                "answers that are cached are compressed for viewers who take it, by what the cache policy enables (without one: gzip)",
+            ),
             not_enforced(concat!($at, ".LambdaFunctionAssociations"), Objects, NO_LAMBDA).most(4).remark(Remark::ByEvent),
             not_enforced(concat!($at, ".LambdaFunctionAssociations.Items[].LambdaFunctionARN"), Text, NO_LAMBDA),
             not_enforced(concat!($at, ".LambdaFunctionAssociations.Items[].EventType"), Text, NO_LAMBDA).words(&["viewer-request", "viewer-response", "origin-request", "origin-response"]),
@@ -484,7 +485,7 @@ macro_rules! behavior_fields {
             honoured(
                 concat!($at, ".CachePolicyId"),
                 Text,
-                "what the policy selects is sent to the origin; nothing is cached in this version",
+                "what the policy selects is sent to the origin and tells cached answers apart; how long they are fresh",
             ),
             honoured(concat!($at, ".OriginRequestPolicyId"), Text, "what the policy selects is sent to the origin"),
             honoured(concat!($at, ".ResponseHeadersPolicyId"), Text, "headers that the policy sets or removes"),
@@ -497,7 +498,12 @@ macro_rules! behavior_fields {
                 "whether the query string is sent to the origin",
             )
             .required(),
-            not_yet(concat!($at, ".ForwardedValues.QueryStringCacheKeys"), Texts, CACHING).most(10).remark(Remark::Caching),
+            honoured(
+                concat!($at, ".ForwardedValues.QueryStringCacheKeys"),
+                Texts,
+                "the query parameters that tell cached answers apart, by name; all unless given",
+            )
+            .most(10),
             honoured(concat!($at, ".ForwardedValues.Cookies"), Object, "which cookies are sent to the origin").required(),
             honoured(concat!($at, ".ForwardedValues.Cookies.Forward"), Text, "none, whitelist or all").words(&["none", "whitelist", "all"]).required(),
             honoured(
@@ -506,9 +512,9 @@ macro_rules! behavior_fields {
                 "the cookies that are sent, by name; may hold * and ?",
             ).most(10),
             honoured(concat!($at, ".ForwardedValues.Headers"), Texts, "headers that are sent to the origin as well; * is all").most(10),
-            not_yet(concat!($at, ".MinTTL"), Number, CACHING).remark(Remark::Caching),
-            not_yet(concat!($at, ".DefaultTTL"), Number, CACHING).remark(Remark::Caching),
-            not_yet(concat!($at, ".MaxTTL"), Number, CACHING).remark(Remark::Caching),
+            honoured(concat!($at, ".MinTTL"), Number, "seconds that an answer is fresh at least, in the old style; 0 unless given"),
+            honoured(concat!($at, ".DefaultTTL"), Number, "seconds that an answer is fresh that does not say so, in the old style; a day unless given"),
+            honoured(concat!($at, ".MaxTTL"), Number, "seconds that an answer is fresh at most, in the old style; a year unless given"),
         ]
     };
 }
@@ -563,13 +569,11 @@ const ERROR_RESPONSES: &[Field] = &[
         Text,
         "the status that the viewer sees",
     ),
-    not_yet(
+    honoured(
         "CustomErrorResponses.Items[].ErrorCachingMinTTL",
         Number,
-        CACHING,
-    )
-    .unset(&["10"])
-    .remark(Remark::Caching),
+        "seconds that an answer with this status is kept at least; 10 unless given",
+    ),
 ];
 
 const PROTECTION: &[Field] = &[
@@ -622,29 +626,37 @@ const PROTECTION: &[Field] = &[
 const CACHE_POLICY: &[Field] = &[
     honoured("CachePolicyConfig.Name", Text, "behaviors of tideover.toml may name it by this").required(),
     meaningless("CachePolicyConfig.Comment", Text, "a remark of yours").most(128),
-    not_yet("CachePolicyConfig.MinTTL", Number, CACHING).required().remark(Remark::Caching),
-    not_yet("CachePolicyConfig.DefaultTTL", Number, CACHING).remark(Remark::Caching),
-    not_yet("CachePolicyConfig.MaxTTL", Number, CACHING).remark(Remark::Caching),
+    honoured("CachePolicyConfig.MinTTL", Number, "seconds that an answer is fresh at least").required(),
+    honoured(
+        "CachePolicyConfig.DefaultTTL",
+        Number,
+        "seconds that an answer is fresh that does not say so; a day unless given",
+    ),
+    honoured(
+        "CachePolicyConfig.MaxTTL",
+        Number,
+        "seconds that an answer is fresh at most; a year unless given. All three 0: nothing is cached",
+    ),
     honoured(
         "CachePolicyConfig.ParametersInCacheKeyAndForwardedToOrigin",
         Object,
-        "what is sent to the origin",
+        "what is sent to the origin and tells cached answers apart",
     ),
     honoured(
         "CachePolicyConfig.ParametersInCacheKeyAndForwardedToOrigin.EnableAcceptEncodingGzip",
         Flag,
-        "gzip may stand in the Accept-Encoding that is sent to the origin",
+        "gzip may stand in the Accept-Encoding that is sent to the origin, and is what answers may be compressed with",
     )
     .required(),
     honoured(
         "CachePolicyConfig.ParametersInCacheKeyAndForwardedToOrigin.EnableAcceptEncodingBrotli",
         Flag,
-        "br may stand in the Accept-Encoding that is sent to the origin",
+        "br may stand in the Accept-Encoding that is sent to the origin, and is what answers may be compressed with",
     ),
     honoured(
         "CachePolicyConfig.ParametersInCacheKeyAndForwardedToOrigin.HeadersConfig",
         Object,
-        "headers that are sent to the origin",
+        "headers that are sent to the origin and tell cached answers apart",
     )
     .required(),
     honoured(
@@ -661,7 +673,7 @@ const CACHE_POLICY: &[Field] = &[
     honoured(
         "CachePolicyConfig.ParametersInCacheKeyAndForwardedToOrigin.CookiesConfig",
         Object,
-        "cookies that are sent to the origin",
+        "cookies that are sent to the origin and tell cached answers apart",
     )
     .required(),
     honoured(
@@ -678,7 +690,7 @@ const CACHE_POLICY: &[Field] = &[
     honoured(
         "CachePolicyConfig.ParametersInCacheKeyAndForwardedToOrigin.QueryStringsConfig",
         Object,
-        "query parameters that are sent to the origin",
+        "query parameters that are sent to the origin and tell cached answers apart",
     )
     .required(),
     honoured(

@@ -11,6 +11,7 @@
 pub mod admin;
 pub mod alarm;
 pub mod behavior;
+pub mod cache;
 mod checks;
 mod cloudfront;
 mod command_line;
@@ -44,6 +45,10 @@ pub use behavior::{
     AcceptEncoding, Behavior, Behaviors, CloudFrontHeader, Cors, GetBody, HeaderSelection,
     MethodSet, NameSelection, OriginRequest, PathPattern, ResponseHeadersPolicy, ViewerProtocol,
     ViewerResponse, WriteError, wildcard_matches,
+};
+pub use cache::{
+    CacheLimits, CachePolicy, Compression, DefaultTtl, KeyParts, StaleRule, StatusRule, Ttls,
+    VaryRule,
 };
 pub use compile::parse_span;
 pub use distribution::{
@@ -89,7 +94,7 @@ pub fn load_text(path: &Path, text: &str, overrides: &Overrides) -> Result<Loade
     let mut problems = Vec::new();
     let policies = policies::read(&overrides.policies, &mut problems);
     let mut written = if cloudfront::looks_like_json(text) {
-        cloudfront::walk(text, path, &policies, &mut problems)
+        cloudfront::walk(text, path, &mut problems)
     } else {
         let mut as_toml = Vec::new();
         let written = toml::walk(text, path, &mut as_toml);

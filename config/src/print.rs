@@ -3,6 +3,7 @@
 
 mod alarm;
 mod behavior;
+mod cache;
 mod health;
 mod lines;
 mod origin;
@@ -42,6 +43,7 @@ pub fn to_toml(edge: &Edge) -> String {
     if let Some(tls) = &edge.listen.tls {
         self::tls(tls, &mut lines);
     }
+    cache::limits(&edge.cache, &mut lines);
     access_log(&edge.access_log, &mut lines);
     if let Some(journal) = &edge.journal {
         lines.header("journal");

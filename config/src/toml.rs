@@ -4,6 +4,7 @@
 mod acme;
 mod admin;
 mod alarm;
+mod cache;
 mod distribution;
 mod forwarding;
 mod health;
@@ -44,6 +45,9 @@ pub(crate) fn walk(text: &str, file: &Path, problems: &mut Vec<Problem>) -> Opti
         .table("admin", problems)
         .map(|table| admin::admin(table, problems));
     let tls = top.table("tls", problems).map(|table| tls(table, problems));
+    let cache = top
+        .table("cache", problems)
+        .map(|table| cache::limits(table, problems));
     let access_log = top
         .table("access_log", problems)
         .map(|table| access_log(table, problems));
@@ -88,6 +92,7 @@ pub(crate) fn walk(text: &str, file: &Path, problems: &mut Vec<Problem>) -> Opti
         listen: listen.unwrap_or_default(),
         admin: admin.unwrap_or_default(),
         tls: tls.unwrap_or_default(),
+        cache: cache.unwrap_or_default(),
         access_log: access_log.unwrap_or_default(),
         journal,
         faults: faults.unwrap_or_default(),

@@ -3,6 +3,7 @@
 //!
 //! Nothing here is checked beyond its type: a status may be 999, a member may name nobody.
 
+mod cache;
 mod health;
 mod rehearsal;
 
@@ -13,6 +14,7 @@ use http::HeaderValue;
 
 use crate::problem::{Problem, Severity};
 
+pub(crate) use cache::{CacheKey, CacheLimits, Caching, Compress, Size};
 pub(crate) use health::{Breaker, BreakerTable, HealthCheck, Record};
 pub(crate) use rehearsal::{Expect, Fault, Faults};
 
@@ -125,6 +127,7 @@ pub(crate) struct Written {
     pub listen: Listen,
     pub admin: Admin,
     pub tls: Tls,
+    pub cache: CacheLimits,
     pub access_log: AccessLog,
     pub journal: Option<Journal>,
     pub faults: Faults,
@@ -407,6 +410,8 @@ pub(crate) struct Distribution {
     pub default_root_object: Option<At<String>>,
     pub behaviors: Vec<Behavior>,
     pub default_behavior: Option<Behavior>,
+    /// Beyond: what its behaviors say unless they say something else.
+    pub caching: Caching,
     pub error_responses: Vec<ErrorResponse>,
     /// Beyond: `name` of `X-Cache` and `Via`.
     pub name: Option<At<String>>,
@@ -438,9 +443,7 @@ pub(crate) struct Behavior {
     pub origin_request_policy: Option<At<String>>,
     pub response_headers_policy: Option<At<String>>,
     pub forwarded_values: Option<ForwardedValues>,
-    pub min_ttl: Option<At<i64>>,
-    pub default_ttl: Option<At<i64>>,
-    pub max_ttl: Option<At<i64>>,
+    pub caching: Caching,
     /// Beyond: turn `Location` headers that name an origin.
     pub rewrite_location: Option<At<bool>>,
     /// Beyond, in place of policies: what the origin is sent, spelled out. Already in compiled form: every part is a choice.
@@ -467,9 +470,7 @@ impl Behavior {
             origin_request_policy: None,
             response_headers_policy: None,
             forwarded_values: None,
-            min_ttl: None,
-            default_ttl: None,
-            max_ttl: None,
+            caching: Caching::default(),
             rewrite_location: None,
             origin_request: None,
             viewer_response: None,

@@ -73,9 +73,9 @@ fn every_field_is_there() {
             Some(names.split(", ").map(ToOwned::to_owned).collect())
         })
         .collect();
-    // The top, listen, admin, tls, certificate, acme, access_log, journal, alarm, origin, tls of an origin, health_check, breaker, failover_record, origin_group, member, distribution, write_error, error_response, behavior,
-    // origin_request, viewer_response, set_headers, cors, the choice of headers, website, fault and expect.
-    assert_eq!(known.len(), 28, "{known:#?}");
+    // The top, listen, admin, tls, certificate, acme, cache, access_log, journal, alarm, origin, tls of an origin, health_check, breaker, failover_record, origin_group, member, distribution, write_error, error_response, behavior,
+    // cache_key, origin_request, viewer_response, set_headers, cors, the choice of headers, website, fault and expect.
+    assert_eq!(known.len(), 30, "{known:#?}");
     for names in &known {
         let used: BTreeSet<&String> = written
             .iter()

@@ -15,6 +15,7 @@ use std::time::Duration;
 use http::request::Parts;
 use http::{HeaderValue, StatusCode, Version, header};
 use tideover_config::{Distribution, LogTo, ViewerScheme};
+use tideover_rules::cache::verdict::Verdict;
 use tideover_rules::failover::Attempt;
 use tideover_rules::fields::{Fields, Survey, bytes_of};
 use tideover_rules::told::ResultType;
@@ -35,7 +36,7 @@ pub(crate) use writer::{LogBuffer, LogWriter};
 /// One request, from its head to its last byte. Its drop is where the request ends.
 #[derive(Debug)]
 pub(crate) struct Line {
-    worker: Rc<Worker>,
+    pub(crate) worker: Rc<Worker>,
     pub(crate) view: Rc<View>,
     pub(crate) peer: Rc<Peer>,
     /// The viewer's head, as it came.
@@ -80,6 +81,8 @@ pub(crate) struct Facts {
     pub(crate) result: ResultType,
     /// `x-edge-detailed-result-type`.
     pub(crate) detail: &'static str,
+    /// How the cache took part; `None`: there is none for this request.
+    pub(crate) cache: Option<Verdict>,
     /// The answer is the edge's own, not an origin's.
     pub(crate) made_by_edge: bool,
     /// What the request came up against, as far as the answer is made by it.

@@ -2,6 +2,7 @@
 //! when it is dropped, the request is over.
 
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -11,6 +12,7 @@ use http_body::{Body as _, Frame, SizeHint};
 use hyper::upgrade::OnUpgrade;
 
 use crate::access_log::{Ending, Line};
+use crate::cache::{BrokeOff, FillReader};
 use crate::clock::{Moment, wake_by};
 use crate::origin::{OriginBody, OriginBodyError, Switched};
 
@@ -26,7 +28,11 @@ pub(crate) struct Body {
 enum Source {
     Empty,
     Full(Bytes),
+    /// In pieces, all of them at hand; none is empty.
+    Pieces(VecDeque<Bytes>),
     Origin(OriginBody),
+    /// What another request fetches, or this one among others.
+    Fill(FillReader),
 }
 
 /// The viewer's connection has to be cut: what was promised cannot be delivered.
@@ -35,6 +41,9 @@ pub(crate) enum BodyError {
     /// The origin did not deliver all of it.
     #[error(transparent)]
     Origin(#[from] OriginBodyError),
+    /// Nor did it to whoever fetched it for all.
+    #[error(transparent)]
+    Fill(#[from] BrokeOff),
 }
 
 thread_local! {
@@ -97,6 +106,16 @@ impl Body {
         })
     }
 
+    /// All of it, at hand; no piece is empty.
+    pub(crate) fn pieces(pieces: VecDeque<Bytes>) -> Self {
+        Self::of(Source::Pieces(pieces))
+    }
+
+    /// What is fetched for all who ask.
+    pub(crate) fn fill(reader: FillReader) -> Self {
+        Self::of(Source::Fill(reader))
+    }
+
     /// Nothing.
     pub(crate) fn empty() -> Self {
         Self::of(Source::Empty)
@@ -123,7 +142,7 @@ impl Body {
     pub(crate) fn set_aside(mut self) {
         match std::mem::replace(&mut self.source, Source::Empty) {
             Source::Origin(body) => body.drain(),
-            Source::Empty | Source::Full(_) => {}
+            Source::Empty | Source::Full(_) | Source::Pieces(_) | Source::Fill(_) => {}
         }
     }
 
@@ -131,7 +150,7 @@ impl Body {
     pub(crate) fn switched(mut self, upgrade: OnUpgrade) -> Option<Switched> {
         match std::mem::replace(&mut self.source, Source::Empty) {
             Source::Origin(body) => body.switched(upgrade),
-            Source::Empty | Source::Full(_) => None,
+            Source::Empty | Source::Full(_) | Source::Pieces(_) | Source::Fill(_) => None,
         }
     }
 
@@ -145,6 +164,18 @@ impl Body {
             line.add_sent(bytes as u64);
             line.peer.earned.sent(bytes);
         }
+    }
+
+    /// The rest of it will not come, because of `error`.
+    fn is_cut(&mut self, error: &(dyn std::error::Error + 'static), ends_with_connection: bool) {
+        tracing::debug!(error, "an answer was cut");
+        if let Some(line) = &self.line
+            && line.request.version <= http::Version::HTTP_10
+            && ends_with_connection
+        {
+            line.peer.must_be_reset.set(true);
+        }
+        self.ended(Ending::CutByOrigin);
     }
 
     fn ended(&mut self, ending: Ending) {
@@ -175,7 +206,9 @@ impl http_body::Body for Body {
         match &self.source {
             Source::Empty => true,
             Source::Full(_) => false,
+            Source::Pieces(pieces) => pieces.is_empty(),
             Source::Origin(body) => body.is_end_stream(),
+            Source::Fill(reader) => reader.is_at_its_end(),
         }
     }
 
@@ -183,7 +216,13 @@ impl http_body::Body for Body {
         match &self.source {
             Source::Empty => SizeHint::with_exact(0),
             Source::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Source::Pieces(pieces) => {
+                SizeHint::with_exact(pieces.iter().map(|piece| piece.len() as u64).sum())
+            }
             Source::Origin(body) => body.size_hint(),
+            Source::Fill(reader) => reader
+                .left()
+                .map_or_else(SizeHint::new, SizeHint::with_exact),
         }
     }
 }
@@ -202,6 +241,28 @@ impl Body {
                 this.sent(bytes.len());
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
+            Source::Pieces(pieces) => {
+                let Some(bytes) = pieces.pop_front() else {
+                    return Poll::Ready(None);
+                };
+                this.sent(bytes.len());
+                Poll::Ready(Some(Ok(Frame::data(bytes))))
+            }
+            Source::Fill(reader) => match ready!(reader.poll_chunk(context)) {
+                Some(Ok(bytes)) => {
+                    this.sent(bytes.len());
+                    Poll::Ready(Some(Ok(Frame::data(bytes))))
+                }
+                Some(Err(error)) => {
+                    let ends_with_connection = reader.left().is_none();
+                    this.is_cut(&error, ends_with_connection);
+                    Poll::Ready(Some(Err(error.into())))
+                }
+                None => {
+                    this.source = Source::Empty;
+                    Poll::Ready(None)
+                }
+            },
             Source::Origin(body) => loop {
                 match ready!(Pin::new(&mut *body).poll_frame(context)) {
                     Some(Ok(frame)) => {
@@ -216,18 +277,8 @@ impl Body {
                         return Poll::Ready(Some(Ok(frame)));
                     }
                     Some(Err(error)) => {
-                        tracing::debug!(
-                            error = &error as &dyn std::error::Error,
-                            "an answer was cut"
-                        );
                         let ends_with_connection = body.size_hint().exact().is_none();
-                        if let Some(line) = &this.line
-                            && line.request.version <= http::Version::HTTP_10
-                            && ends_with_connection
-                        {
-                            line.peer.must_be_reset.set(true);
-                        }
-                        this.ended(Ending::CutByOrigin);
+                        this.is_cut(&error, ends_with_connection);
                         return Poll::Ready(Some(Err(error.into())));
                     }
                     None => {

@@ -62,6 +62,9 @@ pub(crate) enum OriginError {
     /// The head of the answer is larger than the limit.
     #[error("the head of the answer is too large")]
     HeaderTooBig,
+    /// Another request asked for this one, too.
+    #[error("the fetch for all who asked brought no answer")]
+    ForAll(Fault),
     /// Nobody may be asked: this is why the last one may not.
     #[error("no origin may be asked: {0}")]
     LeftOut(Why),
@@ -95,6 +98,7 @@ impl OriginError {
             Self::CompletionTimeout => (Failure::CompletionTimeout, Sent::Something),
             Self::Malformed { .. } => (Failure::Malformed, Sent::Something),
             Self::HeaderTooBig => (Failure::HeaderTooBig, Sent::Something),
+            Self::ForAll(fault) => return *fault,
             Self::ViewerBody(error) => return Fault::Viewer(*error),
             Self::LeftOut(why) => return Fault::LeftOut(*why),
         };

@@ -277,7 +277,7 @@ impl<'r> Taking<'r> {
         self.has_ended = true;
         let live = &self.line.view.live;
         let target = live.target(self.routed);
-        let taken = fetched.attempts.iter().rev().find_map(|attempt| {
+        let taken = fetched.trail.attempts.iter().rev().find_map(|attempt| {
             let member = target.members.get(attempt.member)?;
             let record = live.record_of(self.routed, member.origin)?;
             (attempt.sent != Sent::Nothing).then_some((record, attempt.outcome))

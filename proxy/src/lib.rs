@@ -14,6 +14,7 @@ mod access_log;
 mod acme;
 mod admin;
 mod body;
+mod cache;
 mod client;
 mod clock;
 mod control;

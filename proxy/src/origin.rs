@@ -20,7 +20,7 @@ use tideover_config::{OriginId, OriginKind, ViewerScheme};
 
 pub(crate) use answer::{OriginAnswer, OriginBody, OriginBodyError, Switched};
 pub(crate) use connect::{race, takes_connections};
-pub(crate) use fetch::{Answer, Fetched, Struck, Wanted, fetch, page_of};
+pub(crate) use fetch::{Answer, Fetched, Struck, Trail, Wanted, fetch, is_known_dead, page_of};
 pub(crate) use resolve::Addresses;
 pub(crate) use tls::client_config;
 

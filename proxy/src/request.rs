@@ -1,5 +1,7 @@
 //! One viewer request from head to tail: admit, route, ask the origins, answer. Start reading here.
 
+mod beside;
+mod cached;
 #[cfg(test)]
 mod sizes;
 
@@ -15,7 +17,7 @@ use tideover_config::{Distribution, ErrorPage, MethodSet};
 use tideover_rules::admit::{Malformed, admit};
 use tideover_rules::challenge;
 use tideover_rules::error_page;
-use tideover_rules::headers::{self, Viewer};
+use tideover_rules::headers::{self, Conditions, Viewer};
 use tideover_rules::route::{Arrival, Refusal, Route, route, within};
 use tideover_rules::websocket::is_asked_for;
 
@@ -29,6 +31,7 @@ use crate::respond::{self, Reply, Speaker};
 use crate::tunnel::Tunnel;
 use crate::viewer::Peer;
 use crate::worker::{View, Worker};
+use cached::Sight;
 
 /// Tells the story of each request on one viewer connection. Always ready.
 #[derive(Clone)]
@@ -97,6 +100,7 @@ async fn serve(
                     line.request.version,
                     line.fields(),
                 ),
+                conditions: Conditions::Viewers,
             };
             let wanted = Wanted {
                 route: &route,
@@ -105,13 +109,21 @@ async fn serve(
                 viewer: &viewer,
                 watch: line.watch.as_ref(),
             };
-            let taking = Taking::begin(&line, routed);
-            let fetched = origin::fetch(&view, &wanted, &mut Once::Here(body)).await;
-            if let Some(taking) = taking {
-                taking.ends(&fetched);
-            }
             let speaker = Speaker::of(&view, &line, Some(route.distribution));
-            let reply = respond::fetched(speaker, wanted, fetched);
+            let reply = match cached::look(speaker, wanted, body.is_empty()) {
+                Sight::Answers(reply) => reply,
+                // Boxed: what has to be fetched can bear it, and what is not kept does without.
+                Sight::Goes(search) => Box::pin(cached::go_on(speaker, wanted, search)).await,
+                Sight::None(verdict) => {
+                    let taking = Taking::begin(&line, routed);
+                    let fetched = origin::fetch(&view, &wanted, &mut Once::Here(body)).await;
+                    if let Some(taking) = taking {
+                        taking.ends(&fetched);
+                    }
+                    respond::fetched(speaker, wanted, fetched, verdict)
+                }
+            };
+            cached::was_written(speaker, wanted, &reply);
             (Some(route.distribution), reply)
         }
         Err(refused) => *refused,
@@ -222,6 +234,7 @@ async fn with_error_page(
         fields: line.fields(),
         // What the viewer asked for is not what is asked for here.
         to_websocket: false,
+        conditions: Conditions::Viewers,
     };
     let wanted = Wanted {
         route: &route,

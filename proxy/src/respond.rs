@@ -1,5 +1,6 @@
 //! Every outcome -> what the viewer sees: the one place where an error gets a status, words and headers.
 
+mod cached;
 mod maintenance;
 mod page;
 
@@ -10,6 +11,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use tideover_config::{AttemptsShown, Distribution, MethodSet, OriginId, Voice, WriteError};
 use tideover_rules::admit::{Host, Malformed};
+use tideover_rules::cache::verdict::{Verdict, cache_status};
 use tideover_rules::error_page::status_of;
 use tideover_rules::failover::{Attempt, Sent};
 use tideover_rules::fields::Known;
@@ -19,19 +21,22 @@ use tideover_rules::told::{self, AnsweredBy, ResultType};
 
 use crate::access_log::{Facts, Line};
 use crate::body::Body;
+use crate::clock::Clock;
 use crate::error::{Fault, OriginError};
 use crate::limit::Limit;
 use crate::live::Routed;
 use crate::message::ViewerBodyError;
-use crate::origin::{Answer, Fetched, OriginAnswer, Struck, Wanted, page_of};
-use crate::worker::View;
+use crate::origin::{Answer, Fetched, OriginAnswer, Struck, Trail, Wanted, page_of};
+use crate::worker::{View, Worker};
+pub(crate) use cached::{fill, kept};
 pub(crate) use maintenance::maintenance;
 use page::{Cause, Page};
 
+const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const TIDEOVER_ATTEMPTS: HeaderName = HeaderName::from_static("tideover-attempts");
 const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
 /// Headers that an origin's answer gets from us at most, `Via` included.
-const MADE: usize = 6;
+const MADE: usize = 8;
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
@@ -92,8 +97,42 @@ impl<'a> Speaker<'a> {
             delivered: 0,
             result,
             detail,
+            cache: None,
             made_by_edge: true,
             limit: None,
+        }
+    }
+
+    /// Of what was asked of origins, as far as any were.
+    fn facts_of(self, wanted: Wanted<'_>, trail: Trail, cache: Option<Verdict>) -> Facts {
+        let mut facts = self.facts(ResultType::Miss, ResultType::Miss.word());
+        facts.behavior = Some(wanted.route.behavior_index);
+        facts.target = Some(wanted.routed);
+        facts.attempts = trail.attempts;
+        facts.struck = trail.struck;
+        facts.delivered = trail.delivered;
+        facts.cache = cache;
+        facts
+    }
+
+    pub(crate) fn worker(self) -> &'a Worker {
+        self.line.worker()
+    }
+
+    pub(crate) fn line(self) -> &'a Line {
+        self.line
+    }
+
+    pub(crate) fn clock(self) -> Clock {
+        self.view.live.clock
+    }
+
+    /// How the cache took part, for those who may know.
+    fn tell_of_the_cache(self, headers: &mut HeaderMap, facts: &Facts) {
+        if let Some(verdict) = facts.cache
+            && self.may_know(&self.voice.attempts)
+        {
+            headers.append(CACHE_STATUS, cache_status(&self.voice.name, verdict));
         }
     }
 
@@ -403,19 +442,14 @@ pub(crate) fn close(headers: &mut HeaderMap) {
 }
 
 /// What the origins brought.
-pub(crate) fn fetched(speaker: Speaker<'_>, wanted: Wanted<'_>, fetched: Fetched) -> Reply {
-    let Fetched {
-        answer,
-        attempts,
-        delivered,
-        struck,
-    } = fetched;
-    let mut facts = speaker.facts(ResultType::Miss, "Miss");
-    facts.behavior = Some(wanted.route.behavior_index);
-    facts.target = Some(wanted.routed);
-    facts.attempts = attempts;
-    facts.struck = struck;
-    facts.delivered = delivered;
+pub(crate) fn fetched(
+    speaker: Speaker<'_>,
+    wanted: Wanted<'_>,
+    fetched: Fetched,
+    verdict: Option<Verdict>,
+) -> Reply {
+    let Fetched { answer, trail } = fetched;
+    let facts = speaker.facts_of(wanted, trail, verdict);
     match answer {
         Ok(Answer::Origin(answer)) => from_origin(speaker, wanted, answer, facts),
         Ok(Answer::Page(origin)) => from_page(speaker, wanted, origin, facts),
@@ -433,6 +467,10 @@ fn from_origin(
     head.headers.reserve(MADE);
     // The version is each connection's own affair (RFC 9110, section 2.5).
     head.version = http::Version::HTTP_11;
+    if let Some(verdict) = facts.cache {
+        facts.result = verdict.result(head.status);
+        facts.detail = facts.result.word();
+    }
     headers::for_viewer(
         &speaker.view.live.edge,
         wanted.route,
@@ -459,6 +497,7 @@ fn from_origin(
         AnsweredBy::Attempt(facts.delivered),
         None,
     );
+    speaker.tell_of_the_cache(&mut head.headers, &facts);
     let body = Body::origin(body, wanted.route.behavior.viewer_response.trailers);
     Reply {
         response: Response::from_parts(head, body),
@@ -496,6 +535,7 @@ fn from_page(
         AnsweredBy::Attempt(facts.delivered),
         None,
     );
+    speaker.tell_of_the_cache(response.headers_mut(), &facts);
     Reply {
         response,
         facts,
@@ -556,6 +596,7 @@ fn failed(
     }
     let by = AnsweredBy::FailedAttempt(facts.delivered);
     speaker.tell(response.headers_mut(), Some(wanted), &facts, by, None);
+    speaker.tell_of_the_cache(response.headers_mut(), &facts);
     Reply {
         response,
         facts,
@@ -611,7 +652,7 @@ pub(crate) fn with_page(
     page: Fetched,
     status: StatusCode,
 ) -> Reply {
-    let fetched = fetched(speaker, wanted, page);
+    let fetched = fetched(speaker, wanted, page, None);
     if fetched.status() != StatusCode::OK {
         let status = fetched.status();
         fetched.response.into_body().set_aside();

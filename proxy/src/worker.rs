@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 
 use crate::access_log::{LogBuffer, LogWriter};
 use crate::admin::{Onlookers, Token};
+use crate::cache::Cache;
 use crate::clock::{self, Moment};
 use crate::falls::{self, Falls};
 use crate::journal::Journal;
@@ -43,6 +44,7 @@ pub(crate) struct Shared {
     /// One block per worker, written by that worker only.
     pub(crate) counters: EdgeCounters,
     pub(crate) log: LogWriter,
+    pub(crate) cache: Cache,
     /// Of writes that secondaries took.
     pub(crate) journal: Journal,
     pub(crate) events: Events,
@@ -79,6 +81,7 @@ impl Shared {
     ) -> Self {
         Self {
             events: Events::new(&live),
+            cache: Cache::new(live.edge.cache),
             live: ArcSwap::from_pointee(live),
             replaced: AtomicU64::new(0),
             counters,
@@ -138,6 +141,10 @@ pub(crate) struct Worker {
     pub(crate) log: RefCell<LogBuffer>,
     pub(crate) ids: RefCell<RequestIds>,
     pub(crate) drain: Drain,
+    /// Fetches for the cache that go on whoever is still there to read them.
+    pours: Cell<usize>,
+    /// What the latest key was written into.
+    pub(crate) key: RefCell<Vec<u8>>,
     /// So many requests that fell through are told until the next tick.
     pub(crate) falls_left: Cell<u8>,
     view: RefCell<Rc<View>>,
@@ -223,6 +230,8 @@ impl Worker {
             log,
             ids: RefCell::new(RequestIds::new()),
             drain: Drain::default(),
+            pours: Cell::new(0),
+            key: RefCell::default(),
             falls_left: Cell::new(falls::AT_A_TIME),
             seen,
             view: RefCell::new(Rc::new(View::new(live, origins, index))),
@@ -240,6 +249,22 @@ impl Worker {
                 .replace(Rc::new(View::new(live, origins, self.index)));
         }
         Rc::clone(&self.view.borrow())
+    }
+
+    /// Runs `fetch` to its end, whoever is still there to read it: a drain waits for it.
+    pub(crate) fn pours(self: Rc<Self>, fetch: impl Future<Output = ()> + 'static) {
+        struct One(Rc<Worker>);
+        impl Drop for One {
+            fn drop(&mut self) {
+                self.0.pours.set(self.0.pours.get() - 1);
+            }
+        }
+        self.pours.set(self.pours.get() + 1);
+        let one = One(self);
+        tokio::task::spawn_local(async move {
+            fetch.await;
+            drop(one);
+        });
     }
 
     /// When tunnels have to be over; [`Moment::NEVER`] unless the edge drains.
@@ -358,7 +383,11 @@ pub(crate) async fn run(
         }
     }
     // Each listener ends by itself, when it has taken its queue.
-    while !(listeners.is_empty() && arrived.is_empty() && viewers.tasks.is_empty()) {
+    while !(listeners.is_empty()
+        && arrived.is_empty()
+        && viewers.tasks.is_empty()
+        && worker.pours.get() == 0)
+    {
         tokio::select! {
             Some(arrival) = arrived.recv() => viewers.came(arrival),
             () = viewers.see_one_out() => {}

@@ -1,5 +1,7 @@
 //! Failure -> status; final status -> custom error response.
 
+use std::time::Duration;
+
 use http::StatusCode;
 use tideover_config::{CustomErrorResponse, Distribution, Failure};
 
@@ -26,4 +28,12 @@ pub fn custom(distribution: &Distribution, status: StatusCode) -> Option<&Custom
         .error_responses
         .iter()
         .find(|response| response.error_code == status && response.page.is_some())
+}
+
+/// `ErrorCachingMinTTL` of `status`, where the distribution says one.
+pub fn error_ttl(distribution: &Distribution, status: StatusCode) -> Option<Duration> {
+    let mut all = distribution.error_responses.iter();
+    let response = all.find(|response| response.error_code == status)?;
+    let seconds = response.min_ttl_seconds?;
+    Some(Duration::from_secs(seconds.into()))
 }

@@ -90,6 +90,13 @@ pub enum Outcome {
     Skipped(Why),
 }
 
+impl Outcome {
+    /// An origin answered.
+    pub fn is_status(self) -> bool {
+        matches!(self, Self::Status(_))
+    }
+}
+
 /// Whether an origin can have seen anything of the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sent {

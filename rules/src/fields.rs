@@ -24,7 +24,7 @@ pub struct Survey {
 
 /// A set of [`Known`] names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Names(u32);
+pub(crate) struct Names(u64);
 
 /// Names that the HTTP library has a constant for, and those that it has none for.
 macro_rules! known {
@@ -66,14 +66,19 @@ macro_rules! known {
 
 known! {
     AcceptEncoding = header::ACCEPT_ENCODING,
+    Authorization = header::AUTHORIZATION,
     Connection = header::CONNECTION,
     ContentLength = header::CONTENT_LENGTH,
     Cookie = header::COOKIE,
     Expect = header::EXPECT,
     Host = header::HOST,
+    IfModifiedSince = header::IF_MODIFIED_SINCE,
+    IfNoneMatch = header::IF_NONE_MATCH,
+    IfRange = header::IF_RANGE,
     Location = header::LOCATION,
     ProxyAuthenticate = header::PROXY_AUTHENTICATE,
     ProxyAuthorization = header::PROXY_AUTHORIZATION,
+    Range = header::RANGE,
     Referer = header::REFERER,
     SetCookie = header::SET_COOKIE,
     Te = header::TE,
@@ -216,18 +221,18 @@ impl Names {
         let mut bits = 0;
         let mut index = 0;
         while index < names.len() {
-            bits |= 1 << names[index] as u32;
+            bits |= 1 << names[index] as u64;
             index += 1;
         }
         Self(bits)
     }
 
     pub(crate) const fn with(self, known: Known) -> Self {
-        Self(self.0 | 1 << known as u32)
+        Self(self.0 | 1 << known as u64)
     }
 
     pub(crate) const fn has(self, known: Known) -> bool {
-        self.0 & 1 << known as u32 != 0
+        self.0 & 1 << known as u64 != 0
     }
 
     pub(crate) const fn and(self, other: Self) -> Self {
@@ -256,7 +261,7 @@ mod tests {
             let only = Names::of(&[*known]);
             assert_eq!(only.iter().collect::<Vec<_>>(), [*known]);
         }
-        assert!(Known::ALL.len() <= 32);
+        assert!(Known::ALL.len() <= 64);
         assert_eq!(Known::of(&header::ACCEPT), None);
         assert_eq!(Known::of(&HeaderName::from_static("x-anything")), None);
     }

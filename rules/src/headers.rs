@@ -4,15 +4,16 @@
 //! `target` (path and query), `frame` (what every head has), `copied` (which of the viewer's headers go on), `made` (values),
 //! `location`, `cors`.
 
-mod copied;
+pub(crate) mod copied;
 mod cors;
 mod frame;
 mod location;
-mod made;
-mod target;
+pub(crate) mod made;
+pub(crate) mod target;
 
 pub use frame::Frame;
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use http::header::{self, LOCATION, SERVER, SET_COOKIE, USER_AGENT, VARY, VIA};
@@ -57,6 +58,17 @@ pub struct Request<'r> {
     pub fields: Fields<'r>,
     /// It [asks to switch to WebSocket](crate::websocket::is_asked_for), and the origin may agree.
     pub to_websocket: bool,
+    /// Under which conditions, and for which part.
+    pub conditions: Conditions<'r>,
+}
+
+/// Whose conditions an origin is sent: `If-*` and `Range`.
+#[derive(Clone, Copy, Debug)]
+pub enum Conditions<'r> {
+    /// The viewer's.
+    Viewers,
+    /// These, of the edge's own, in place of the viewer's: the answer is for others, too.
+    Own(&'r [(HeaderName, HeaderValue)]),
 }
 
 /// The target and headers of a request to an origin.
@@ -108,9 +120,41 @@ pub fn for_origin(
     if request.to_websocket {
         websocket::ask(plan, request.fields, &mut headers);
     }
+    if let Conditions::Own(own) = request.conditions {
+        put_in_place(own, &mut headers);
+    }
     OriginHead {
         path_and_query: target::for_origin(&plan.query, &server.path, route.path, request.target),
         headers,
+    }
+}
+
+/// The viewer's headers with the conditions that hold for the origin: what one that is no server goes by.
+pub fn conditioned(request: Request<'_>) -> Cow<'_, HeaderMap> {
+    match request.conditions {
+        Conditions::Viewers => Cow::Borrowed(request.fields.map()),
+        Conditions::Own(own) => {
+            let mut headers = request.fields.map().clone();
+            put_in_place(own, &mut headers);
+            Cow::Owned(headers)
+        }
+    }
+}
+
+/// The edge's `own` conditions, in place of the viewer's.
+fn put_in_place(own: &[(HeaderName, HeaderValue)], headers: &mut HeaderMap) {
+    for name in [
+        header::IF_MATCH,
+        header::IF_MODIFIED_SINCE,
+        header::IF_NONE_MATCH,
+        header::IF_RANGE,
+        header::IF_UNMODIFIED_SINCE,
+        header::RANGE,
+    ] {
+        headers.remove(name);
+    }
+    for (name, value) in own {
+        headers.insert(name.clone(), value.clone());
     }
 }
 
@@ -122,7 +166,7 @@ fn add_made(plan: &OriginRequest, sent: Fields<'_>, viewer: &Viewer<'_>, headers
     if let AcceptEncoding::Normalised { gzip, brotli } = plan.accept_encoding
         && let Some(value) = made::accept_encoding(sent, gzip, brotli)
     {
-        headers.insert(header::ACCEPT_ENCODING, value);
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(value));
     }
     for wanted in &plan.cloudfront_headers {
         if let (name, Some(value)) = made::about_the_viewer(*wanted, viewer) {

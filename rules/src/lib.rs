@@ -6,6 +6,7 @@
 //! - [`fields`]: which of the names that decide something a head has, found in one walk.
 //! - [`admit`]: is this head fit to be forwarded at all, and which host does it ask?
 //! - [`route`]: host, path, method -> distribution, behavior, target, or a refusal.
+//! - [`cache`]: what names an answer, how long it may be used, and what of it a viewer is given.
 //! - [`failover`]: attempts so far -> try this member within these limits, or deliver that answer.
 //! - [`standing`], [`breaker`], [`health`]: is an origin asked when its turn comes? From what an operator said, from how
 //!   requests to it went, from how probes went.
@@ -17,7 +18,7 @@
 //! - [`server_name`]: the name that an origin is asked for when TLS begins.
 //! - [`error_page`]: final status -> custom error response; failure -> status.
 //! - [`explain`]: what could happen, told beforehand by asking the same rule.
-//! - [`bucket`]: a request -> key and part of an object, where a folder plays a bucket.
+//! - [`bucket`]: a request -> the key of an object, where a folder plays a bucket.
 //! - [`page`]: may this answer stand in for everything when everything is down?
 //! - [`certificate`], [`renewal`]: which certificate is shown for a name, and when it is ordered anew.
 //! - [`told`]: attempts -> `X-Cache`, `Proxy-Status`, `Tideover-Attempts`, log words.
@@ -27,6 +28,7 @@ pub mod admit;
 pub mod alarm;
 pub mod breaker;
 pub mod bucket;
+pub mod cache;
 pub mod certificate;
 pub mod challenge;
 pub mod error_page;

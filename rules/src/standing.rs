@@ -95,6 +95,16 @@ pub fn standings<'k>(
     stands.collect()
 }
 
+/// Whether something speaks against every server of `target`, and it has one. `standings` as in
+/// [`next_step`](crate::failover::next_step).
+pub fn nobody_answers(target: &Target, standings: &[Standing]) -> bool {
+    let members = target.members.iter().enumerate();
+    let mut servers = members.filter(|(_, member)| !member.is_page).peekable();
+    let is_alive =
+        |position: usize| standings.get(position).copied().unwrap_or_default() == Standing::Alive;
+    servers.peek().is_some() && servers.all(|(position, _)| !is_alive(position))
+}
+
 /// The servers of `target` that nothing speaks against, in order.
 pub fn servers_left<'k>(target: &Target, known: impl Fn(OriginId) -> Known<'k>) -> Vec<OriginId> {
     let somebody_is_only = somebody_is_only(target, &known);

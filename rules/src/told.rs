@@ -19,6 +19,10 @@ use crate::route::Refusal;
 pub enum ResultType {
     /// Fetched from an origin.
     Miss,
+    /// Kept from an earlier request.
+    Hit,
+    /// Kept, and an origin said that it is still good.
+    RefreshHit,
     /// A final status of 400 or above, or an answer that the edge made.
     Error,
     /// http -> https.
@@ -41,10 +45,12 @@ pub enum AnsweredBy {
 }
 
 impl ResultType {
-    /// `Miss`, `Error`, `Redirect`, `LimitExceeded`.
+    /// `Miss`, `Hit`, `RefreshHit`, `Error`, `Redirect`, `LimitExceeded`.
     pub fn word(self) -> &'static str {
         match self {
             Self::Miss => "Miss",
+            Self::Hit => "Hit",
+            Self::RefreshHit => "RefreshHit",
             Self::Error => "Error",
             Self::Redirect => "Redirect",
             Self::LimitExceeded => LIMIT_EXCEEDED,
@@ -60,7 +66,11 @@ pub fn x_cache(voice_name: &str, result: ResultType) -> HeaderValue {
         ("cloudfront", ResultType::Miss) => {
             const { HeaderValue::from_static("Miss from cloudfront") }
         }
+        ("cloudfront", ResultType::Hit) => {
+            const { HeaderValue::from_static("Hit from cloudfront") }
+        }
         ("tideover", ResultType::Miss) => const { HeaderValue::from_static("Miss from tideover") },
+        ("tideover", ResultType::Hit) => const { HeaderValue::from_static("Hit from tideover") },
         (name, result) => {
             let value = [result.word(), " from ", name].concat();
             HeaderValue::try_from(value).unwrap_or_else(|_| HeaderValue::from_static(result.word()))

@@ -36,6 +36,15 @@ impl Behaviors {
     }
 }
 
+impl Behaviors {
+    /// None of them has a cache.
+    pub(crate) fn keep_nothing(&mut self) {
+        for behavior in &mut self.all {
+            behavior.cache = None;
+        }
+    }
+}
+
 impl From<Vec<Behavior>> for Behaviors {
     fn from(all: Vec<Behavior>) -> Self {
         let mut behaviors = Self::default();

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 
 use super::spot::Spot;
 use crate::written::{
-    At, Behavior, Distribution, ErrorResponse, ForwardedValues, Member, Origin, OriginGroup,
-    Written,
+    At, Behavior, Caching, Compress, Distribution, ErrorResponse, ForwardedValues, Member, Origin,
+    OriginGroup, Written,
 };
 
 /// Adds the distribution in `config`, its origins and its groups to `written`.
@@ -99,6 +99,7 @@ fn distribution(config: &Spot<'_>, wrapper: Option<&Spot<'_>>) -> Distribution {
             path: None,
             ..behavior(&default)
         }),
+        caching: Caching::default(),
         error_responses: config
             .list("CustomErrorResponses")
             .iter()
@@ -253,9 +254,20 @@ fn behavior(spot: &Spot<'_>) -> Behavior {
         origin_request_policy: spot.text("OriginRequestPolicyId"),
         response_headers_policy: spot.text("ResponseHeadersPolicyId"),
         forwarded_values: spot.get("ForwardedValues").as_ref().map(forwarded_values),
-        min_ttl: spot.number("MinTTL"),
-        default_ttl: spot.number("DefaultTTL"),
-        max_ttl: spot.number("MaxTTL"),
+        caching: Caching {
+            min_ttl: spot.seconds("MinTTL"),
+            default_ttl: spot.seconds("DefaultTTL"),
+            max_ttl: spot.seconds("MaxTTL"),
+            compress: spot.flag("Compress").map(|flag| At {
+                value: if flag.value {
+                    Compress::Yes
+                } else {
+                    Compress::No
+                },
+                place: flag.place,
+            }),
+            ..Caching::default()
+        },
         rewrite_location: None,
         origin_request: None,
         viewer_response: None,

@@ -5,14 +5,12 @@ use super::spot::Spot;
 use crate::fields::{Fate, Field, Kind, Remark};
 use crate::json::Value;
 use crate::problem::{Problem, Severity, counted, enumerated, listed};
-use crate::written::{Place, Policies, Written};
+use crate::written::Place;
 
 /// What was found so far.
 #[derive(Debug, Default)]
 pub(crate) struct Remarks {
     found: Vec<Problem>,
-    /// What asks for caching.
-    caching: Vec<Place>,
     /// What is set and says nothing to an edge that stands alone.
     meaningless: Vec<(&'static str, Place)>,
 }
@@ -70,7 +68,6 @@ impl Remarks {
             Fate::Meaningless | Fate::Honoured => None,
         };
         let severity = match row.remark {
-            Remark::Caching => return self.caching.push(spot.place()),
             Remark::Note => Some(Severity::Note),
             Remark::NoteFor(values) if is_one_of(spot, values) => Some(Severity::Note),
             // That was said already.
@@ -89,30 +86,7 @@ impl Remarks {
         self.found.push(spot.problem(severity, found, instead));
     }
 
-    /// Behaviors that cache by a policy, or by legacy fields whose TTLs they leave to CloudFront.
-    pub(crate) fn look_for_caching(&mut self, written: &Written, policies: &Policies) {
-        let behaviors = written.distributions.iter().flat_map(|distribution| {
-            distribution
-                .default_behavior
-                .iter()
-                .chain(&distribution.behaviors)
-        });
-        for behavior in behaviors {
-            if let Some(said) = &behavior.cache_policy {
-                let policy = crate::policies::cache_policy(policies, &said.value);
-                // One that is not known is own, and those are made to cache.
-                if policy.is_none_or(|policy| policy.max_ttl > 0) {
-                    self.caching.push(said.place.clone());
-                }
-            } else if let Some(legacy) = &behavior.forwarded_values
-                && behavior.max_ttl.as_ref().is_none_or(|ttl| ttl.value > 0)
-            {
-                self.caching.push(legacy.place.clone());
-            }
-        }
-    }
-
-    /// Everything, with one note for all that asks for caching.
+    /// Everything, with one note for all that is meaningless.
     pub(crate) fn tell(mut self, problems: &mut Vec<Problem>) {
         problems.append(&mut self.found);
         if let Some((_, first)) = self.meaningless.first() {
@@ -130,25 +104,6 @@ impl Remarks {
             problems.push(first.note(
                 format!("says nothing to an edge that stands alone{others}"),
                 "`tideover fields` tells why of each",
-            ));
-        }
-        if let Some((first, others)) = self.caching.split_first() {
-            let mut also: Vec<String> = others
-                .iter()
-                .take(2)
-                .map(|place| place.field.clone())
-                .collect();
-            if others.len() > 2 {
-                also.push(format!("{} more", others.len() - 2));
-            }
-            let also = match also.as_slice() {
-                [] => String::new(),
-                [one] => format!(", as does {one}"),
-                [most @ .., last] => format!(", as do {} and {last}", most.join(", ")),
-            };
-            problems.push(first.note(
-                format!("asks for caching{also}"),
-                "nothing is cached in this version: every request goes to an origin",
             ));
         }
     }
@@ -184,10 +139,6 @@ fn is_set(spot: &Spot<'_>, row: &Field) -> bool {
     match &spot.node.value {
         Value::Null | Value::Bool(false) => false,
         Value::Text(text) => !text.is_empty() && !is_one_of(spot, row.unset),
-        // No time to cache is what happens anyway.
-        Value::Number(_) if row.remark == Remark::Caching => {
-            spot.shown() != "0" && !is_one_of(spot, row.unset)
-        }
         Value::Bool(true) | Value::Number(_) => !is_one_of(spot, row.unset),
         Value::List(elements) => !elements.is_empty(),
         Value::Object(_) => {

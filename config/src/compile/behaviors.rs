@@ -4,19 +4,24 @@ use std::sync::Arc;
 
 use super::defaults::Defaults;
 use super::targets::Targets;
-use super::{forwarding, rehearsal, values};
+use super::{cache, forwarding, rehearsal, values};
 use crate::behavior::{Behavior, MethodSet, PathPattern, ViewerProtocol, WriteError};
 use crate::origin::TargetId;
 use crate::problem::Problem;
-use crate::written::{self, At, Notation, Place, Written};
+use crate::written::{self, At, Caching, Notation, Place, Written};
 
 /// The stand-in of a target that cannot be told.
 const NO_TARGET: TargetId = TargetId(u16::MAX);
 
-/// One behavior; `is_default` for the last one, which takes every path.
+/// One behavior; `is_default` for the last one, which takes every path. `caching` is what the distribution says for all.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "what a behavior hangs on, each of another kind"
+)]
 pub(super) fn behavior(
     said: &written::Behavior,
     is_default: bool,
+    caching: &Caching,
     written: &Written,
     defaults: &Defaults,
     targets: &mut Targets<'_>,
@@ -36,8 +41,17 @@ pub(super) fn behavior(
     };
     let expect = rehearsal::expect(said, &path, problems);
     let methods = Methods::of(said, is_default, written, defaults, problems);
-    let (origin_request, viewer_response) =
+    let (mut origin_request, viewer_response) =
         forwarding::forwarding(said, written, defaults, problems);
+    let cache = cache::cache(
+        said,
+        caching,
+        methods.cached,
+        &mut origin_request,
+        written,
+        defaults,
+        problems,
+    );
     Behavior {
         path,
         for_methods: methods.matched,
@@ -50,6 +64,7 @@ pub(super) fn behavior(
         target: target.unwrap_or(NO_TARGET),
         origin_request,
         viewer_response,
+        cache,
         write_error: write_error.clone(),
         expect,
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::cache::Conduct;
 use crate::behavior::{GetBody, MethodSet};
 use crate::edge::Mode;
 use crate::listener::InterimLimit;
@@ -32,6 +33,9 @@ pub(super) struct Defaults {
     pub(super) get_body: GetBody,
     pub(super) addresses: AddressFamily,
     pub(super) rewrite_location: bool,
+    pub(super) cache: Conduct,
+    /// Answers are kept although nothing is said of a cache.
+    pub(super) caches_unasked: bool,
     pub(super) trailers: bool,
     pub(super) origin_interim: InterimLimit,
 }
@@ -63,6 +67,8 @@ impl Defaults {
                 get_body: GetBody::Refused,
                 addresses: AddressFamily::V4,
                 rewrite_location: false,
+                cache: Conduct::CloudFront,
+                caches_unasked: false,
                 trailers: false,
                 origin_interim: InterimLimit {
                     all: 8,
@@ -84,6 +90,8 @@ impl Defaults {
                 get_body: GetBody::SentOnce,
                 addresses: AddressFamily::Both,
                 rewrite_location: true,
+                cache: Conduct::Origin,
+                caches_unasked: true,
                 trailers: true,
                 origin_interim: InterimLimit {
                     all: 8,

@@ -107,6 +107,7 @@ fn behaviors(
             behaviors::behavior(
                 behavior,
                 is_default,
+                &said.caching,
                 written,
                 defaults,
                 targets,

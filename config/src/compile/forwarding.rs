@@ -111,49 +111,9 @@ fn check_styles(said: &Behavior, problems: &mut Vec<Problem>) {
             "write one of them",
         ));
     }
-    check_ttls(said, problems);
-}
-
-/// Source: API shape `CacheBehavior`, `MinTTL`, `DefaultTTL`, `MaxTTL` (`InvalidTTLOrder`).
-fn check_ttls(said: &Behavior, problems: &mut Vec<Problem>) {
-    let ttls: Vec<&At<i64>> = [&said.min_ttl, &said.default_ttl, &said.max_ttl]
-        .into_iter()
-        .flatten()
-        .collect();
-    for ttl in &ttls {
-        if ttl.value < 0 {
-            problems.push(
-                ttl.place
-                    .error(format!("is {}", ttl.value), "write 0 or more seconds"),
-            );
-        } else if said.cache_policy.is_some() {
-            problems.push(ttl.place.error(
-                "stands beside a cache policy",
-                "leave it out; the policy has times of its own",
-            ));
-        }
-    }
-    for pair in ttls.windows(2) {
-        if pair[0].value > pair[1].value {
-            problems.push(pair[1].place.error(
-                format!("is {}, below {}", pair[1].value, pair[0].value),
-                "write MinTTL, DefaultTTL and MaxTTL in ascending order",
-            ));
-        }
-    }
-    let Some(legacy) = &said.forwarded_values else {
-        return;
-    };
-    let all_headers = legacy.headers.iter().find(|name| name.value == "*");
-    if let (Some(all), Some(min)) = (all_headers, &said.min_ttl)
-        && min.value > 0
+    if let Some(legacy) = &said.forwarded_values
+        && let (false, Some(key)) = (legacy.query_string, legacy.query_string_cache_keys.first())
     {
-        problems.push(all.place.error(
-            format!("has \"*\", and MinTTL is {}", min.value),
-            "write 0 for MinTTL: what goes by all headers is not cached",
-        ));
-    }
-    if let (false, Some(key)) = (legacy.query_string, legacy.query_string_cache_keys.first()) {
         problems.push(key.place.error(
             format!("has {}, and QueryString is false", key.shown()),
             "write true for QueryString, or no keys",
@@ -330,7 +290,7 @@ fn union(
     (request, all_named)
 }
 
-fn selection(said: Option<&(String, Vec<String>)>) -> NameSelection {
+pub(super) fn selection(said: Option<&(String, Vec<String>)>) -> NameSelection {
     match said.map(|(behavior, names)| (behavior.as_str(), names)) {
         Some(("all", _)) => NameSelection::All,
         Some(("whitelist", names)) => NameSelection::Only(names.clone()),
@@ -379,20 +339,6 @@ fn legacy(
             .iter()
             .any(|named| named.value.eq_ignore_ascii_case(name))
     };
-    let cookies = match said
-        .cookies_forward
-        .as_ref()
-        .map(|said| said.value.as_str())
-    {
-        Some("all") => NameSelection::All,
-        Some("whitelist") => NameSelection::Only(
-            said.cookie_names
-                .iter()
-                .map(|name| name.value.clone())
-                .collect(),
-        ),
-        Some(_) | None => NameSelection::None,
-    };
     let named = names(said.headers.iter(), &said.place, problems);
     OriginRequest {
         headers: if all {
@@ -400,7 +346,7 @@ fn legacy(
         } else {
             HeaderSelection::LegacyWith(plain(&named))
         },
-        cookies,
+        cookies: legacy_cookies(said),
         query: if said.query_string {
             NameSelection::All
         } else {
@@ -424,6 +370,24 @@ fn legacy(
             &said.place,
             problems,
         ),
+    }
+}
+
+/// Source: API shape `CookiePreference`.
+pub(super) fn legacy_cookies(said: &ForwardedValues) -> NameSelection {
+    match said
+        .cookies_forward
+        .as_ref()
+        .map(|said| said.value.as_str())
+    {
+        Some("all") => NameSelection::All,
+        Some("whitelist") => NameSelection::Only(
+            said.cookie_names
+                .iter()
+                .map(|name| name.value.clone())
+                .collect(),
+        ),
+        Some(_) | None => NameSelection::None,
     }
 }
 
@@ -475,7 +439,7 @@ fn plain(names: &[HeaderName]) -> Vec<HeaderName> {
         .collect()
 }
 
-fn is_cloudfronts(name: &str) -> bool {
+pub(super) fn is_cloudfronts(name: &str) -> bool {
     name.len() > 11 && name.as_bytes()[..11].eq_ignore_ascii_case(b"cloudfront-")
 }
 
@@ -488,10 +452,7 @@ fn cloudfront_headers<'n>(
     let mut made = Vec::new();
     let mut not_made = Vec::new();
     for name in named.filter(|name| is_cloudfronts(name)) {
-        let Some(header) = CloudFrontHeader::ALL
-            .into_iter()
-            .find(|header| header.name().eq_ignore_ascii_case(name))
-        else {
+        let Some(header) = CloudFrontHeader::named(name) else {
             not_made.push(name.as_str());
             continue;
         };

@@ -2,11 +2,12 @@
 
 use http::{HeaderName, HeaderValue, Method};
 
+use super::cache;
 use super::lines::{Lines, list, quoted};
 use super::rehearsal;
 use crate::behavior::{
-    AcceptEncoding, Behavior, Cors, HeaderSelection, MethodSet, NameSelection, OriginRequest,
-    ViewerProtocol, ViewerResponse,
+    AcceptEncoding, Behavior, CloudFrontHeader, Cors, HeaderSelection, MethodSet, NameSelection,
+    OriginRequest, ViewerProtocol, ViewerResponse,
 };
 use crate::edge::{Edge, Mode};
 
@@ -17,7 +18,10 @@ pub(super) fn behavior(behavior: &Behavior, edge: &Edge, lines: &mut Lines) {
         None => lines.field("allowed_methods", methods(behavior.allowed_methods)),
     }
     // In resilient mode OPTIONS falls through whether it is cached or not.
-    if edge.mode == Mode::Faithful && behavior.falls_through.contains(&Method::OPTIONS) {
+    let falls_through =
+        edge.mode == Mode::Faithful && behavior.falls_through.contains(&Method::OPTIONS);
+    let kept = behavior.cache.as_ref().map(|cache| cache.methods);
+    if falls_through || kept.is_some_and(|kept| kept.contains(&Method::OPTIONS)) {
         lines.field("cached_methods", methods(MethodSet::READS_AND_OPTIONS));
     }
     lines.field(
@@ -34,6 +38,7 @@ pub(super) fn behavior(behavior: &Behavior, edge: &Edge, lines: &mut Lines) {
     );
     origin_request(&behavior.origin_request, lines);
     viewer_response(&behavior.viewer_response, lines);
+    cache::policy(behavior.cache.as_ref(), lines);
     if let Some(expect) = &behavior.expect {
         rehearsal::expect(expect, lines);
     }
@@ -60,19 +65,7 @@ fn origin_request(request: &OriginRequest, lines: &mut Lines) {
     );
     field("cookies", names(&request.cookies));
     field("query", names(&request.query));
-    field(
-        "accept_encoding",
-        match request.accept_encoding {
-            AcceptEncoding::Viewer => quoted("viewer"),
-            AcceptEncoding::Removed => quoted("none"),
-            AcceptEncoding::Normalised { gzip, brotli } => list(
-                [(brotli, "br"), (gzip, "gzip")]
-                    .into_iter()
-                    .filter(|(kept, _)| *kept)
-                    .map(|(_, name)| quoted(name)),
-            ),
-        },
-    );
+    field("accept_encoding", accept_encoding(request.accept_encoding));
     for (name, flag) in [
         ("authorization", request.authorization),
         ("viewer_user_agent", request.viewer_user_agent),
@@ -82,18 +75,32 @@ fn origin_request(request: &OriginRequest, lines: &mut Lines) {
     ] {
         field(name, flag.to_string());
     }
-    let made = request.cloudfront_headers.iter();
-    field(
-        "cloudfront_headers",
-        list(made.map(|header| quoted(header.name()))),
-    );
+    field("cloudfront_headers", made(&request.cloudfront_headers));
 }
 
-fn header_names(names: &[HeaderName]) -> String {
+pub(super) fn accept_encoding(said: AcceptEncoding) -> String {
+    match said {
+        AcceptEncoding::Viewer => quoted("viewer"),
+        AcceptEncoding::Removed => quoted("none"),
+        AcceptEncoding::Normalised { gzip, brotli } => encodings(gzip, brotli),
+    }
+}
+
+pub(super) fn encodings(gzip: bool, brotli: bool) -> String {
+    let all = [(brotli, "br"), (gzip, "gzip")];
+    let kept = all.into_iter().filter(|(kept, _)| *kept);
+    list(kept.map(|(_, name)| quoted(name)))
+}
+
+pub(super) fn made(headers: &[CloudFrontHeader]) -> String {
+    list(headers.iter().map(|header| quoted(header.name())))
+}
+
+pub(super) fn header_names(names: &[HeaderName]) -> String {
     list(names.iter().map(|name| quoted(name.as_str())))
 }
 
-fn names(selection: &NameSelection) -> String {
+pub(super) fn names(selection: &NameSelection) -> String {
     let names = |names: &[String]| list(names.iter().map(|name| quoted(name)));
     match selection {
         NameSelection::All => quoted("all"),

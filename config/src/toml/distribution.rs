@@ -2,10 +2,10 @@
 
 use ::toml::de::DeValue;
 
-use super::forwarding;
 use super::kind::{Kind, wrong_kind};
 use super::rehearsal;
 use super::table::{self, Table};
+use super::{cache, forwarding};
 use crate::problem::Problem;
 use crate::written::{At, Behavior, Distribution, ErrorResponse, Place, Span};
 
@@ -47,6 +47,7 @@ pub(super) fn distribution(
         default_root_object: table.string("default_root_object", problems),
         behaviors,
         default_behavior,
+        caching: cache::caching(&mut table, problems),
         error_responses,
         name: table.string("name", problems),
         attempts: table.string("attempts", problems),
@@ -121,9 +122,7 @@ fn behavior(mut table: Table<'_>, problems: &mut Vec<Problem>) -> Behavior {
         origin_request_policy: table.string("origin_request_policy", problems),
         response_headers_policy: table.string("response_headers_policy", problems),
         forwarded_values: None,
-        min_ttl: None,
-        default_ttl: None,
-        max_ttl: None,
+        caching: cache::caching(&mut table, problems),
         rewrite_location: table.boolean("rewrite_location", problems),
         origin_request: table
             .table("origin_request", problems)

@@ -24,7 +24,7 @@ pub(super) fn origin_request(mut table: Table<'_>, problems: &mut Vec<Problem>) 
         viewer_host: flag(&mut table, "viewer_host", false, problems),
         forwarded_host_and_proto: flag(&mut table, "forwarded_host_and_proto", true, problems),
         trailers: flag(&mut table, "trailers", true, problems),
-        cloudfront_headers: cloudfront_headers(&mut table, problems),
+        cloudfront_headers: cloudfront_headers(&mut table, problems).unwrap_or_default(),
     };
     table.finish(problems);
     request
@@ -143,7 +143,11 @@ fn headers(table: &mut Table<'_>, problems: &mut Vec<Problem>) -> HeaderSelectio
     }
 }
 
-fn names(table: &mut Table<'_>, name: &'static str, problems: &mut Vec<Problem>) -> NameSelection {
+pub(super) fn names(
+    table: &mut Table<'_>,
+    name: &'static str,
+    problems: &mut Vec<Problem>,
+) -> NameSelection {
     let values = |names: Vec<At<String>>| names.into_iter().map(|name| name.value).collect();
     match selection(table, name, &["except"], problems) {
         Selection::All => NameSelection::All,
@@ -154,7 +158,10 @@ fn names(table: &mut Table<'_>, name: &'static str, problems: &mut Vec<Problem>)
 }
 
 /// `"viewer"`, `"none"`, or the encodings that are kept.
-fn accept_encoding(table: &mut Table<'_>, problems: &mut Vec<Problem>) -> AcceptEncoding {
+pub(super) fn accept_encoding(
+    table: &mut Table<'_>,
+    problems: &mut Vec<Problem>,
+) -> AcceptEncoding {
     let Some((place, value)) = table.value("accept_encoding") else {
         return AcceptEncoding::Viewer;
     };
@@ -188,16 +195,15 @@ fn accept_encoding(table: &mut Table<'_>, problems: &mut Vec<Problem>) -> Accept
     AcceptEncoding::Viewer
 }
 
-fn cloudfront_headers(table: &mut Table<'_>, problems: &mut Vec<Problem>) -> Vec<CloudFrontHeader> {
-    let Some((_, names)) = table.strings("cloudfront_headers", problems) else {
-        return Vec::new();
-    };
-    names
+pub(super) fn cloudfront_headers(
+    table: &mut Table<'_>,
+    problems: &mut Vec<Problem>,
+) -> Option<Vec<CloudFrontHeader>> {
+    let (_, names) = table.strings("cloudfront_headers", problems)?;
+    let made = names
         .iter()
         .filter_map(|said| {
-            let known = CloudFrontHeader::ALL
-                .into_iter()
-                .find(|header| header.name().eq_ignore_ascii_case(&said.value));
+            let known = CloudFrontHeader::named(&said.value);
             if known.is_none() {
                 let names = CloudFrontHeader::ALL.map(CloudFrontHeader::name);
                 let perhaps = nearest(&said.value, names)
@@ -209,10 +215,11 @@ fn cloudfront_headers(table: &mut Table<'_>, problems: &mut Vec<Problem>) -> Vec
             }
             known
         })
-        .collect()
+        .collect();
+    Some(made)
 }
 
-fn header_list(
+pub(super) fn header_list(
     table: &mut Table<'_>,
     name: &'static str,
     problems: &mut Vec<Problem>,

@@ -198,6 +198,10 @@ pub(crate) fn behaviors(at: &str) -> Vec<Case> {
         without_policies(of(&format!("ForwardedValues.{field}"), value))
             .given(&format!("{at}.ForwardedValues"), forwarded.clone())
     };
+    let timed = |field: &str| {
+        without_policies(of(field, json!(5)))
+            .given(&format!("{at}.ForwardedValues"), forwarded.clone())
+    };
     let function = "arn:aws:cloudfront::1:function/auth";
     let lambda = "arn:aws:lambda:us-east-1:1:function:auth:7";
     vec![
@@ -220,7 +224,8 @@ pub(crate) fn behaviors(at: &str) -> Vec<Case> {
         )
         .given(&format!("{at}.AllowedMethods"), reads_and_options),
         of("SmoothStreaming", json!(true)),
-        of("Compress", json!(true)),
+        without_policies(of("Compress", json!(true)))
+            .given(&format!("{at}.ForwardedValues"), forwarded.clone()),
         of(
             "LambdaFunctionAssociations",
             items(json!([{"LambdaFunctionARN": lambda, "EventType": "viewer-request"}])),
@@ -278,9 +283,9 @@ pub(crate) fn behaviors(at: &str) -> Vec<Case> {
                 items(json!(["a"])),
             ),
         legacy("Headers", items(json!(["X-Tenant"]))),
-        without_policies(of("MinTTL", json!(5))),
-        without_policies(of("DefaultTTL", json!(5))),
-        without_policies(of("MaxTTL", json!(5))),
+        timed("MinTTL"),
+        timed("DefaultTTL"),
+        timed("MaxTTL"),
     ]
 }
 

@@ -49,7 +49,7 @@ pub(crate) fn request_policies() -> Vec<Case> {
         case("CachePolicyConfig.MinTTL", json!(5))
             .given("CachePolicyConfig.DefaultTTL", json!(5))
             .given("CachePolicyConfig.MaxTTL", json!(5)),
-        case("CachePolicyConfig.DefaultTTL", json!(5)).given("CachePolicyConfig.MaxTTL", json!(5)),
+        case("CachePolicyConfig.DefaultTTL", json!(4)).given("CachePolicyConfig.MaxTTL", json!(5)),
         case("CachePolicyConfig.MaxTTL", json!(5)),
         case(
             parameters,

@@ -9,9 +9,10 @@ fn facts(edge: &Edge) -> String {
     let mut hosts: Vec<_> = edge.hosts.exact.iter().collect();
     hosts.sort();
     format!(
-        "{:?}\n{:?}\n{:?}\n{:#?}\n{:#?}\n{:#?}\n{:#?}\n{:#?}\n{hosts:?} {:?} {:?} {:?}\n{:?}",
+        "{:?}\n{:?}\n{:?}\n{:?}\n{:#?}\n{:#?}\n{:#?}\n{:#?}\n{:#?}\n{hosts:?} {:?} {:?} {:?}\n{:?}",
         edge.listen,
         edge.admin,
+        edge.cache,
         edge.access_log,
         edge.alarms,
         edge.origins,

@@ -32,7 +32,13 @@ use crate::worker::View;
 #[derive(Debug)]
 pub(crate) struct Fetched {
     pub(crate) answer: Result<Answer, OriginError>,
-    /// In order; empty only if the viewer's own body ended the first one.
+    pub(crate) trail: Trail,
+}
+
+/// The attempts of one request.
+#[derive(Debug, Default)]
+pub(crate) struct Trail {
+    /// In order; empty only if the viewer's own body ended the first one, or nobody was asked.
     pub(crate) attempts: Vec<Attempt>,
     /// Which of `attempts` the answer is the outcome of.
     pub(crate) delivered: usize,
@@ -84,7 +90,7 @@ impl Answer {
     }
 
     /// Nobody wants it any more; its connection may still be good.
-    fn set_aside(self) {
+    pub(crate) fn set_aside(self) {
         match self {
             Self::Origin(answer) => answer.response.into_body().drain(),
             Self::Page(_) => {}
@@ -300,9 +306,11 @@ impl Course<'_> {
     fn fetched(self, answer: Result<Answer, OriginError>, delivered: usize) -> Fetched {
         Fetched {
             answer,
-            attempts: self.attempts,
-            delivered,
-            struck: self.struck,
+            trail: Trail {
+                attempts: self.attempts,
+                delivered,
+                struck: self.struck,
+            },
         }
     }
 
@@ -326,11 +334,12 @@ impl Course<'_> {
         within: &Limits,
     ) -> Result<Answer, OriginError> {
         let Member { origin, timers, .. } = &self.target.members[member];
+        let headers = headers::conditioned(wanted.request);
         let inquiry = Inquiry {
             method: wanted.request.method,
             path: wanted.route.path,
             query: wanted.request.target.query(),
-            headers: wanted.request.fields.map(),
+            headers: &headers,
             gap: timers.response_timeout,
         };
         let fault = self.fault(*origin);
@@ -401,6 +410,11 @@ impl Course<'_> {
             took,
         });
     }
+}
+
+/// Whether it is known that no origin of `target` answers.
+pub(crate) fn is_known_dead(view: &View, target: &Target) -> bool {
+    standing::nobody_answers(target, &standings(view, target))
 }
 
 /// How each member of `target` stands; nothing at all in the usual case, that all of them stand well.

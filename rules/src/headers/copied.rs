@@ -182,21 +182,6 @@ fn is_about_the_viewer(name: &str) -> bool {
 
 /// `Cookie` with the chosen ones, in one line; `None` if none is left.
 fn cookies(selection: &NameSelection, sent: Fields<'_>) -> Option<HeaderValue> {
-    let patterns_have = |names: &[String], name: &[u8]| {
-        names
-            .iter()
-            .any(|pattern| wildcard_matches(pattern.as_bytes(), name))
-    };
-    let is_kept = |cookie: &&[u8]| {
-        let name = cookie.split(|byte| *byte == b'=').next();
-        let name = name.unwrap_or_default().trim_ascii_end();
-        match selection {
-            NameSelection::All => true,
-            NameSelection::None => false,
-            NameSelection::Only(kept) => patterns_have(kept, name),
-            NameSelection::Except(dropped) => !patterns_have(dropped, name),
-        }
-    };
     if !sent.has(Known::Cookie)
         || *selection == NameSelection::None
         || Connection::of(sent).names(&COOKIE)
@@ -209,13 +194,7 @@ fn cookies(selection: &NameSelection, sent: Fields<'_>) -> Option<HeaderValue> {
         return Some(first.clone());
     }
     let mut chosen = Vec::new();
-    for cookie in sent
-        .lines(Known::Cookie)
-        .flat_map(|line| line.as_bytes().split(|byte| *byte == b';'))
-        .map(<[u8]>::trim_ascii)
-        .filter(|cookie| !cookie.is_empty())
-        .filter(is_kept)
-    {
+    for cookie in chosen_cookies(selection, sent) {
         if !chosen.is_empty() {
             chosen.extend_from_slice(b"; ");
         }
@@ -226,16 +205,43 @@ fn cookies(selection: &NameSelection, sent: Fields<'_>) -> Option<HeaderValue> {
         .filter(|value| !value.is_empty())
 }
 
+/// The chosen cookies of all lines in the order in which they came, `name=value` each, white space around them cut off.
+pub(crate) fn chosen_cookies<'h>(
+    selection: &NameSelection,
+    sent: Fields<'h>,
+) -> impl Iterator<Item = &'h [u8]> {
+    let patterns_have = |names: &[String], name: &[u8]| {
+        names
+            .iter()
+            .any(|pattern| wildcard_matches(pattern.as_bytes(), name))
+    };
+    let is_kept = move |cookie: &&[u8]| {
+        let name = cookie.split(|byte| *byte == b'=').next();
+        let name = name.unwrap_or_default().trim_ascii_end();
+        match selection {
+            NameSelection::All => true,
+            NameSelection::None => false,
+            NameSelection::Only(kept) => patterns_have(kept, name),
+            NameSelection::Except(dropped) => !patterns_have(dropped, name),
+        }
+    };
+    sent.lines(Known::Cookie)
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b';'))
+        .map(<[u8]>::trim_ascii)
+        .filter(|cookie| !cookie.is_empty())
+        .filter(is_kept)
+}
+
 /// What `Connection` says of other headers. Source: RFC 9110, section 7.6.1.
 #[derive(Clone, Copy)]
-pub(super) struct Connection<'h> {
+pub(crate) struct Connection<'h> {
     fields: Fields<'h>,
     /// False for `keep-alive` and `close`, which are no headers of anybody: nothing needs comparing then.
     names_headers: bool,
 }
 
 impl<'h> Connection<'h> {
-    pub(super) fn of(fields: Fields<'h>) -> Self {
+    pub(crate) fn of(fields: Fields<'h>) -> Self {
         let names_headers = fields.elements(Known::Connection).any(|option| {
             !option.eq_ignore_ascii_case(b"keep-alive") && !option.eq_ignore_ascii_case(b"close")
         });
@@ -245,7 +251,7 @@ impl<'h> Connection<'h> {
         }
     }
 
-    pub(super) fn names(self, name: &HeaderName) -> bool {
+    pub(crate) fn names(self, name: &HeaderName) -> bool {
         self.names_headers
             && self
                 .fields

@@ -62,18 +62,20 @@ pub(super) fn about_the_viewer(
             let address = [viewer.address_text.as_bytes(), b":", port].concat();
             (&VIEWER_ADDRESS, HeaderValue::try_from(address).ok())
         }
-        CloudFrontHeader::ViewerHttpVersion => {
-            let version = match viewer.version {
-                Version::HTTP_09 | Version::HTTP_10 => "1.0",
-                Version::HTTP_2 => "2.0",
-                Version::HTTP_3 => "3.0",
-                _ => "1.1",
-            };
-            (
-                &VIEWER_HTTP_VERSION,
-                Some(HeaderValue::from_static(version)),
-            )
-        }
+        CloudFrontHeader::ViewerHttpVersion => (
+            &VIEWER_HTTP_VERSION,
+            Some(HeaderValue::from_static(http_version(viewer))),
+        ),
+    }
+}
+
+/// `CloudFront-Viewer-Http-Version`.
+pub(crate) fn http_version(viewer: &Viewer<'_>) -> &'static str {
+    match viewer.version {
+        Version::HTTP_09 | Version::HTTP_10 => "1.0",
+        Version::HTTP_2 => "2.0",
+        Version::HTTP_3 => "3.0",
+        _ => "1.1",
     }
 }
 
@@ -101,17 +103,16 @@ pub(super) fn added_to<'h>(
 /// `br,gzip`, `br` or `gzip`: what the viewer accepts of what is enabled; `None`: the header is not sent.
 /// A quality has no say, except `0`, which means "not acceptable" (RFC 9110, section 12.4.2).
 /// Source: Developer Guide, "Serve compressed files".
-pub(super) fn accept_encoding(sent: Fields<'_>, gzip: bool, brotli: bool) -> Option<HeaderValue> {
-    let value = match (
+pub(crate) fn accept_encoding(sent: Fields<'_>, gzip: bool, brotli: bool) -> Option<&'static str> {
+    match (
         brotli && accepts(sent, b"br"),
         gzip && accepts(sent, b"gzip"),
     ) {
-        (true, true) => "br,gzip",
-        (true, false) => "br",
-        (false, true) => "gzip",
-        (false, false) => return None,
-    };
-    Some(HeaderValue::from_static(value))
+        (true, true) => Some("br,gzip"),
+        (true, false) => Some("br"),
+        (false, true) => Some("gzip"),
+        (false, false) => None,
+    }
 }
 
 fn accepts(sent: Fields<'_>, coding: &[u8]) -> bool {

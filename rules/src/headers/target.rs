@@ -35,28 +35,36 @@ pub(super) fn for_origin(
     PathAndQuery::try_from(build()).unwrap_or_else(|_| escaped(&build()))
 }
 
-/// Parameters stay in the order they came in, and names are compared as they were sent.
 fn push_query(target: &mut String, selection: &NameSelection, query: &str) {
-    let is_kept = |name: &str| match selection {
-        NameSelection::All => true,
-        NameSelection::None => false,
-        NameSelection::Only(names) => names.iter().any(|kept| kept == name),
-        NameSelection::Except(names) => names.iter().all(|dropped| dropped != name),
-    };
-    if *selection == NameSelection::All {
-        target.push('?');
-        target.push_str(query);
-        return;
-    }
     let mut separator = '?';
-    for parameter in query.split('&') {
-        let name = parameter.split('=').next().unwrap_or_default();
-        if is_kept(name) {
-            target.push(separator);
-            target.push_str(parameter);
-            separator = '&';
-        }
+    for parameter in kept_of_query(selection, query) {
+        target.push(separator);
+        target.push_str(parameter);
+        separator = '&';
     }
+}
+
+/// The parameters of `query` that `selection` leaves, in the order they came in, to be put together again with `&`: all of
+/// it in one piece where it leaves all. Names are compared as they were sent.
+pub(crate) fn kept_of_query<'q>(
+    selection: &NameSelection,
+    query: &'q str,
+) -> impl Iterator<Item = &'q str> {
+    let is_kept = |parameter: &&str| {
+        let name = parameter.split('=').next().unwrap_or_default();
+        match selection {
+            NameSelection::All => true,
+            NameSelection::None => false,
+            NameSelection::Only(names) => names.iter().any(|kept| kept == name),
+            NameSelection::Except(names) => names.iter().all(|dropped| dropped != name),
+        }
+    };
+    let whole = (*selection == NameSelection::All).then_some(query);
+    let parts = match selection {
+        NameSelection::All | NameSelection::None => None,
+        NameSelection::Only(_) | NameSelection::Except(_) => Some(query.split('&').filter(is_kept)),
+    };
+    whole.into_iter().chain(parts.into_iter().flatten())
 }
 
 /// Only an origin path or a root object with a byte that no target may hold leads here: such bytes are escaped.

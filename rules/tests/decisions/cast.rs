@@ -208,6 +208,7 @@ pub(crate) fn behavior(path: &str, target: u16) -> Behavior {
         target: TargetId(target),
         origin_request: policy_request(),
         viewer_response: plain_response(),
+        cache: None,
         write_error: WriteError::Plain,
         expect: None,
     }
@@ -316,6 +317,7 @@ pub(crate) fn edge(
             workers: None,
             lifecycle: Lifecycle::default(),
         },
+        cache: tideover_config::CacheLimits::default(),
         access_log: AccessLog {
             to: LogTo::Off,
             format: LogFormat::Json,

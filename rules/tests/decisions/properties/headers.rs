@@ -9,7 +9,7 @@ use tideover_config::{
 };
 use tideover_rules::admit::admit;
 use tideover_rules::fields::{Fields, Survey};
-use tideover_rules::headers::{Frame, Request, for_origin, for_viewer};
+use tideover_rules::headers::{Conditions, Frame, Request, for_origin, for_viewer};
 use tideover_rules::route::within;
 
 use crate::cast::{
@@ -228,7 +228,7 @@ proptest! {
         let visitor = Visitor::new();
         let target = PathAndQuery::from_static("/x?a=1&b");
         let route = within(&edge, &edge.distributions[0], &method, "/x");
-        let request = Request { method: &method, target: &target, fields: Fields::of(&sent), to_websocket: false };
+        let request = Request { method: &method, target: &target, fields: Fields::of(&sent), to_websocket: false, conditions: Conditions::Viewers };
         let head = for_origin(&route, &Frame::of(route.distribution, route.behavior), the_server(&edge), request, &visitor.viewer());
 
         let trailers = route.behavior.origin_request.trailers;
@@ -276,7 +276,7 @@ proptest! {
         let target = PathAndQuery::from_static("/");
         let route = within(&edge, &edge.distributions[0], &Method::GET, "/");
         let nothing = HeaderMap::new();
-        let request = Request { method: &Method::GET, target: &target, fields: Fields::of(&nothing), to_websocket: false };
+        let request = Request { method: &Method::GET, target: &target, fields: Fields::of(&nothing), to_websocket: false, conditions: Conditions::Viewers };
         let named = named(&answer);
         let mut headers = answer.clone();
         let status = StatusCode::from_u16(status).expect("a status");
@@ -313,7 +313,7 @@ proptest! {
         let edge = edge_with(plan, false, &path);
         let route = within(&edge, &edge.distributions[0], &Method::GET, sent.path());
         let nothing = HeaderMap::new();
-        let request = Request { method: &Method::GET, target: &sent, fields: Fields::of(&nothing), to_websocket: false };
+        let request = Request { method: &Method::GET, target: &sent, fields: Fields::of(&nothing), to_websocket: false, conditions: Conditions::Viewers };
         let head = for_origin(&route, &Frame::of(route.distribution, route.behavior), the_server(&edge), request, &Visitor::new().viewer());
         prop_assert_eq!(head.path_and_query.path(), format!("{path}{}", sent.path()));
         let before: Vec<&str> = sent.query().map_or_else(Vec::new, |query| query.split('&').collect());
@@ -359,7 +359,7 @@ proptest! {
         let target = PathAndQuery::from_static("/");
         let route = within(&edge, &edge.distributions[0], &Method::GET, "/");
         let nothing = HeaderMap::new();
-        let request = Request { method: &Method::GET, target: &target, fields: Fields::of(&nothing), to_websocket: false };
+        let request = Request { method: &Method::GET, target: &target, fields: Fields::of(&nothing), to_websocket: false, conditions: Conditions::Viewers };
         let before = HeaderValue::try_from(location.as_str()).expect("visible");
         let mut headers = HeaderMap::new();
         headers.insert("location", before.clone());

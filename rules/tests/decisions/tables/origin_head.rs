@@ -8,7 +8,7 @@ use tideover_config::{
     MethodSet, NameSelection, OriginKind, OriginRequest, Server, ViewerScheme,
 };
 use tideover_rules::fields::Fields;
-use tideover_rules::headers::{Frame, OriginHead, Request, for_origin};
+use tideover_rules::headers::{Conditions, Frame, OriginHead, Request, for_origin};
 use tideover_rules::route::within;
 use tideover_rules::websocket::is_asked_for;
 
@@ -55,6 +55,7 @@ pub(super) fn head(
         target: &target,
         fields: Fields::of(sent),
         to_websocket: is_asked_for(&method, Version::HTTP_11, Fields::of(sent)),
+        conditions: Conditions::Viewers,
     };
     let frame = Frame::of(route.distribution, route.behavior);
     for_origin(&route, &frame, server, request, &visitor.viewer())

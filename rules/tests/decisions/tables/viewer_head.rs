@@ -10,7 +10,7 @@ use tideover_config::{
     ViewerResponse, ViewerScheme,
 };
 use tideover_rules::fields::{Fields, Survey};
-use tideover_rules::headers::{Request, for_viewer};
+use tideover_rules::headers::{Conditions, Request, for_viewer};
 use tideover_rules::route::within;
 
 use crate::cast::{
@@ -62,6 +62,7 @@ pub(super) fn head_passed_on(
         target: &target,
         fields: Fields::of(asked),
         to_websocket: false,
+        conditions: Conditions::Viewers,
     };
     for_viewer(
         edge,

@@ -1,0 +1,285 @@
+//! What was fetched before: looked up, kept, and fetched once for all who ask at the same time.
+//!
+//! [`kept`] is what is kept, [`store`] where; [`flights`] knows who fetches what, [`fill`] is one such fetch as its readers
+//! see it; [`invalidations`] what must not be used any more. What may be kept and used is decided in
+//! `tideover_rules::cache`; the request's way through all this is in `request`.
+
+mod fill;
+mod flights;
+mod head;
+mod invalidations;
+mod kept;
+mod store;
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderName;
+use tideover_config::CacheLimits;
+use tideover_rules::cache::vary;
+use tideover_rules::fields::Fields;
+
+pub(crate) use fill::{BrokeOff, ChosenBy, Failed, FillReader, Settled, Stage};
+use flights::{Flight, Flights};
+pub(crate) use flights::{Lead, Part};
+use invalidations::Invalidations;
+pub(crate) use kept::{Answer, Head, Kept, What};
+use store::Store;
+
+use crate::clock::Clock;
+
+/// So long nobody waits for another's fetch of a key whose last answer was for its viewer only.
+const PASS: Duration = Duration::from_secs(10);
+
+/// The cache of all workers.
+#[derive(Debug)]
+pub(crate) struct Cache {
+    store: Store,
+    flights: Arc<Flights>,
+    pub(crate) invalidations: Invalidations,
+    pub(crate) limits: CacheLimits,
+    /// Numbers for forks.
+    forks: AtomicU64,
+    /// Nominal nanoseconds by which its time is ahead of the clock's. Tests only.
+    ahead: AtomicU64,
+}
+
+/// What a look-up found.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// An answer, however old.
+    Answer(Arc<Kept>),
+    /// Nothing under this key.
+    Nothing,
+    /// Answers under this key, but none that was chosen by such a request.
+    OtherVariants,
+    /// The last answer was for its viewer only.
+    Pass,
+}
+
+impl Cache {
+    pub(crate) fn new(limits: CacheLimits) -> Self {
+        Self {
+            store: Store::new(limits.memory),
+            flights: Arc::new(Flights::new()),
+            invalidations: Invalidations::default(),
+            limits,
+            // Not the numbers of a process before this one, should the store ever outlive one.
+            forks: AtomicU64::new(fastrand::u64(..)),
+            ahead: AtomicU64::new(0),
+        }
+    }
+
+    /// The cache's time, nominal: what ages are counted by.
+    pub(crate) fn now(&self, clock: Clock) -> Duration {
+        let ahead = Duration::from_nanos(self.ahead.load(Relaxed));
+        clock.elapsed().saturating_add(ahead)
+    }
+
+    /// Everything that is kept is older by `span` from now on, and so is what will be.
+    pub(crate) fn moves_on(&self, span: Duration) {
+        let span = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
+        self.ahead.fetch_add(span, Relaxed);
+    }
+
+    /// What is kept for `request` under `key`, which grows by what chose among several answers under it.
+    pub(crate) fn look_up(&self, key: &mut Vec<u8>, request: Fields<'_>, now: Duration) -> Found {
+        let mut is_forked = false;
+        loop {
+            let hash = self.store.hash(key);
+            let Some(kept) = self.store.get(hash, key) else {
+                return if is_forked {
+                    Found::OtherVariants
+                } else {
+                    Found::Nothing
+                };
+            };
+            if self.invalidations.is_about(&kept) {
+                self.store.remove(hash);
+                return Found::Nothing;
+            }
+            match &kept.what {
+                What::Answer(_) => return Found::Answer(kept),
+                What::Pass { lasts } if kept.resident(now) < *lasts => return Found::Pass,
+                What::Pass { .. } => return Found::Nothing,
+                // A longer key has none below it.
+                What::Fork { .. } if is_forked => return Found::Nothing,
+                What::Fork { names, number } => {
+                    is_forked = true;
+                    write_choice(names, *number, request, key);
+                }
+            }
+        }
+    }
+
+    /// What is kept under `key` now, which is a whole one.
+    pub(crate) fn look_up_again(&self, key: &[u8]) -> Option<Arc<Kept>> {
+        let kept = self.store.get(self.store.hash(key), key)?;
+        let is_answer = matches!(kept.what, What::Answer(_));
+        (is_answer && !self.invalidations.is_about(&kept)).then_some(kept)
+    }
+
+    /// What a request for `key` is from here on: the one who fetches, or one who reads along.
+    pub(crate) fn join(&self, key: &[u8]) -> Part {
+        self.flights.join(self.store.hash(key), key)
+    }
+
+    /// Someone who fetches `key` for itself and the store, and whom nobody reads along with.
+    pub(crate) fn lead_alone(&self, key: &[u8]) -> Lead {
+        self.flights.lead_alone(self.store.hash(key), key)
+    }
+
+    /// Whether one more fetch of so many bytes may be held in memory while it goes on.
+    pub(crate) fn has_room_for(&self, bytes: u64) -> bool {
+        let most = self.limits.memory / 4;
+        bytes <= self.limits.object && self.flights.held().saturating_add(bytes) <= most
+    }
+
+    /// Bytes that fetches hold which go on now.
+    pub(crate) fn held_by_fills(&self) -> u64 {
+        self.flights.held()
+    }
+
+    /// How many things are kept, and how many bytes they take, as of some moments ago.
+    pub(crate) fn held(&self) -> (u64, u64) {
+        self.store.held()
+    }
+
+    /// The last answer under `key` was for its viewer only.
+    pub(crate) fn remember_to_pass(&self, key: &[u8], generation: u64, now: Duration) {
+        let kept = Kept::pass(key, generation, now, PASS);
+        self.put(kept);
+    }
+
+    /// Answers under `key` are chosen by the fields `names`, too. `key` grows by what `request` has in them. What was kept of
+    /// other choices is not found any more, unless they are by the same fields.
+    pub(crate) fn fork(
+        &self,
+        key: &mut Vec<u8>,
+        names: Vec<HeaderName>,
+        request: Fields<'_>,
+        generation: u64,
+        now: Duration,
+    ) {
+        let before = self.store.get(self.store.hash(key), key);
+        let number = match before.as_deref().map(|kept| &kept.what) {
+            Some(What::Fork {
+                names: same,
+                number,
+            }) if **same == *names => *number,
+            _ => {
+                let number = self.forks.fetch_add(1, Relaxed);
+                self.put(Kept::fork(key, generation, now, names.clone(), number));
+                number
+            }
+        };
+        write_choice(&names, number, request, key);
+    }
+
+    pub(crate) fn put(&self, kept: Kept) -> Arc<Kept> {
+        let hash = self.store.hash(kept.key());
+        let kept = Arc::new(kept);
+        self.store.put(hash, Arc::clone(&kept));
+        kept
+    }
+
+    /// Nothing is kept under `key` any more, whatever chose it.
+    pub(crate) fn remove(&self, key: &[u8]) {
+        self.store.remove(self.store.hash(key));
+    }
+}
+
+fn write_choice(names: &[HeaderName], number: u64, request: Fields<'_>, key: &mut Vec<u8>) {
+    key.extend_from_slice(&number.to_le_bytes());
+    vary::write(names, request, key);
+}
+
+/// A fetch of which the head is here: pours `body` to its readers, and keeps it if it is whole and not too large. To be run
+/// by a task of its own: whoever asked first may leave.
+pub(crate) async fn pour<B>(cache: &Cache, flight: Pouring, body: B)
+where
+    B: http_body::Body<Data = Bytes>,
+    B::Error: std::fmt::Debug,
+{
+    let mut body = pin!(body);
+    let Pouring {
+        flight,
+        key,
+        generation,
+        began,
+    } = flight;
+    let Some(inlet) = flight.inlet() else { return };
+    let mut is_kept = true;
+    loop {
+        if poll_fn(|context| inlet.poll_room(context)).await.is_err() {
+            return;
+        }
+        match poll_fn(|context| body.as_mut().poll_frame(context)).await {
+            Some(Ok(frame)) => {
+                if let Ok(data) = frame.into_data()
+                    && !data.is_empty()
+                {
+                    inlet.push(data);
+                }
+                let fits = inlet.bytes() <= cache.limits.object && cache.has_room_for(0);
+                if is_kept && !fits {
+                    is_kept = false;
+                    flight.closes();
+                    inlet.lets_go();
+                }
+            }
+            Some(Err(error)) => {
+                tracing::debug!(?error, "a fetch for the cache broke off");
+                return;
+            }
+            None => break,
+        }
+    }
+    if is_kept {
+        cache.put(Kept::answer(
+            &key,
+            generation,
+            began,
+            inlet.head(),
+            &inlet.chunks(),
+        ));
+    }
+    flight.ends();
+}
+
+/// A fetch with what it is kept by.
+#[derive(Debug)]
+pub(crate) struct Pouring {
+    flight: Flight,
+    key: Box<[u8]>,
+    generation: u64,
+    /// When its head came, by the cache's time.
+    began: Duration,
+}
+
+impl Lead {
+    /// The head of an answer that is kept under `key`: from now on its body is [poured](pour), and read by the leader among
+    /// others.
+    pub(crate) fn pours(
+        self,
+        key: &[u8],
+        generation: u64,
+        began: Duration,
+        head: Head,
+        length: Option<u64>,
+        chosen_by: Option<ChosenBy>,
+    ) -> (Pouring, FillReader) {
+        let (flight, reader) = self.flows(head, length, chosen_by);
+        let pouring = Pouring {
+            flight,
+            key: key.into(),
+            generation,
+            began,
+        };
+        (pouring, reader)
+    }
+}

@@ -1,0 +1,422 @@
+//! One fetch that several viewers read: what has arrived, who waits for more, and how it ended.
+//!
+//! Nothing here belongs to a worker: readers on any of them wait on the same fill. The lock is held for as long as it takes
+//! to copy one `Bytes`; wakers are woken outside of it.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+
+use super::kept::{Head, Kept};
+use crate::error::Fault;
+use tideover_rules::cache::verdict::WhyStale;
+use tideover_rules::failover::Attempt;
+
+/// A fill whose length turns out to be beyond all bounds is so far ahead of its slowest reader at most.
+const WINDOW: u64 = 1024 * 1024;
+
+/// One fetch, as its readers see it.
+#[derive(Debug)]
+pub(crate) struct Fill {
+    pub(super) key: Box<[u8]>,
+    state: Mutex<State>,
+    /// What all fills together hold.
+    held: Arc<AtomicU64>,
+}
+
+#[derive(Debug)]
+struct State {
+    stage: Stage,
+    chunks: VecDeque<Bytes>,
+    /// So many chunks were dropped at the front.
+    dropped: usize,
+    bytes: u64,
+    /// Chunks stay until the end, so that anybody may still begin to read.
+    is_kept: bool,
+    readers: Vec<Option<Waiting>>,
+    /// Wants to know when the slowest reader has gone on.
+    pump: Option<Waker>,
+    end: End,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    waker: Option<Waker>,
+    /// The chunk that it reads next, from the very first one on.
+    next: usize,
+}
+
+/// How far it is.
+#[derive(Clone, Debug)]
+pub(crate) enum Stage {
+    /// No head yet.
+    Waiting,
+    /// The leader went away before there was a head: somebody else asks.
+    Abandoned,
+    /// The answer is for the leader only: everybody asks for themselves.
+    NotShared,
+    /// What was kept before is good, or serves in place of failed origins: it is looked up anew.
+    Settled(Arc<Kept>, Settled),
+    /// No origin brought an answer.
+    Failed(Arc<Failed>),
+    /// The head is here, and the body on its way.
+    Flowing(Arc<Flowing>),
+}
+
+/// What became of asking for what was kept already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Settled {
+    /// 304.
+    Fresh,
+    /// The origins failed.
+    Stale(WhyStale),
+}
+
+/// What its readers begin with.
+#[derive(Debug)]
+pub(crate) struct Flowing {
+    pub(crate) head: Head,
+    /// Of the body, if it was told.
+    pub(crate) length: Option<u64>,
+    /// What of the leader's request chose it, beside the fill's key.
+    pub(crate) chosen_by: Option<ChosenBy>,
+}
+
+/// The fields that chose an answer, and what the leader's had in them.
+#[derive(Debug)]
+pub(crate) struct ChosenBy {
+    pub(crate) names: Vec<http::HeaderName>,
+    pub(crate) suffix: Vec<u8>,
+}
+
+/// Why no origin brought an answer.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    pub(crate) fault: Fault,
+    pub(crate) attempts: Vec<Attempt>,
+    pub(crate) delivered: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    NotYet,
+    Whole,
+    Broken,
+}
+
+/// It broke off: the viewer's connection can only be cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the fetch that this answer was read from broke off")]
+pub(crate) struct BrokeOff;
+
+impl Fill {
+    pub(super) fn new(key: &[u8], held: &Arc<AtomicU64>) -> Arc<Self> {
+        Arc::new(Self {
+            key: key.into(),
+            state: Mutex::new(State {
+                stage: Stage::Waiting,
+                chunks: VecDeque::new(),
+                dropped: 0,
+                bytes: 0,
+                is_kept: true,
+                readers: Vec::new(),
+                pump: None,
+                end: End::NotYet,
+            }),
+            held: Arc::clone(held),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One more reader, from the first byte on; `None` if those are gone.
+    pub(super) fn join(self: &Arc<Self>) -> Option<FillReader> {
+        self.lock().is_kept.then(|| self.reader())
+    }
+
+    /// A reader from the first byte on, as long as that is there.
+    pub(super) fn reader(self: &Arc<Self>) -> FillReader {
+        let mut state = self.lock();
+        let free = state.readers.iter().position(Option::is_none);
+        let slot = free.unwrap_or_else(|| {
+            state.readers.push(None);
+            state.readers.len() - 1
+        });
+        state.readers[slot] = Some(Waiting::default());
+        drop(state);
+        FillReader {
+            fill: Arc::clone(self),
+            slot,
+            flowing: None,
+            read: 0,
+        }
+    }
+
+    /// The next stage.
+    pub(super) fn becomes(&self, stage: Stage) {
+        let mut state = self.lock();
+        state.stage = stage;
+        let waiting = state.take_waiting();
+        drop(state);
+        wake(waiting);
+    }
+
+    /// One more chunk.
+    fn push(&self, chunk: Bytes) {
+        let mut state = self.lock();
+        let bytes = chunk.len() as u64;
+        state.bytes += bytes;
+        self.held.fetch_add(bytes, Relaxed);
+        state.chunks.push_back(chunk);
+        let waiting = state.take_waiting();
+        drop(state);
+        wake(waiting);
+    }
+
+    /// Who has not begun to read can do so no more, and what all have read is dropped.
+    fn lets_go(&self) {
+        let mut state = self.lock();
+        state.is_kept = false;
+        self.forget(&mut state);
+    }
+
+    fn forget(&self, state: &mut State) {
+        if state.is_kept {
+            return;
+        }
+        let slowest = state
+            .readers
+            .iter()
+            .flatten()
+            .map(|reader| reader.next)
+            .min();
+        let last = state.dropped + state.chunks.len();
+        while state.dropped < slowest.unwrap_or(last) {
+            let Some(chunk) = state.chunks.pop_front() else {
+                break;
+            };
+            state.dropped += 1;
+            let bytes = chunk.len() as u64;
+            state.bytes -= bytes;
+            self.held.fetch_sub(bytes, Relaxed);
+        }
+    }
+
+    /// Ready when there is room for one more chunk; an error if nobody reads any more and nothing is kept.
+    fn poll_room(&self, context: &Context<'_>) -> Poll<Result<(), BrokeOff>> {
+        let mut state = self.lock();
+        if state.is_kept {
+            return Poll::Ready(Ok(()));
+        }
+        if state.readers.iter().all(Option::is_none) {
+            return Poll::Ready(Err(BrokeOff));
+        }
+        if state.bytes < WINDOW {
+            return Poll::Ready(Ok(()));
+        }
+        state.pump = Some(context.waker().clone());
+        Poll::Pending
+    }
+}
+
+impl State {
+    fn take_waiting(&mut self) -> Vec<Waker> {
+        let readers = self.readers.iter_mut().flatten();
+        readers.filter_map(|reader| reader.waker.take()).collect()
+    }
+}
+
+fn wake(waiting: Vec<Waker>) {
+    waiting.into_iter().for_each(Waker::wake);
+}
+
+impl Drop for Fill {
+    fn drop(&mut self) {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        self.held.fetch_sub(state.bytes, Relaxed);
+    }
+}
+
+/// What pours the body in. Dropped before the end, it says that it broke off.
+#[derive(Debug)]
+pub(crate) struct Inlet {
+    fill: Arc<Fill>,
+    flowing: Arc<Flowing>,
+}
+
+impl Inlet {
+    /// The head is here: readers may begin.
+    pub(super) fn opens(
+        fill: Arc<Fill>,
+        head: Head,
+        length: Option<u64>,
+        chosen_by: Option<ChosenBy>,
+    ) -> (Self, Arc<Flowing>) {
+        let flowing = Arc::new(Flowing {
+            head,
+            length,
+            chosen_by,
+        });
+        fill.becomes(Stage::Flowing(Arc::clone(&flowing)));
+        let inlet = Self {
+            fill,
+            flowing: Arc::clone(&flowing),
+        };
+        (inlet, flowing)
+    }
+
+    pub(super) fn head(&self) -> &Head {
+        &self.flowing.head
+    }
+
+    pub(super) fn push(&self, chunk: Bytes) {
+        self.fill.push(chunk);
+    }
+
+    pub(super) fn poll_room(&self, context: &Context<'_>) -> Poll<Result<(), BrokeOff>> {
+        self.fill.poll_room(context)
+    }
+
+    /// Nothing of it is kept, and nobody else may begin to read.
+    pub(super) fn lets_go(&self) {
+        self.fill.lets_go();
+    }
+
+    /// Bytes that are held of it.
+    pub(super) fn bytes(&self) -> u64 {
+        self.fill.lock().bytes
+    }
+
+    /// All of it, in order; the chunks that are held.
+    pub(super) fn chunks(&self) -> Vec<Bytes> {
+        self.fill.lock().chunks.iter().cloned().collect()
+    }
+
+    /// It is whole.
+    pub(super) fn ends(self) {
+        self.set_end(End::Whole);
+    }
+
+    fn set_end(&self, end: End) {
+        let mut state = self.fill.lock();
+        if state.end == End::NotYet {
+            state.end = end;
+        }
+        let waiting = state.take_waiting();
+        drop(state);
+        wake(waiting);
+    }
+}
+
+impl Drop for Inlet {
+    fn drop(&mut self) {
+        self.set_end(End::Broken);
+    }
+}
+
+/// One viewer's way through a fill.
+#[derive(Debug)]
+pub(crate) struct FillReader {
+    fill: Arc<Fill>,
+    slot: usize,
+    flowing: Option<Arc<Flowing>>,
+    /// Bytes so far.
+    read: u64,
+}
+
+impl FillReader {
+    /// What came of the fetch: its head, or why there is none for this reader.
+    pub(crate) async fn stage(&mut self) -> Stage {
+        std::future::poll_fn(|context| {
+            let mut state = self.fill.lock();
+            if matches!(state.stage, Stage::Waiting) {
+                if let Some(Some(waiting)) = state.readers.get_mut(self.slot) {
+                    waiting.waker = Some(context.waker().clone());
+                }
+                return Poll::Pending;
+            }
+            Poll::Ready(state.stage.clone())
+        })
+        .await
+    }
+
+    /// It reads the body from here on.
+    pub(crate) fn flows(&mut self, flowing: Arc<Flowing>) {
+        self.flowing = Some(flowing);
+    }
+
+    /// The next chunk, or the end.
+    pub(crate) fn poll_chunk(
+        &mut self,
+        context: &Context<'_>,
+    ) -> Poll<Option<Result<Bytes, BrokeOff>>> {
+        let mut state = self.fill.lock();
+        let state = &mut *state;
+        let Some(Some(waiting)) = state.readers.get_mut(self.slot) else {
+            return Poll::Ready(Some(Err(BrokeOff)));
+        };
+        let at = waiting.next.checked_sub(state.dropped);
+        if let Some(chunk) = at.and_then(|at| state.chunks.get(at)) {
+            let chunk = chunk.clone();
+            waiting.next += 1;
+            self.read += chunk.len() as u64;
+            if !state.is_kept {
+                self.fill.forget(state);
+                if let Some(pump) = state.pump.take() {
+                    pump.wake();
+                }
+            }
+            return Poll::Ready(Some(Ok(chunk)));
+        }
+        match state.end {
+            End::Whole => Poll::Ready(None),
+            End::Broken => Poll::Ready(Some(Err(BrokeOff))),
+            End::NotYet => {
+                waiting.waker = Some(context.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Bytes of the body that are still to come, if they were told.
+    pub(crate) fn left(&self) -> Option<u64> {
+        let length = self.flowing.as_ref().and_then(|flowing| flowing.length)?;
+        Some(length.saturating_sub(self.read))
+    }
+
+    /// Whether nothing more will come, as far as that is known without waiting.
+    pub(crate) fn is_at_its_end(&self) -> bool {
+        if self.left() == Some(0) {
+            return true;
+        }
+        let state = self.fill.lock();
+        let next = state.readers.get(self.slot).and_then(Option::as_ref);
+        let next = next.map_or(0, |waiting| waiting.next);
+        state.end == End::Whole && next >= state.dropped + state.chunks.len()
+    }
+
+    /// What it begins with.
+    pub(crate) fn flowing(&self) -> Option<&Arc<Flowing>> {
+        self.flowing.as_ref()
+    }
+}
+
+impl Drop for FillReader {
+    fn drop(&mut self) {
+        let mut state = self.fill.lock();
+        if let Some(slot) = state.readers.get_mut(self.slot) {
+            *slot = None;
+        }
+        self.fill.forget(&mut state);
+        let pump = state.pump.take();
+        drop(state);
+        if let Some(pump) = pump {
+            pump.wake();
+        }
+    }
+}

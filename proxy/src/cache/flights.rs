@@ -1,0 +1,175 @@
+//! Who fetches which key at this moment: one leader for each, and its followers.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::fill::{ChosenBy, Fill, FillReader, Inlet, Stage};
+use super::kept::Head;
+
+const SHARDS: usize = 64;
+
+/// Fetches under way, over all workers.
+#[derive(Debug)]
+pub(super) struct Flights {
+    shards: [Mutex<HashMap<u64, Arc<Fill>>>; SHARDS],
+    /// What the chunks of all of them take.
+    held: Arc<AtomicU64>,
+}
+
+/// What a request is to a fetch.
+#[derive(Debug)]
+pub(crate) enum Part {
+    /// It makes it.
+    Leads(Lead),
+    /// It reads what another fetches.
+    Follows(FillReader),
+    /// Another fetches, and too much of it is gone; or another key has its place.
+    Alone,
+}
+
+/// The duty to fetch. Dropped before there is a head, it passes to one of those who wait.
+#[derive(Debug)]
+pub(crate) struct Lead {
+    fill: Arc<Fill>,
+    hash: u64,
+    flights: Arc<Flights>,
+    is_settled: bool,
+}
+
+impl Flights {
+    pub(super) fn new() -> Self {
+        Self {
+            shards: std::array::from_fn(|_| Mutex::default()),
+            held: Arc::default(),
+        }
+    }
+
+    fn shard(&self, hash: u64) -> MutexGuard<'_, HashMap<u64, Arc<Fill>>> {
+        let shard = usize::try_from(hash >> 32).unwrap_or_default() % SHARDS;
+        self.shards[shard]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Bytes that all fills hold.
+    pub(super) fn held(&self) -> u64 {
+        self.held.load(Relaxed)
+    }
+
+    /// What a request for `key` is from here on.
+    pub(super) fn join(self: &Arc<Self>, hash: u64, key: &[u8]) -> Part {
+        match self.shard(hash).entry(hash) {
+            Entry::Occupied(flight) if *flight.get().key == *key => {
+                flight.get().join().map_or(Part::Alone, Part::Follows)
+            }
+            Entry::Occupied(_) => Part::Alone,
+            Entry::Vacant(place) => {
+                let fill = Fill::new(key, &self.held);
+                place.insert(Arc::clone(&fill));
+                Part::Leads(Lead {
+                    fill,
+                    hash,
+                    flights: Arc::clone(self),
+                    is_settled: false,
+                })
+            }
+        }
+    }
+
+    /// Someone who fetches `key` for itself: nobody follows.
+    pub(super) fn lead_alone(self: &Arc<Self>, hash: u64, key: &[u8]) -> Lead {
+        Lead {
+            fill: Fill::new(key, &self.held),
+            hash,
+            flights: Arc::clone(self),
+            is_settled: false,
+        }
+    }
+
+    fn leaves(&self, hash: u64, fill: &Arc<Fill>) {
+        let mut shard = self.shard(hash);
+        if shard
+            .get(&hash)
+            .is_some_and(|flight| Arc::ptr_eq(flight, fill))
+        {
+            shard.remove(&hash);
+        }
+    }
+}
+
+impl Lead {
+    /// The fetch ends without a body for all: everybody is told, and the key is free.
+    pub(crate) fn settles(mut self, stage: Stage) {
+        self.end(stage);
+    }
+
+    /// The head is here. The flight goes on until the [`Flight`] is dropped.
+    pub(super) fn flows(
+        mut self,
+        head: Head,
+        length: Option<u64>,
+        chosen_by: Option<ChosenBy>,
+    ) -> (Flight, FillReader) {
+        self.is_settled = true;
+        let mut reader = self.fill.reader();
+        let (inlet, flowing) = Inlet::opens(Arc::clone(&self.fill), head, length, chosen_by);
+        reader.flows(flowing);
+        let flight = Flight {
+            inlet: Some(inlet),
+            fill: Arc::clone(&self.fill),
+            hash: self.hash,
+            flights: Arc::clone(&self.flights),
+        };
+        (flight, reader)
+    }
+
+    fn end(&mut self, stage: Stage) {
+        self.is_settled = true;
+        // First: who is woken and asks again is to find the key free.
+        self.flights.leaves(self.hash, &self.fill);
+        self.fill.becomes(stage);
+    }
+}
+
+impl Drop for Lead {
+    fn drop(&mut self) {
+        if !self.is_settled {
+            self.end(Stage::Abandoned);
+        }
+    }
+}
+
+/// A fetch whose head is here.
+#[derive(Debug)]
+pub(super) struct Flight {
+    inlet: Option<Inlet>,
+    fill: Arc<Fill>,
+    hash: u64,
+    flights: Arc<Flights>,
+}
+
+impl Flight {
+    pub(super) fn inlet(&self) -> Option<&Inlet> {
+        self.inlet.as_ref()
+    }
+
+    /// Nobody else is to read what was begun: the next request for the key asks anew.
+    pub(super) fn closes(&self) {
+        self.flights.leaves(self.hash, &self.fill);
+    }
+
+    /// Its body is whole, and the store has it if it is to have it.
+    pub(super) fn ends(mut self) {
+        if let Some(inlet) = self.inlet.take() {
+            inlet.ends();
+        }
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.flights.leaves(self.hash, &self.fill);
+    }
+}

@@ -1,0 +1,104 @@
+//! A fetch that no viewer waits for: what is kept is asked for anew while it is served.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderValue, Method, Version};
+use tideover_config::CachePolicy;
+use tideover_rules::cache::verdict::Forward;
+use tideover_rules::fields::Fields;
+use tideover_rules::headers::{Conditions, Request, Viewer};
+use tideover_rules::route::within;
+
+use super::cached::Asks;
+use super::target;
+use crate::access_log::Line;
+use crate::cache::{Kept, Lead, Part};
+use crate::origin::Wanted;
+use crate::viewer::Peer;
+use crate::worker::{View, Worker};
+
+/// Asks for what is `kept` under `key` anew, as the request of `line` does, if nobody does so already.
+pub(super) fn refresh(line: &Line, wanted: &Wanted<'_>, key: &[u8], kept: &Arc<Kept>) {
+    let Part::Leads(lead) = line.worker().shared.cache.join(key) else {
+        return;
+    };
+    let asking = Asking {
+        worker: Rc::clone(&line.worker),
+        view: Rc::clone(&line.view),
+        peer: Rc::clone(&line.peer),
+        distribution: wanted.route.distribution.position,
+        path: wanted.route.path.into(),
+        target: target(&line.request),
+        fields: line.request.headers.clone(),
+        host: line.host.clone(),
+        version: line.request.version,
+        request_id: line.request_id.clone(),
+    };
+    let (key, kept) = (key.to_owned(), Arc::clone(kept));
+    Rc::clone(&line.worker).pours(asking.asks(lead, key, kept));
+}
+
+/// What is left of a request that is asked again.
+struct Asking {
+    worker: Rc<Worker>,
+    view: Rc<View>,
+    peer: Rc<Peer>,
+    distribution: usize,
+    path: Box<str>,
+    target: PathAndQuery,
+    fields: HeaderMap,
+    host: Option<HeaderValue>,
+    version: Version,
+    request_id: HeaderValue,
+}
+
+impl Asking {
+    async fn asks(self, lead: Lead, key: Vec<u8>, kept: Arc<Kept>) {
+        let live = &self.view.live;
+        let Some(distribution) = live.edge.distributions.get(self.distribution) else {
+            return;
+        };
+        let viewer = Viewer {
+            address: self.peer.address,
+            port: self.peer.port,
+            address_text: &self.peer.address_text,
+            scheme: self.peer.scheme,
+            host: self.host.as_ref(),
+            version: self.version,
+            request_id: &self.request_id,
+        };
+        let mut route = within(&live.edge, distribution, &Method::GET, &self.path);
+        let routed = live.routed(route.behavior.target);
+        route.target = live.target(routed);
+        let policy: &CachePolicy = match &route.behavior.cache {
+            Some(policy) => policy,
+            None => return,
+        };
+        let wanted = Wanted {
+            route: &route,
+            routed,
+            request: Request {
+                method: &Method::GET,
+                target: &self.target,
+                fields: Fields::of(&self.fields),
+                to_websocket: false,
+                conditions: Conditions::Viewers,
+            },
+            viewer: &viewer,
+            watch: None,
+        };
+        let asks = Asks {
+            worker: &self.worker,
+            view: &self.view,
+            wanted,
+            policy,
+            key,
+            kept: Some(kept),
+            why: Forward::Stale,
+        };
+        // Whatever it brings is in the store by then, or for nobody.
+        drop(asks.ask(lead).await);
+    }
+}

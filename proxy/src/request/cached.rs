@@ -1,0 +1,625 @@
+//! A request whose answer may be kept: looked up, read along, or fetched for all who ask.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue, Method, StatusCode};
+use tideover_config::{AcceptEncoding, CachePolicy, Distribution, MethodSet, VaryRule};
+use tideover_rules::cache::conditional;
+use tideover_rules::cache::freshness::{self, Answered, Asked, Keep, Lifetime, Reuse, WhyNot};
+use tideover_rules::cache::key;
+use tideover_rules::cache::range;
+use tideover_rules::cache::vary::{self, Varies};
+use tideover_rules::cache::verdict::{Fetched as Came, Forward, Verdict, WhyStale};
+use tideover_rules::error_page::error_ttl;
+use tideover_rules::fields::Known;
+use tideover_rules::headers::Conditions;
+
+use super::beside;
+use crate::cache::{
+    Answer as KeptAnswer, ChosenBy, Failed, FillReader, Found, Head, Kept, Lead, Part, Settled,
+    Stage, What, pour,
+};
+use crate::clock::Moment;
+use crate::error::OriginError;
+use crate::message::{Once, ViewerBody};
+use crate::origin::{self, Answer, Fetched, OriginAnswer, Trail, Wanted};
+use crate::respond::{self, Reply, Speaker};
+use crate::worker::{View, Worker};
+
+/// Where it is known that no origin answers, what is kept is asked for anew so often, beside its being served.
+const FIND_OUT_EVERY: Duration = Duration::from_secs(1);
+
+/// What a request may be answered with before anybody is asked.
+pub(super) enum Sight<'a> {
+    /// What is kept is the answer.
+    Answers(Reply),
+    /// It takes more.
+    Goes(Search<'a>),
+    /// Nothing is ever kept for such a request: it goes to an origin; what is told of the cache, if there is one.
+    None(Option<Verdict>),
+}
+
+/// What is looked for, and what was found of it.
+pub(super) struct Search<'a> {
+    policy: &'a CachePolicy,
+    key: Vec<u8>,
+    found: Found,
+}
+
+/// Looks up what is kept for `wanted`: the whole way of a hit.
+pub(super) fn look<'a>(speaker: Speaker<'_>, wanted: Wanted<'a>, is_bodyless: bool) -> Sight<'a> {
+    let request = wanted.request;
+    let Some(policy) = &wanted.route.behavior.cache else {
+        return Sight::None(None);
+    };
+    if !policy.methods.contains(request.method) || !is_bodyless || request.to_websocket {
+        return Sight::None(Some(Verdict::Fetched(Came {
+            why: Forward::Method,
+            kept: Err(WhyNot::Method),
+            along: false,
+        })));
+    }
+    let worker = speaker.worker();
+    let cache = &worker.shared.cache;
+    let mut key = worker.key.borrow_mut();
+    write_key(policy, &wanted, &mut key);
+    let now = cache.now(speaker.clock());
+    let found = cache.look_up(&mut key, wanted.request.fields, now);
+    if let Found::Answer(kept) = &found
+        && let What::Answer(answer) = &kept.what
+        && let Reuse::Fresh(left) = freshness::reuse(&answer.lifetime, kept.resident(now))
+        && serves(&wanted, policy, kept, answer)
+    {
+        let reply = respond::kept(speaker, wanted, policy, kept, Verdict::Hit(left), None);
+        return Sight::Answers(reply);
+    }
+    Sight::Goes(Search {
+        policy,
+        key: key.clone(),
+        found,
+    })
+}
+
+/// Everything that is more than a hit.
+pub(super) async fn go_on(speaker: Speaker<'_>, wanted: Wanted<'_>, search: Search<'_>) -> Reply {
+    let line = speaker.line();
+    let (worker, view) = (&line.worker, &line.view);
+    let cache = &worker.shared.cache;
+    let Search {
+        policy,
+        mut key,
+        mut found,
+    } = search;
+    loop {
+        let now = cache.now(view.live.clock);
+        let why = match &found {
+            Found::Answer(kept) => match stale(kept, now) {
+                None => Forward::Partial,
+                Some(stale) => {
+                    if !serves(&wanted, policy, kept, stale.answer) {
+                        Forward::Partial
+                    } else {
+                        match stale.reuse {
+                            Reuse::Gone => Forward::Nothing,
+                            Reuse::Fresh(left) => {
+                                let verdict = Verdict::Hit(left);
+                                return respond::kept(speaker, wanted, policy, kept, verdict, None);
+                            }
+                            Reuse::WhileRevalidating(over) => {
+                                beside::refresh(line, &wanted, &key, kept);
+                                let verdict = Verdict::Stale(over, WhyStale::Revalidating);
+                                return respond::kept(speaker, wanted, policy, kept, verdict, None);
+                            }
+                            Reuse::Ask(over) => {
+                                let why = unasked(view, &wanted, policy, kept, stale.answer, now);
+                                if let Some(why) = why {
+                                    if why == WhyStale::NobodyAnswers {
+                                        // Somebody has to find out when they are back.
+                                        stale.answer.leave_alone(now, FIND_OUT_EVERY);
+                                        beside::refresh(line, &wanted, &key, kept);
+                                    }
+                                    let verdict = Verdict::Stale(over, why);
+                                    return respond::kept(
+                                        speaker, wanted, policy, kept, verdict, None,
+                                    );
+                                }
+                                Forward::Stale
+                            }
+                        }
+                    }
+                }
+            },
+            Found::Nothing => Forward::Nothing,
+            Found::OtherVariants => Forward::OtherVariants,
+            Found::Pass => {
+                return straight(view, speaker, wanted, Forward::Known).await;
+            }
+        };
+        let kept = match (&found, why) {
+            (Found::Answer(kept), Forward::Stale) => Some(Arc::clone(kept)),
+            _ => None,
+        };
+        let asks_alone = is_particular(&wanted) && kept.is_none();
+        let part = if asks_alone || !policy.collapse {
+            Part::Leads(cache.lead_alone(&key))
+        } else {
+            cache.join(&key)
+        };
+        let mut reader = match part {
+            Part::Leads(lead) => {
+                // Whoever had the lead before may have ended in between.
+                if !asks_alone
+                    && let Some(kept) = cache.look_up_again(&key)
+                    && stale(&kept, now).is_some_and(|it| matches!(it.reuse, Reuse::Fresh(_)))
+                {
+                    drop(lead);
+                    found = Found::Answer(kept);
+                    continue;
+                }
+                let asks = Asks {
+                    worker,
+                    view,
+                    wanted,
+                    policy,
+                    key,
+                    kept,
+                    why,
+                };
+                let brought = asks.ask(lead).await;
+                return respond_with(speaker, wanted, policy, brought);
+            }
+            Part::Follows(reader) => reader,
+            Part::Alone => return straight(view, speaker, wanted, why).await,
+        };
+        match reader.stage().await {
+            Stage::Waiting | Stage::Abandoned => {}
+            Stage::NotShared => return straight(view, speaker, wanted, why).await,
+            Stage::Settled(kept, settled) => {
+                let now = cache.now(view.live.clock);
+                let verdict = settled_verdict(&kept, settled, now);
+                return respond::kept(speaker, wanted, policy, &kept, verdict, None);
+            }
+            Stage::Failed(failed) => {
+                let fetched = Fetched::failed_for_all(&failed);
+                let verdict = Verdict::Fetched(Came {
+                    why,
+                    kept: Err(WhyNot::Status),
+                    along: true,
+                });
+                return respond::fetched(speaker, wanted, fetched, Some(verdict));
+            }
+            Stage::Flowing(flowing) => {
+                let is_chosen = flowing.chosen_by.as_ref().is_none_or(|chosen| {
+                    let mut suffix = Vec::new();
+                    vary::write(&chosen.names, wanted.request.fields, &mut suffix);
+                    suffix == chosen.suffix
+                });
+                if is_chosen {
+                    let verdict = Verdict::Fetched(Came {
+                        why,
+                        kept: Ok(left(&flowing.head.lifetime)),
+                        along: true,
+                    });
+                    reader.flows(flowing);
+                    return respond::fill(speaker, wanted, policy, reader, verdict, None);
+                }
+            }
+        }
+        drop(reader);
+        write_key(policy, &wanted, &mut key);
+        let now = cache.now(view.live.clock);
+        found = cache.look_up(&mut key, wanted.request.fields, now);
+    }
+}
+
+/// Asks the origins what the viewer asks, for this viewer only.
+async fn straight(view: &View, speaker: Speaker<'_>, wanted: Wanted<'_>, why: Forward) -> Reply {
+    let fetched = origin::fetch(view, &wanted, &mut Once::Here(ViewerBody::Empty)).await;
+    let verdict = Verdict::Fetched(Came {
+        why,
+        kept: Err(WhyNot::NoTime),
+        along: false,
+    });
+    respond::fetched(speaker, wanted, fetched, Some(verdict))
+}
+
+/// What is kept, and what may be done with it.
+struct Stale<'k> {
+    answer: &'k KeptAnswer,
+    reuse: Reuse,
+}
+
+fn stale(kept: &Kept, now: Duration) -> Option<Stale<'_>> {
+    let What::Answer(answer) = &kept.what else {
+        return None;
+    };
+    let reuse = freshness::reuse(&answer.lifetime, kept.resident(now));
+    Some(Stale { answer, reuse })
+}
+
+/// Whether what is kept can be the answer as far as its extent goes.
+fn serves(wanted: &Wanted<'_>, policy: &CachePolicy, kept: &Kept, answer: &KeptAnswer) -> bool {
+    let fields = wanted.request.fields;
+    if !policy.answers_conditions
+        && (fields.has(Known::IfNoneMatch) || fields.has(Known::IfModifiedSince))
+    {
+        return false;
+    }
+    match answer.part.as_deref() {
+        None => true,
+        Some((part, total)) => {
+            range::covered(fields, &answer.fields(kept, 0), part, *total).is_some()
+        }
+    }
+}
+
+/// The request asks for a part, or under conditions that only the origin can judge: its answer is not everybody's.
+fn is_particular(wanted: &Wanted<'_>) -> bool {
+    let fields = wanted.request.fields;
+    *wanted.request.method == Method::HEAD
+        || fields.has(Known::Range)
+        || fields.map().contains_key(http::header::IF_MATCH)
+        || fields.map().contains_key(http::header::IF_UNMODIFIED_SINCE)
+}
+
+/// Why what is too old is served without asking the origins first; `None`: they are asked.
+fn unasked(
+    view: &View,
+    wanted: &Wanted<'_>,
+    policy: &CachePolicy,
+    kept: &Kept,
+    answer: &KeptAnswer,
+    now: Duration,
+) -> Option<WhyStale> {
+    if !freshness::stands_in(&answer.lifetime, kept.resident(now), None) {
+        return None;
+    }
+    if answer.is_left_alone(now) {
+        return Some(WhyStale::LeftAlone);
+    }
+    (policy.stale.at_once && origin::is_known_dead(view, wanted.route.target))
+        .then_some(WhyStale::NobodyAnswers)
+}
+
+fn settled_verdict(kept: &Kept, settled: Settled, now: Duration) -> Verdict {
+    let lifetime = match &kept.what {
+        What::Answer(answer) => answer.lifetime,
+        What::Fork { .. } | What::Pass { .. } => Lifetime::default(),
+    };
+    let age = freshness::age(&lifetime, kept.resident(now));
+    match settled {
+        Settled::Fresh => Verdict::Hit(lifetime.fresh.saturating_sub(age)),
+        Settled::Stale(why) => Verdict::Stale(age.saturating_sub(lifetime.fresh), why),
+    }
+}
+
+fn left(lifetime: &Lifetime) -> u32 {
+    lifetime.fresh.saturating_sub(lifetime.age)
+}
+
+fn write_key(policy: &CachePolicy, wanted: &Wanted<'_>, key: &mut Vec<u8>) {
+    let route = wanted.route;
+    let distribution: &Distribution = route.distribution;
+    key::write(
+        policy,
+        &distribution.id,
+        route.path,
+        wanted.request,
+        wanted.viewer,
+        key,
+    );
+}
+
+/// What came of asking.
+pub(super) enum Brought {
+    /// What was kept before, freshened or in place of failed origins.
+    Kept(Arc<Kept>, Verdict, Trail),
+    /// A new answer, which this viewer reads along with others.
+    Flows(FillReader, Verdict, Trail),
+    /// An answer for this viewer only.
+    Passes(Verdict, Fetched),
+}
+
+fn respond_with(
+    speaker: Speaker<'_>,
+    wanted: Wanted<'_>,
+    policy: &CachePolicy,
+    brought: Brought,
+) -> Reply {
+    match brought {
+        Brought::Kept(kept, verdict, trail) => {
+            respond::kept(speaker, wanted, policy, &kept, verdict, Some(trail))
+        }
+        Brought::Flows(reader, verdict, trail) => {
+            respond::fill(speaker, wanted, policy, reader, verdict, Some(trail))
+        }
+        Brought::Passes(verdict, fetched) => {
+            respond::fetched(speaker, wanted, fetched, Some(verdict))
+        }
+    }
+}
+
+/// One who asks the origins for all.
+pub(super) struct Asks<'a> {
+    pub(super) worker: &'a Rc<Worker>,
+    pub(super) view: &'a View,
+    pub(super) wanted: Wanted<'a>,
+    pub(super) policy: &'a CachePolicy,
+    pub(super) key: Vec<u8>,
+    /// What is asked about whether it is still good.
+    pub(super) kept: Option<Arc<Kept>>,
+    pub(super) why: Forward,
+}
+
+impl Asks<'_> {
+    pub(super) async fn ask(mut self, lead: Lead) -> Brought {
+        let cache = &self.worker.shared.cache;
+        let generation = cache.invalidations.latest();
+        let own = self.own_conditions();
+        let mut wanted = self.wanted;
+        if !is_particular(&wanted) || self.kept.is_some() {
+            wanted.request.conditions = Conditions::Own(&own);
+        }
+        let fetched = origin::fetch(self.view, &wanted, &mut Once::Here(ViewerBody::Empty)).await;
+        let now = cache.now(self.view.live.clock);
+        if let Some((kept, why)) = self.stand_in(&fetched, now) {
+            if let Ok(answer) = fetched.answer {
+                answer.set_aside();
+            }
+            let settled = Settled::Stale(why);
+            let verdict = settled_verdict(&kept, settled, now);
+            lead.settles(Stage::Settled(Arc::clone(&kept), settled));
+            return Brought::Kept(kept, verdict, fetched.trail);
+        }
+        let trail = fetched.trail;
+        let answer = match fetched.answer {
+            Ok(Answer::Origin(answer)) => answer,
+            Ok(Answer::Page(page)) => {
+                lead.settles(Stage::NotShared);
+                return self.passed(Ok(Answer::Page(page)), trail, WhyNot::Status);
+            }
+            Err(error) => {
+                lead.settles(Stage::Failed(Arc::new(Failed {
+                    fault: error.fault(),
+                    attempts: trail.attempts.clone(),
+                    delivered: trail.delivered,
+                })));
+                return self.passed(Err(error), trail, WhyNot::Status);
+            }
+        };
+        let took = trail.attempts.get(trail.delivered);
+        let took = took.map_or(Duration::ZERO, |attempt| attempt.took);
+        if answer.response.status() == StatusCode::NOT_MODIFIED
+            && let Some(kept) = self.kept.take()
+        {
+            let (kept, verdict) = self.freshened(&kept, answer, generation, now, took);
+            lead.settles(Stage::Settled(Arc::clone(&kept), Settled::Fresh));
+            return Brought::Kept(kept, verdict, trail);
+        }
+        match self.storable(&answer, took) {
+            Ok((storable, chosen_by)) => {
+                if let Some(chosen) = &chosen_by {
+                    let fields = self.wanted.request.fields;
+                    write_key(self.policy, &self.wanted, &mut self.key);
+                    cache.fork(&mut self.key, chosen.names.clone(), fields, generation, now);
+                }
+                let length = http_body::Body::size_hint(answer.response.body()).exact();
+                let (head, body) = answer.response.into_parts();
+                let head = Head {
+                    status: head.status,
+                    fields: head.headers,
+                    lifetime: storable.lifetime,
+                    part: storable.part,
+                };
+                let verdict = self.came(Ok(left(&head.lifetime)));
+                let (pouring, reader) =
+                    lead.pours(&self.key, generation, now, head, length, chosen_by);
+                let shared = Arc::clone(&self.worker.shared);
+                let pours = async move { pour(&shared.cache, pouring, body).await };
+                Rc::clone(self.worker).pours(pours);
+                Brought::Flows(reader, verdict, trail)
+            }
+            Err(why) => {
+                if !is_particular(&self.wanted) {
+                    cache.remember_to_pass(&self.key, generation, now);
+                }
+                lead.settles(Stage::NotShared);
+                self.passed(Ok(Answer::Origin(answer)), trail, why)
+            }
+        }
+    }
+
+    /// What of `answer` is kept, and what chose it; or why nothing is.
+    fn storable(
+        &self,
+        answer: &OriginAnswer,
+        took: Duration,
+    ) -> Result<(Storable, Option<ChosenBy>), WhyNot> {
+        let status = answer.response.status();
+        let fields = answer.response.headers();
+        let part = range::content_range(fields).filter(|_| status == StatusCode::PARTIAL_CONTENT);
+        let status = part.as_ref().map_or(status, |_| StatusCode::OK);
+        let lifetime = match self.keep(status, fields, took) {
+            Keep::For(lifetime) => lifetime,
+            Keep::Not(why) => return Err(why),
+        };
+        let length = http_body::Body::size_hint(answer.response.body()).exact();
+        let cache = &self.worker.shared.cache;
+        if *self.wanted.request.method == Method::HEAD
+            || fields.contains_key(http::header::TRAILER)
+            || !cache.has_room_for(length.unwrap_or(0))
+        {
+            return Err(WhyNot::NotWhole);
+        }
+        let chosen_by = self.choice(fields)?;
+        Ok((Storable { lifetime, part }, chosen_by))
+    }
+
+    fn came(&self, kept: Result<u32, WhyNot>) -> Verdict {
+        Verdict::Fetched(Came {
+            why: self.why,
+            kept,
+            along: false,
+        })
+    }
+
+    /// An answer that nobody else gets.
+    fn passed(&self, answer: Result<Answer, OriginError>, trail: Trail, why: WhyNot) -> Brought {
+        Brought::Passes(self.came(Err(why)), Fetched { answer, trail })
+    }
+
+    /// The conditions that ask whether what is kept is still good.
+    fn own_conditions(&self) -> Vec<(HeaderName, HeaderValue)> {
+        let Some(kept) = &self.kept else {
+            return Vec::new();
+        };
+        let What::Answer(answer) = &kept.what else {
+            return Vec::new();
+        };
+        let validators = conditional::validators(&answer.fields(kept, 0));
+        let set = validators
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)));
+        set.collect()
+    }
+
+    fn keep(&self, status: StatusCode, fields: &http::HeaderMap, took: Duration) -> Keep {
+        let request = self.wanted.request;
+        let asked = Asked {
+            method: request.method,
+            authorization: request.fields.has(Known::Authorization),
+            no_store: false,
+        };
+        let answered = Answered {
+            status,
+            fields,
+            at: Moment::now().on_the_wall(),
+            took,
+        };
+        let error_ttl = error_ttl(self.wanted.route.distribution, status);
+        freshness::keep(self.policy, asked, answered, error_ttl)
+    }
+
+    /// What chose an answer with these `fields`, beside the key.
+    fn choice(&self, fields: &http::HeaderMap) -> Result<Option<ChosenBy>, WhyNot> {
+        if self.policy.vary == VaryRule::KeySaysAll {
+            return Ok(None);
+        }
+        let names = match vary::varies(fields) {
+            Varies::Not => return Ok(None),
+            Varies::Unknowably => return Err(WhyNot::VariesUnknowably),
+            Varies::By(names) => names,
+        };
+        let key = &self.policy.key;
+        let is_in_the_key = |name: &HeaderName| {
+            key.headers.contains(name)
+                || (*name == http::header::ACCEPT_ENCODING
+                    && matches!(key.accept_encoding, AcceptEncoding::Normalised { .. }))
+        };
+        let names: Vec<HeaderName> = names.into_iter().filter(|it| !is_in_the_key(it)).collect();
+        if names.is_empty() {
+            return Ok(None);
+        }
+        let mut suffix = Vec::new();
+        vary::write(&names, self.wanted.request.fields, &mut suffix);
+        Ok(Some(ChosenBy { names, suffix }))
+    }
+
+    /// What is kept, if it stands in for what the origins came to; and why. They are left alone for a while then.
+    fn stand_in(&self, fetched: &Fetched, now: Duration) -> Option<(Arc<Kept>, WhyStale)> {
+        let kept = self.kept.as_ref()?;
+        let What::Answer(answer) = &kept.what else {
+            return None;
+        };
+        let (status, why) = match &fetched.answer {
+            Ok(Answer::Origin(answer)) => {
+                let status = answer.response.status();
+                (Some(status), WhyStale::Status(status))
+            }
+            // The last page says that nobody answers.
+            Ok(Answer::Page(_)) | Err(_) => (None, WhyStale::NoAnswer),
+        };
+        if !freshness::stands_in(&answer.lifetime, kept.resident(now), status) {
+            return None;
+        }
+        answer.leave_alone(now, self.policy.stale.ask_again_after);
+        Some((Arc::clone(kept), why))
+    }
+
+    /// What is `kept`, freshened by a 304.
+    fn freshened(
+        &self,
+        kept: &Arc<Kept>,
+        answer: OriginAnswer,
+        generation: u64,
+        now: Duration,
+        took: Duration,
+    ) -> (Arc<Kept>, Verdict) {
+        let cache = &self.worker.shared.cache;
+        let (head, body) = answer.response.into_parts();
+        body.drain();
+        let What::Answer(before) = &kept.what else {
+            return (Arc::clone(kept), self.came(Err(WhyNot::NotWhole)));
+        };
+        let fields = conditional::freshened(before.fields(kept, 8), &head.headers);
+        let keep = self.keep(before.status, &fields, took);
+        let lifetime = match keep {
+            Keep::For(lifetime) => lifetime,
+            // It was good enough to be kept once, and is not any more: it serves this once.
+            Keep::Not(_) => Lifetime::default(),
+        };
+        let head = Head {
+            status: before.status,
+            fields,
+            lifetime,
+            part: before.part.as_deref().cloned(),
+        };
+        let fresh = kept.freshened(before, generation, now, &head);
+        let fresh = match keep {
+            Keep::For(_) => cache.put(fresh),
+            Keep::Not(_) => {
+                cache.remove(kept.key());
+                Arc::new(fresh)
+            }
+        };
+        (fresh, Verdict::Revalidated(left(&lifetime)))
+    }
+}
+
+/// What of an answer is kept.
+struct Storable {
+    lifetime: Lifetime,
+    part: Option<(std::ops::Range<u64>, u64)>,
+}
+
+/// What is kept of a URI is not used any more after a write to it that went well.
+pub(super) fn was_written(speaker: Speaker<'_>, mut wanted: Wanted<'_>, reply: &Reply) {
+    let Some(policy) = &wanted.route.behavior.cache else {
+        return;
+    };
+    let went_well = reply.status().is_success() || reply.status().is_redirection();
+    let is_write = !MethodSet::READS_AND_OPTIONS.contains(wanted.request.method);
+    if !(policy.writes_invalidate && is_write && went_well) {
+        return;
+    }
+    let mut key = Vec::new();
+    wanted.request.method = &Method::GET;
+    write_key(policy, &wanted, &mut key);
+    speaker.worker().shared.cache.remove(&key);
+}
+
+impl Fetched {
+    /// What became of somebody else's fetch that brought nothing.
+    fn failed_for_all(failed: &Failed) -> Self {
+        Self {
+            answer: Err(OriginError::ForAll(failed.fault)),
+            trail: Trail {
+                attempts: failed.attempts.clone(),
+                delivered: failed.delivered,
+                ..Trail::default()
+            },
+        }
+    }
+}
