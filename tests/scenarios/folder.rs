@@ -714,6 +714,28 @@ mod as_a_member {
         app.saw(["GET /api/users", "GET /api/users"]);
     }
 
+    /// The folder is asked for what the edge wants to keep.
+    #[tokio::test]
+    async fn what_one_viewer_asks_for_a_part_of_is_whole_for_the_next() {
+        let bucket = bucket();
+        let kept = "\n[distribution.site.default_behavior]\ntarget = \"bucket\"\n";
+        let edge = edge(&format!(
+            "[origin.bucket]\ndir = {:?}\n{kept}",
+            bucket.path()
+        ))
+        .start()
+        .await;
+        for (name, value) in [
+            ("range", "bytes=2-3"),
+            ("if-none-match", "*"),
+            ("if-match", "\"x\""),
+        ] {
+            viewer(&edge).get("/digits.txt").header(name, value).await;
+            let whole = viewer(&edge).get("/digits.txt").await;
+            whole.expect(200).body("0123456789");
+        }
+    }
+
     /// Every fault does to a folder what it does to a server.
     #[tokio::test]
     async fn faults_on_command_strike_a_folder_too() {
