@@ -32,8 +32,9 @@ use store::Store;
 
 use crate::clock::Clock;
 
-/// So long nobody waits for another's fetch of a key whose last answer was for its viewer only.
-const PASS: Duration = Duration::from_secs(10);
+/// So long nobody waits for another's fetch of a key whose last answer was for its viewer only. What may be kept is kept all the
+/// same.
+const PASS: Duration = Duration::from_mins(5);
 
 /// The cache of all workers.
 #[derive(Debug)]

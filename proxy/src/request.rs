@@ -75,58 +75,64 @@ async fn serve(
     let (head, mut body) = request.into_parts();
     let line = Line::open(worker, Rc::clone(&view), peer, head, body.watch());
     let viewer = viewer(&line);
-    let (distribution, reply) = match destination(&view, &line, &viewer, !body.is_empty()) {
-        Ok(route) if view.live.is_closed(route.distribution.position) => {
-            let speaker = Speaker::of(&view, &line, Some(route.distribution));
-            (None, respond::maintenance(speaker, &route))
-        }
-        Ok(route) if !line.takes_a_place() => {
-            let speaker = Speaker::of(&view, &line, Some(route.distribution));
-            (None, respond::overloaded(speaker, &route))
-        }
-        Ok(mut route) => {
-            let routed = view.live.routed(route.behavior.target);
-            route.target = view.live.target(routed);
-            if !route.behavior.origin_request.trailers {
-                body.drop_trailers();
+    let (distribution, reply) = 'reply: {
+        match destination(&view, &line, &viewer, !body.is_empty()) {
+            Ok(route) if view.live.is_closed(route.distribution.position) => {
+                let speaker = Speaker::of(&view, &line, Some(route.distribution));
+                (None, respond::maintenance(speaker, &route))
             }
-            let target = target(&line.request);
-            let asked = headers::Request {
-                method: &line.request.method,
-                target: &target,
-                fields: line.fields(),
-                to_websocket: is_asked_for(
-                    &line.request.method,
-                    line.request.version,
-                    line.fields(),
-                ),
-                conditions: Conditions::Viewers,
-            };
-            let wanted = Wanted {
-                route: &route,
-                routed,
-                request: asked,
-                viewer: &viewer,
-                watch: line.watch.as_ref(),
-            };
-            let speaker = Speaker::of(&view, &line, Some(route.distribution));
-            let reply = match cached::look(speaker, wanted, body.is_empty()) {
-                Sight::Answers(reply) => reply,
-                // Boxed: what has to be fetched can bear it, and what is not kept does without.
-                Sight::Goes(search) => Box::pin(cached::go_on(speaker, wanted, search)).await,
-                Sight::None(verdict) => {
+            Ok(route) if !line.takes_a_place() => {
+                let speaker = Speaker::of(&view, &line, Some(route.distribution));
+                (None, respond::overloaded(speaker, &route))
+            }
+            Ok(mut route) => {
+                let routed = view.live.routed(route.behavior.target);
+                route.target = view.live.target(routed);
+                if !route.behavior.origin_request.trailers {
+                    body.drop_trailers();
+                }
+                let target = target(&line.request);
+                let asked = headers::Request {
+                    method: &line.request.method,
+                    target: &target,
+                    fields: line.fields(),
+                    to_websocket: is_asked_for(
+                        &line.request.method,
+                        line.request.version,
+                        line.fields(),
+                    ),
+                    conditions: Conditions::Viewers,
+                };
+                let wanted = Wanted {
+                    route: &route,
+                    routed,
+                    request: asked,
+                    viewer: &viewer,
+                    watch: line.watch.as_ref(),
+                };
+                let speaker = Speaker::of(&view, &line, Some(route.distribution));
+                let (search, verdict) = match cached::look(speaker, wanted, body.is_empty()) {
+                    Sight::Answers(reply) => break 'reply (Some(route.distribution), reply),
+                    Sight::Goes(search) => (Some(search), None),
+                    Sight::None(verdict) => (None, verdict),
+                };
+                let reply = if let Some(search) = search {
+                    // Boxed: what has to be fetched can bear it, and what is not kept does without.
+                    Box::pin(cached::go_on(speaker, wanted, search)).await
+                } else {
                     let taking = Taking::begin(&line, routed);
                     let fetched = origin::fetch(&view, &wanted, &mut Once::Here(body)).await;
                     if let Some(taking) = taking {
                         taking.ends(&fetched);
                     }
-                    respond::fetched(speaker, wanted, fetched, verdict)
-                }
-            };
-            cached::was_written(speaker, wanted, &reply);
-            (Some(route.distribution), reply)
+                    let reply = respond::fetched(speaker, wanted, fetched, verdict);
+                    cached::was_written(speaker, wanted, &reply);
+                    reply
+                };
+                (Some(route.distribution), reply)
+            }
+            Err(refused) => *refused,
         }
-        Err(refused) => *refused,
     };
     let custom = distribution.and_then(|distribution| error_page(distribution, &reply));
     let reply = match custom {

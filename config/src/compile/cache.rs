@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use http::HeaderName;
-use http::header::ACCEPT_ENCODING;
+use http::header::{ACCEPT_ENCODING, HOST};
 
 use super::defaults::Defaults;
 use super::forwarding::{self, selection};
@@ -49,6 +49,23 @@ struct Basis {
     ttl: Ttls,
 }
 
+impl Basis {
+    /// CloudFront's policies know nothing of `X-Forwarded-Host` and `X-Forwarded-Proto`. Where origins are sent these, answers
+    /// hang on them: a redirect to HTTPS must not be what viewers over HTTPS get.
+    fn with_target_as_seen(mut self, request: &OriginRequest) -> Self {
+        if request.forwarded_host_and_proto {
+            let key = &mut self.key;
+            if !key.headers.contains(&HOST) {
+                key.headers.push(HOST);
+            }
+            if !key.made.contains(&CloudFrontHeader::ForwardedProto) {
+                key.made.push(CloudFrontHeader::ForwardedProto);
+            }
+        }
+        self
+    }
+}
+
 /// The cache of the behavior `said`, in a distribution that says `of_all` for all of its behaviors; `cached` are the methods
 /// whose answers are kept. What `request` says of `Accept-Encoding` may become what the key tells apart.
 pub(super) fn cache(
@@ -73,9 +90,9 @@ pub(super) fn cache(
         .and_then(|said| time(said, problems));
     let basis = if let Some(policy) = &said.cache_policy {
         check_policy_is_alone(own, problems);
-        by_policy(&policy.value, written)
+        by_policy(&policy.value, written).map(|basis| basis.with_target_as_seen(request))
     } else if let Some(legacy) = &said.forwarded_values {
-        by_legacy(legacy, own, written, problems)
+        by_legacy(legacy, own, written, problems).map(|basis| basis.with_target_as_seen(request))
     } else {
         // In CloudFront's own notation, times without `ForwardedValues` are half of what it takes.
         let is_asked_for = written.notation == Notation::Toml
@@ -346,7 +363,7 @@ fn ttls(
         .is_some_and(|said| matches!(&said.value, Span::Text(word) if word == "heuristic"));
     let default = said_default
         .filter(|_| !heuristic)
-        .and_then(|said| time(said, problems));
+        .and_then(|said| time_or_word(said, problems));
     let max = said_max.and_then(|said| time(said, problems));
     let in_order = [(said_min, min), (said_default, default), (said_max, max)];
     let in_order: Vec<_> = in_order
@@ -388,6 +405,23 @@ fn ttls(
         default,
         max: max.unwrap_or(A_YEAR.max(at_least)),
     }
+}
+
+fn time_or_word(said: &At<Span>, problems: &mut Vec<Problem>) -> Option<Duration> {
+    if let Span::Text(text) = &said.value
+        && !text.starts_with(|c: char| c.is_ascii_digit())
+    {
+        let shown = At {
+            value: text.clone(),
+            place: said.place.clone(),
+        };
+        problems.push(said.place.error(
+            format!("is {}", shown.shown()),
+            "write a time such as \"1h\", or \"heuristic\"",
+        ));
+        return None;
+    }
+    time(said, problems)
 }
 
 fn time(said: &At<Span>, problems: &mut Vec<Problem>) -> Option<Duration> {

@@ -1,4 +1,25 @@
 //! The table `[cache]`, and what distributions and behaviors say of how answers are kept.
+//!
+//! `[cache]`, sizes being `"512KiB"`, `"256MiB"`, `"2GiB"` or a number of bytes:
+//!
+//! | field | default | |
+//! |---|---|---|
+//! | `memory` | 256MiB | over all that is kept, 1MiB at least; 0: nothing is kept (`--cache off`, `--cache-memory`) |
+//! | `object` | 32MiB, as far as there is room | the largest body that is kept whole: a quarter of `memory` at most, below 4GiB |
+//! | `slice` | 1MiB, as far as there is room | of what is larger: 64KiB to 16MiB, `object` at most |
+//!
+//! `[distribution.ID]`, for all of its behaviors, and each behavior:
+//!
+//! | field | default | |
+//! |---|---|---|
+//! | `cache` | by the mode: `"origin"`; in `faithful`, `"cloudfront"` where something below or a `cache_policy` is given, else `"off"` | by whose rules: RFC 9111's and the origin's own word, or CloudFront's |
+//! | `cache_key` | `{ headers = ["Host"], cookies = "none", query = "all", cloudfront_headers = ["CloudFront-Forwarded-Proto"] }` | what tells answers apart, beside the path; `cloudfront` takes no other word for it and so has no default. `accept_encoding` (`"viewer"`: not part of it, `"none"`, or a list of `"gzip"` and `"br"`): by what is compressed and what the origin is sent |
+//! | `min_ttl`, `default_ttl`, `max_ttl` | 0s, `"heuristic"` (`cloudfront`: 24h), 8760h | bounds of what the origin says; all 0: nothing is kept |
+//! | `stale_if_error` | 24h (`cloudfront`: `max_ttl`) | how long after it went stale an answer is served because origins failed; 0s: never |
+//! | `collapse` | true (`cloudfront`: where origins are sent no cookies) | requests with one key wait for one fetch |
+//! | `compress` | false | true, false, or a list of `"gzip"` and `"br"`: what the edge compresses with. Origins are asked for no encoding but these two then, so that there are few variants |
+//!
+//! A `cache_policy` of a behavior has a key and times of its own, in place of these; `cached_methods` says whether OPTIONS is kept.
 
 use ::toml::de::DeValue;
 
@@ -69,35 +90,51 @@ fn key(mut table: Table<'_>, problems: &mut Vec<Problem>) -> CacheKey {
         made: cloudfront_headers(&mut table, problems),
     };
     table.finish(problems);
+    check_headers(&key, problems);
     key
 }
 
 /// `true`, `false`, or a list of encodings.
 fn compress(table: &mut Table<'_>, problems: &mut Vec<Problem>) -> Option<At<Compress>> {
-    const WHAT: Kind = Kind::Other("true, false, or a list of \"gzip\" and \"br\"");
     let (place, value) = table.value("compress")?;
-    let compress = match value.get_ref() {
-        DeValue::Boolean(true) => Some(Compress::Yes),
-        DeValue::Boolean(false) => Some(Compress::No),
+    let value = match value.get_ref() {
+        DeValue::Boolean(true) => Compress::Yes,
+        DeValue::Boolean(false) => Compress::No,
         DeValue::Array(_) => {
             let list = table.strings_in(&place, value, problems);
+            let is_known = |said: &At<String>| matches!(said.value.as_str(), "gzip" | "br");
+            if let Some(unknown) = list.iter().find(|said| !is_known(said)) {
+                problems.push(unknown.place.error(
+                    format!("has {}", unknown.shown()),
+                    "write true, false, or a list of \"gzip\" and \"br\"",
+                ));
+            }
             let has = |name: &str| list.iter().any(|listed| listed.value == name);
-            let is_known = |name: &str| matches!(name, "gzip" | "br");
-            list.iter().all(|listed| is_known(&listed.value)).then(|| {
-                Compress::With(Compression {
-                    gzip: has("gzip"),
-                    brotli: has("br"),
-                })
+            Compress::With(Compression {
+                gzip: has("gzip"),
+                brotli: has("br"),
             })
         }
         DeValue::String(_)
         | DeValue::Integer(_)
         | DeValue::Float(_)
         | DeValue::Datetime(_)
-        | DeValue::Table(_) => None,
+        | DeValue::Table(_) => {
+            let what = Kind::Other("true, false, or a list of \"gzip\" and \"br\"");
+            problems.push(wrong_kind(&place, value, what));
+            return None;
+        }
     };
-    if compress.is_none() {
-        problems.push(wrong_kind(&place, value, WHAT));
+    Some(At { value, place })
+}
+
+/// A viewer's header of such a name is nobody's word for what the edge makes.
+fn check_headers(key: &CacheKey, problems: &mut Vec<Problem>) {
+    let mut headers = key.headers.iter().flatten();
+    if let Some(made) = headers.find(|name| name.as_str().starts_with("cloudfront-")) {
+        problems.push(key.place.inner("headers").error(
+            format!("has {:?}, which the edge makes", made.as_str()),
+            "write it in cloudfront_headers",
+        ));
     }
-    compress.map(|value| At { value, place })
 }

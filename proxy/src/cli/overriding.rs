@@ -65,6 +65,18 @@ pub(super) struct Reading {
     #[arg(long, value_name = "SCHEME", env = "TIDEOVER_VIEWER_SCHEME", hide_env_values = true,
           value_parser = ["http", "https"])]
     viewer_scheme: Option<String>,
+    /// `off`: nothing is cached, whatever the config says; `on`: it is, although the config's `[cache]` has no memory
+    #[arg(long, value_name = "on|off", env = "TIDEOVER_CACHE", hide_env_values = true,
+          value_parser = ["on", "off"])]
+    cache: Option<String>,
+    /// How much memory the cache may take, such as `512MiB`; 0 is none [default: as the file says, else 256MiB]
+    #[arg(
+        long,
+        value_name = "SIZE",
+        env = "TIDEOVER_CACHE_MEMORY",
+        hide_env_values = true
+    )]
+    cache_memory: Option<String>,
     /// Who is told which origins were tried; `token`: viewers that send the value of `TIDEOVER_ATTEMPTS_TOKEN` as `Tideover-Token`
     #[arg(long, value_name = "WHO", env = "TIDEOVER_ATTEMPTS", hide_env_values = true,
           value_parser = ["public", "token", "off"])]
@@ -179,6 +191,8 @@ impl Reading {
                 .collect(),
             default_distribution: self.default_distribution.clone(),
             viewer_scheme: self.viewer_scheme.clone(),
+            cache: self.cache.clone(),
+            cache_memory: self.cache_memory.clone(),
             attempts: self.attempts.clone(),
             admin_token: admin_token(self.admin_token_file.as_deref())?,
             attempts_token: environment::set(environment::ATTEMPTS_TOKEN),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Version};
 use tideover_config::CachePolicy;
+use tideover_rules::cache::plan::Ask;
 use tideover_rules::cache::verdict::Forward;
 use tideover_rules::fields::Fields;
 use tideover_rules::headers::{Conditions, Request, Viewer};
@@ -96,9 +97,14 @@ impl Asking {
             policy,
             key,
             kept: Some(kept),
-            why: Forward::Stale,
+            ask: Ask {
+                why: Forward::Stale,
+                about_what_was_found: true,
+                for_all: true,
+                together: true,
+            },
         };
         // Whatever it brings is in the store by then, or for nobody.
-        drop(asks.ask(lead).await);
+        drop(asks.ask(Some(lead)).await);
     }
 }

@@ -9,6 +9,7 @@ use tideover_config::{AcceptEncoding, CachePolicy, Distribution, MethodSet, Vary
 use tideover_rules::cache::conditional;
 use tideover_rules::cache::freshness::{self, Answered, Asked, Keep, Lifetime, Reuse, WhyNot};
 use tideover_rules::cache::key;
+use tideover_rules::cache::plan::{self, Ask, Candidate, Plan, Terms};
 use tideover_rules::cache::range;
 use tideover_rules::cache::vary::{self, Varies};
 use tideover_rules::cache::verdict::{Fetched as Came, Forward, Verdict, WhyStale};
@@ -27,7 +28,10 @@ use crate::message::{Once, ViewerBody};
 use crate::origin::{self, Answer, Fetched, OriginAnswer, Trail, Wanted};
 use crate::respond::{self, Reply, Speaker};
 use crate::worker::{View, Worker};
+use tokio::time::timeout;
 
+/// So long a request waits for the head of what another fetches; then it asks for itself.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Where it is known that no origin answers, what is kept is asked for anew so often, beside its being served.
 const FIND_OUT_EVERY: Duration = Duration::from_secs(1);
 
@@ -36,7 +40,7 @@ pub(super) enum Sight<'a> {
     /// What is kept is the answer.
     Answers(Reply),
     /// It takes more.
-    Goes(Search<'a>),
+    Goes(Box<Search<'a>>),
     /// Nothing is ever kept for such a request: it goes to an origin; what is told of the cache, if there is one.
     None(Option<Verdict>),
 }
@@ -70,20 +74,24 @@ pub(super) fn look<'a>(speaker: Speaker<'_>, wanted: Wanted<'a>, is_bodyless: bo
     if let Found::Answer(kept) = &found
         && let What::Answer(answer) = &kept.what
         && let Reuse::Fresh(left) = freshness::reuse(&answer.lifetime, kept.resident(now))
-        && serves(&wanted, policy, kept, answer)
+        && covers(&wanted, policy, kept, answer)
     {
         let reply = respond::kept(speaker, wanted, policy, kept, Verdict::Hit(left), None);
         return Sight::Answers(reply);
     }
-    Sight::Goes(Search {
+    Sight::Goes(Box::new(Search {
         policy,
         key: key.clone(),
         found,
-    })
+    }))
 }
 
 /// Everything that is more than a hit.
-pub(super) async fn go_on(speaker: Speaker<'_>, wanted: Wanted<'_>, search: Search<'_>) -> Reply {
+pub(super) async fn go_on(
+    speaker: Speaker<'_>,
+    wanted: Wanted<'_>,
+    search: Box<Search<'_>>,
+) -> Reply {
     let line = speaker.line();
     let (worker, view) = (&line.worker, &line.view);
     let cache = &worker.shared.cache;
@@ -91,106 +99,91 @@ pub(super) async fn go_on(speaker: Speaker<'_>, wanted: Wanted<'_>, search: Sear
         policy,
         mut key,
         mut found,
-    } = search;
+    } = *search;
     loop {
         let now = cache.now(view.live.clock);
-        let why = match &found {
-            Found::Answer(kept) => match stale(kept, now) {
-                None => Forward::Partial,
-                Some(stale) => {
-                    if !serves(&wanted, policy, kept, stale.answer) {
-                        Forward::Partial
-                    } else {
-                        match stale.reuse {
-                            Reuse::Gone => Forward::Nothing,
-                            Reuse::Fresh(left) => {
-                                let verdict = Verdict::Hit(left);
-                                return respond::kept(speaker, wanted, policy, kept, verdict, None);
-                            }
-                            Reuse::WhileRevalidating(over) => {
-                                beside::refresh(line, &wanted, &key, kept);
-                                let verdict = Verdict::Stale(over, WhyStale::Revalidating);
-                                return respond::kept(speaker, wanted, policy, kept, verdict, None);
-                            }
-                            Reuse::Ask(over) => {
-                                let why = unasked(view, &wanted, policy, kept, stale.answer, now);
-                                if let Some(why) = why {
-                                    if why == WhyStale::NobodyAnswers {
-                                        // Somebody has to find out when they are back.
-                                        stale.answer.leave_alone(now, FIND_OUT_EVERY);
-                                        beside::refresh(line, &wanted, &key, kept);
-                                    }
-                                    let verdict = Verdict::Stale(over, why);
-                                    return respond::kept(
-                                        speaker, wanted, policy, kept, verdict, None,
-                                    );
-                                }
-                                Forward::Stale
-                            }
-                        }
-                    }
+        let ask = match plan_for(view, &wanted, policy, &found, now) {
+            (Plan::Serve(verdict), Some(kept)) => {
+                return respond::kept(speaker, wanted, policy, kept, verdict, None);
+            }
+            (Plan::ServeAndRefresh(verdict), Some(kept)) => {
+                if let What::Answer(answer) = &kept.what {
+                    answer.leave_alone(now, FIND_OUT_EVERY);
                 }
-            },
-            Found::Nothing => Forward::Nothing,
-            Found::OtherVariants => Forward::OtherVariants,
-            Found::Pass => {
-                return straight(view, speaker, wanted, Forward::Known).await;
+                beside::refresh(line, &wanted, &key, kept);
+                return respond::kept(speaker, wanted, policy, kept, verdict, None);
+            }
+            (Plan::Ask(ask), _) => ask,
+            (Plan::Serve(_) | Plan::ServeAndRefresh(_), None) => {
+                unreachable!("only what was found is served")
             }
         };
-        let kept = match (&found, why) {
-            (Found::Answer(kept), Forward::Stale) => Some(Arc::clone(kept)),
-            _ => None,
+        let asks = |key, kept| Asks {
+            worker,
+            view,
+            wanted,
+            policy,
+            key,
+            kept,
+            ask,
         };
-        let asks_alone = is_particular(&wanted) && kept.is_none();
-        let part = if asks_alone || !policy.collapse {
-            Part::Leads(cache.lead_alone(&key))
-        } else {
+        let part = if ask.together {
             cache.join(&key)
+        } else {
+            Part::Alone
         };
         let mut reader = match part {
             Part::Leads(lead) => {
                 // Whoever had the lead before may have ended in between.
-                if !asks_alone
-                    && let Some(kept) = cache.look_up_again(&key)
-                    && stale(&kept, now).is_some_and(|it| matches!(it.reuse, Reuse::Fresh(_)))
+                if let Some(kept) = cache.look_up_again(&key)
+                    && is_fresh(&kept, now)
                 {
                     drop(lead);
                     found = Found::Answer(kept);
                     continue;
                 }
-                let asks = Asks {
-                    worker,
-                    view,
-                    wanted,
-                    policy,
-                    key,
-                    kept,
-                    why,
-                };
-                let brought = asks.ask(lead).await;
+                let kept = about(found, ask);
+                let brought = asks(key, kept).ask(Some(lead)).await;
+                return respond_with(speaker, wanted, policy, brought);
+            }
+            Part::Alone => {
+                let kept = about(found, ask);
+                let brought = asks(key, kept).ask(None).await;
                 return respond_with(speaker, wanted, policy, brought);
             }
             Part::Follows(reader) => reader,
-            Part::Alone => return straight(view, speaker, wanted, why).await,
         };
-        match reader.stage().await {
-            Stage::Waiting | Stage::Abandoned => {}
-            Stage::NotShared => return straight(view, speaker, wanted, why).await,
-            Stage::Settled(kept, settled) => {
+        let patience = view.live.clock.real(PATIENCE);
+        let alone = Ask {
+            together: false,
+            ..ask
+        };
+        match timeout(patience, reader.stage()).await {
+            Err(_) | Ok(Stage::NotShared) => {
+                drop(reader);
+                let asks = Asks {
+                    ask: alone,
+                    ..asks(key, about(found, ask))
+                };
+                let brought = asks.ask(None).await;
+                return respond_with(speaker, wanted, policy, brought);
+            }
+            Ok(Stage::Waiting | Stage::Abandoned) => {}
+            Ok(Stage::Settled(kept, settled)) => {
                 let now = cache.now(view.live.clock);
                 let verdict = settled_verdict(&kept, settled, now);
                 return respond::kept(speaker, wanted, policy, &kept, verdict, None);
             }
-            Stage::Failed(failed) => {
-                let fetched = Fetched::failed_for_all(&failed);
+            Ok(Stage::Failed(failed)) => {
                 let verdict = Verdict::Fetched(Came {
-                    why,
+                    why: ask.why,
                     kept: Err(WhyNot::Status),
                     along: true,
                 });
+                let fetched = Fetched::failed_for_all(&failed);
                 return respond::fetched(speaker, wanted, fetched, Some(verdict));
             }
-            Stage::Flowing(flowing) => {
+            Ok(Stage::Flowing(flowing)) => {
                 let is_chosen = flowing.chosen_by.as_ref().is_none_or(|chosen| {
                     let mut suffix = Vec::new();
                     vary::write(&chosen.names, wanted.request.fields, &mut suffix);
@@ -198,7 +191,7 @@ pub(super) async fn go_on(speaker: Speaker<'_>, wanted: Wanted<'_>, search: Sear
                 });
                 if is_chosen {
                     let verdict = Verdict::Fetched(Came {
-                        why,
+                        why: ask.why,
                         kept: Ok(left(&flowing.head.lifetime)),
                         along: true,
                     });
@@ -214,40 +207,73 @@ pub(super) async fn go_on(speaker: Speaker<'_>, wanted: Wanted<'_>, search: Sear
     }
 }
 
-/// Asks the origins what the viewer asks, for this viewer only.
-async fn straight(view: &View, speaker: Speaker<'_>, wanted: Wanted<'_>, why: Forward) -> Reply {
-    let fetched = origin::fetch(view, &wanted, &mut Once::Here(ViewerBody::Empty)).await;
-    let verdict = Verdict::Fetched(Came {
-        why,
-        kept: Err(WhyNot::NoTime),
-        along: false,
-    });
-    respond::fetched(speaker, wanted, fetched, Some(verdict))
+/// What is done for `wanted` by what was `found`, and what of that is an answer.
+fn plan_for<'f>(
+    view: &View,
+    wanted: &Wanted<'_>,
+    policy: &CachePolicy,
+    found: &'f Found,
+    now: Duration,
+) -> (Plan, Option<&'f Arc<Kept>>) {
+    let terms = Terms {
+        is_particular: is_particular(wanted, policy),
+        collapse: policy.collapse,
+        stale_at_once: policy.stale.at_once,
+    };
+    let (found, kept) = match found {
+        Found::Nothing => (plan::Found::Nothing, None),
+        Found::OtherVariants => (plan::Found::OtherVariants, None),
+        Found::Pass => (plan::Found::Pass, None),
+        Found::Answer(kept) => match candidate(wanted, policy, kept, now) {
+            Some(candidate) => (plan::Found::Answer(candidate), Some(kept)),
+            None => (plan::Found::Nothing, None),
+        },
+    };
+    let nobody_answers = || origin::is_known_dead(view, wanted.route.target);
+    (plan::plan(found, terms, nobody_answers), kept)
 }
 
-/// What is kept, and what may be done with it.
-struct Stale<'k> {
-    answer: &'k KeptAnswer,
-    reuse: Reuse,
-}
-
-fn stale(kept: &Kept, now: Duration) -> Option<Stale<'_>> {
+fn candidate(
+    wanted: &Wanted<'_>,
+    policy: &CachePolicy,
+    kept: &Kept,
+    now: Duration,
+) -> Option<Candidate> {
     let What::Answer(answer) = &kept.what else {
         return None;
     };
-    let reuse = freshness::reuse(&answer.lifetime, kept.resident(now));
-    Some(Stale { answer, reuse })
+    let resident = kept.resident(now);
+    Some(Candidate {
+        reuse: freshness::reuse(&answer.lifetime, resident),
+        covers: covers(wanted, policy, kept, answer),
+        stands_in: freshness::stands_in(&answer.lifetime, resident, None),
+        is_left_alone: answer.is_left_alone(now),
+    })
 }
 
-/// Whether what is kept can be the answer as far as its extent goes.
-fn serves(wanted: &Wanted<'_>, policy: &CachePolicy, kept: &Kept, answer: &KeptAnswer) -> bool {
-    let fields = wanted.request.fields;
-    if !policy.answers_conditions
-        && (fields.has(Known::IfNoneMatch) || fields.has(Known::IfModifiedSince))
-    {
-        return false;
+fn is_fresh(kept: &Kept, now: Duration) -> bool {
+    match &kept.what {
+        What::Answer(answer) => {
+            let reuse = freshness::reuse(&answer.lifetime, kept.resident(now));
+            matches!(reuse, Reuse::Fresh(_))
+        }
+        What::Fork { .. } | What::Pass { .. } => false,
     }
+}
+
+/// What of what was `found` the origins are asked about.
+fn about(found: Found, ask: Ask) -> Option<Arc<Kept>> {
+    match found {
+        Found::Answer(kept) if ask.about_what_was_found => Some(kept),
+        Found::Answer(_) | Found::Nothing | Found::OtherVariants | Found::Pass => None,
+    }
+}
+
+/// Whether what is kept has what is asked for.
+fn covers(wanted: &Wanted<'_>, policy: &CachePolicy, kept: &Kept, answer: &KeptAnswer) -> bool {
+    let fields = wanted.request.fields;
     match answer.part.as_deref() {
+        _ if is_conditional_on_the_origin(wanted, policy) => false,
         None => true,
         Some((part, total)) => {
             range::covered(fields, &answer.fields(kept, 0), part, *total).is_some()
@@ -255,32 +281,21 @@ fn serves(wanted: &Wanted<'_>, policy: &CachePolicy, kept: &Kept, answer: &KeptA
     }
 }
 
+/// The viewer has conditions that the cache does not judge.
+fn is_conditional_on_the_origin(wanted: &Wanted<'_>, policy: &CachePolicy) -> bool {
+    let fields = wanted.request.fields;
+    !policy.answers_conditions
+        && (fields.has(Known::IfNoneMatch) || fields.has(Known::IfModifiedSince))
+}
+
 /// The request asks for a part, or under conditions that only the origin can judge: its answer is not everybody's.
-fn is_particular(wanted: &Wanted<'_>) -> bool {
+fn is_particular(wanted: &Wanted<'_>, policy: &CachePolicy) -> bool {
     let fields = wanted.request.fields;
     *wanted.request.method == Method::HEAD
         || fields.has(Known::Range)
+        || is_conditional_on_the_origin(wanted, policy)
         || fields.map().contains_key(http::header::IF_MATCH)
         || fields.map().contains_key(http::header::IF_UNMODIFIED_SINCE)
-}
-
-/// Why what is too old is served without asking the origins first; `None`: they are asked.
-fn unasked(
-    view: &View,
-    wanted: &Wanted<'_>,
-    policy: &CachePolicy,
-    kept: &Kept,
-    answer: &KeptAnswer,
-    now: Duration,
-) -> Option<WhyStale> {
-    if !freshness::stands_in(&answer.lifetime, kept.resident(now), None) {
-        return None;
-    }
-    if answer.is_left_alone(now) {
-        return Some(WhyStale::LeftAlone);
-    }
-    (policy.stale.at_once && origin::is_known_dead(view, wanted.route.target))
-        .then_some(WhyStale::NobodyAnswers)
 }
 
 fn settled_verdict(kept: &Kept, settled: Settled, now: Duration) -> Verdict {
@@ -350,16 +365,16 @@ pub(super) struct Asks<'a> {
     pub(super) key: Vec<u8>,
     /// What is asked about whether it is still good.
     pub(super) kept: Option<Arc<Kept>>,
-    pub(super) why: Forward,
+    pub(super) ask: Ask,
 }
 
 impl Asks<'_> {
-    pub(super) async fn ask(mut self, lead: Lead) -> Brought {
+    pub(super) async fn ask(mut self, lead: Option<Lead>) -> Brought {
         let cache = &self.worker.shared.cache;
         let generation = cache.invalidations.latest();
         let own = self.own_conditions();
         let mut wanted = self.wanted;
-        if !is_particular(&wanted) || self.kept.is_some() {
+        if self.ask.for_all {
             wanted.request.conditions = Conditions::Own(&own);
         }
         let fetched = origin::fetch(self.view, &wanted, &mut Once::Here(ViewerBody::Empty)).await;
@@ -370,22 +385,25 @@ impl Asks<'_> {
             }
             let settled = Settled::Stale(why);
             let verdict = settled_verdict(&kept, settled, now);
-            lead.settles(Stage::Settled(Arc::clone(&kept), settled));
+            settles(lead, Stage::Settled(Arc::clone(&kept), settled));
             return Brought::Kept(kept, verdict, fetched.trail);
         }
         let trail = fetched.trail;
         let answer = match fetched.answer {
             Ok(Answer::Origin(answer)) => answer,
             Ok(Answer::Page(page)) => {
-                lead.settles(Stage::NotShared);
+                settles(lead, Stage::NotShared);
                 return self.passed(Ok(Answer::Page(page)), trail, WhyNot::Status);
             }
             Err(error) => {
-                lead.settles(Stage::Failed(Arc::new(Failed {
-                    fault: error.fault(),
-                    attempts: trail.attempts.clone(),
-                    delivered: trail.delivered,
-                })));
+                settles(
+                    lead,
+                    Stage::Failed(Arc::new(Failed {
+                        fault: error.fault(),
+                        attempts: trail.attempts.clone(),
+                        delivered: trail.delivered,
+                    })),
+                );
                 return self.passed(Err(error), trail, WhyNot::Status);
             }
         };
@@ -395,7 +413,7 @@ impl Asks<'_> {
             && let Some(kept) = self.kept.take()
         {
             let (kept, verdict) = self.freshened(&kept, answer, generation, now, took);
-            lead.settles(Stage::Settled(Arc::clone(&kept), Settled::Fresh));
+            settles(lead, Stage::Settled(Arc::clone(&kept), Settled::Fresh));
             return Brought::Kept(kept, verdict, trail);
         }
         match self.storable(&answer, took) {
@@ -414,6 +432,7 @@ impl Asks<'_> {
                     part: storable.part,
                 };
                 let verdict = self.came(Ok(left(&head.lifetime)));
+                let lead = lead.unwrap_or_else(|| cache.lead_alone(&self.key));
                 let (pouring, reader) =
                     lead.pours(&self.key, generation, now, head, length, chosen_by);
                 let shared = Arc::clone(&self.worker.shared);
@@ -422,10 +441,10 @@ impl Asks<'_> {
                 Brought::Flows(reader, verdict, trail)
             }
             Err(why) => {
-                if !is_particular(&self.wanted) {
+                if self.ask.together {
                     cache.remember_to_pass(&self.key, generation, now);
                 }
-                lead.settles(Stage::NotShared);
+                settles(lead, Stage::NotShared);
                 self.passed(Ok(Answer::Origin(answer)), trail, why)
             }
         }
@@ -459,7 +478,7 @@ impl Asks<'_> {
 
     fn came(&self, kept: Result<u32, WhyNot>) -> Verdict {
         Verdict::Fetched(Came {
-            why: self.why,
+            why: self.ask.why,
             kept,
             along: false,
         })
@@ -585,6 +604,13 @@ impl Asks<'_> {
             }
         };
         (fresh, Verdict::Revalidated(left(&lifetime)))
+    }
+}
+
+/// Tells those who wait for `lead`, if it is one.
+fn settles(lead: Option<Lead>, stage: Stage) {
+    if let Some(lead) = lead {
+        lead.settles(stage);
     }
 }
 

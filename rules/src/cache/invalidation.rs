@@ -114,9 +114,9 @@ impl fmt::Display for Pattern {
     }
 }
 
-/// Visible ASCII characters, but the one that ends a target.
+/// Visible ASCII characters, but those that no target is admitted with.
 fn may_stand(character: char) -> bool {
-    character.is_ascii_graphic() && character != '#'
+    character.is_ascii_graphic() && !matches!(character, '#' | '<' | '>')
 }
 
 /// What of `pattern` is behind `byte`, as it is or URL-encoded; `None` if it begins with something else.

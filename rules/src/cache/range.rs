@@ -5,6 +5,7 @@ use std::ops::Range;
 use http::header::{CONTENT_RANGE, DATE, ETAG, LAST_MODIFIED};
 use http::{HeaderMap, HeaderValue};
 
+use super::date;
 use crate::fields::{Fields, Known};
 
 /// What a viewer is given of a kept answer.
@@ -56,7 +57,8 @@ pub fn covered(
     }
 }
 
-/// Whether `If-Range`, where it is there, means the answer that is kept. Source: RFC 9110, section 13.1.5.
+/// Whether `If-Range`, where it is there, means the answer that is kept. Source: RFC 9110, sections 8.8.2.2 and
+/// 13.1.5.
 fn is_the_one_meant(viewer: Fields<'_>, kept: &HeaderMap) -> bool {
     let Some(condition) = viewer.first(Known::IfRange) else {
         return true;
@@ -67,10 +69,13 @@ fn is_the_one_meant(viewer: Fields<'_>, kept: &HeaderMap) -> bool {
     match condition.as_bytes() {
         [b'"', ..] => kept.get(ETAG) == Some(condition),
         [b'W', b'/', ..] => false,
-        _ => {
-            // A weak date, of the second in which the answer was made, could be that of two contents.
-            let modified = kept.get(LAST_MODIFIED);
-            modified == Some(condition) && modified != kept.get(DATE) && kept.contains_key(DATE)
+        date => {
+            let is_strong = || {
+                let at = date::parse(kept.get(DATE)?.as_bytes(), 0)?;
+                Some(date::parse(date, at)? < at)
+            };
+            // One of the second in which the answer was made could be that of two contents.
+            kept.get(LAST_MODIFIED) == Some(condition) && is_strong().unwrap_or_default()
         }
     }
 }

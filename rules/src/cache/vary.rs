@@ -45,8 +45,8 @@ pub fn varies(answer: &HeaderMap) -> Varies {
     Varies::By(names)
 }
 
-/// Appends to `key` what `request` has in the fields `names`: the same bytes for two requests if and only if their fields
-/// match. An absent field is no empty one; one that `Connection` names counts as absent, as the origin is not sent it.
+/// Appends to `key` the `names` of fields and what `request` has in them: the same bytes for two requests if and only if their
+/// fields match. An absent field is no empty one; one that `Connection` names counts as absent, as the origin is not sent it.
 ///
 /// Lines are joined, and white space around list elements does not count, except in fields whose values are no lists.
 /// Of `Accept-Encoding`, `Accept-Language` and `Accept-Charset` the elements are compared in any order and letter case: only their
@@ -54,6 +54,8 @@ pub fn varies(answer: &HeaderMap) -> Varies {
 pub fn write(names: &[HeaderName], request: Fields<'_>, key: &mut Vec<u8>) {
     let connection = Connection::of(request);
     for name in names {
+        // An origin that changes its mind about the names must not have old values taken for those of others.
+        push(key, name.as_str().as_bytes());
         let lines = request.map().get_all(name).iter();
         if !request.map().contains_key(name) || connection.names(name) {
             key.push(ABSENT);

@@ -149,7 +149,7 @@ pub fn cache_status(name: &str, verdict: Verdict) -> HeaderValue {
         }
         Verdict::Stale(over, why) => {
             text.push_str("; hit");
-            number(&mut text, "-", over);
+            number(&mut text, if over == 0 { "" } else { "-" }, over);
             if let WhyStale::Status(status) = why {
                 text.push_str("; fwd-status=");
                 text.push_str(status.as_str());

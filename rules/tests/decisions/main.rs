@@ -7,6 +7,9 @@ mod properties {
     mod alarm;
     mod breaker;
     mod bucket;
+    mod cache_freshness;
+    mod cache_key;
+    mod cache_range;
     mod chance;
     mod explain;
     mod failover;
@@ -21,6 +24,13 @@ mod tables {
     mod alarm;
     mod breaker;
     mod bucket;
+    mod cache_conditions;
+    pub(crate) mod cache_freshness;
+    mod cache_invalidation;
+    mod cache_key;
+    mod cache_range;
+    pub(crate) mod cache_ttls;
+    mod cache_vary;
     mod certificate;
     mod challenge;
     mod error_page;
