@@ -143,7 +143,7 @@ fn what_a_folder_says_and_what_it_does_not_say() {
         (
             "website = {}",
             Missing::NotFound,
-            website("index.html", None),
+            Some(website("index.html", None)),
         ),
         (
             "website = { error = \"e/404.html\" }",
