@@ -52,11 +52,11 @@ fn mapped(pairs: &[(&str, &str)]) -> Result<Edge, String> {
     }
 }
 
-fn website(index: &str, error: Option<&str>) -> Option<Website> {
-    Some(Website {
+fn website(index: &str, error: Option<&str>) -> Website {
+    Website {
         index: index.into(),
         error: error.map(Into::into),
-    })
+    }
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn a_bucket_is_mapped_to_a_folder_by_its_id_or_its_name() {
 #[test]
 fn a_website_endpoint_that_is_mapped_is_a_website() {
     let edge = mapped(&[("*", "dir:src")]).expect("it is a folder");
-    let usual = website("index.html", Some("404.html"));
+    let usual = Some(website("index.html", Some("404.html")));
     for (id, said, missing) in [
         ("bucket", None, Missing::Forbidden),
         ("site", usual.clone(), Missing::NotFound),
@@ -143,17 +143,17 @@ fn what_a_folder_says_and_what_it_does_not_say() {
         (
             "website = {}",
             Missing::NotFound,
-            website("index.html", None),
+            Some(website("index.html", None)),
         ),
         (
             "website = { error = \"e/404.html\" }",
             Missing::NotFound,
-            website("index.html", Some("e/404.html")),
+            Some(website("index.html", Some("e/404.html"))),
         ),
         (
             "missing = \"403\"\nwebsite = { index = \"home.htm\" }",
             Missing::Forbidden,
-            website("home.htm", None),
+            Some(website("home.htm", None)),
         ),
     ] {
         let text = format!(

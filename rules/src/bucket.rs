@@ -1,10 +1,9 @@
-//! What a request means to a bucket: which key it asks for, which files may be that object, and which part of it is wanted.
+//! What a request means to a bucket: what it asks, for which key, and which file may be that object.
 //!
-//! Source: Amazon S3 User Guide, "Naming Amazon S3 objects" and "Website endpoints"; API reference, `GetObject`;
-//! RFC 9110, section 14.
+//! Source: Amazon S3 User Guide, "Naming Amazon S3 objects" and "Website endpoints"; API reference, `GetObject`.
 
-use http::header::{self, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN};
-use http::{HeaderMap, HeaderValue, Method};
+use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN};
+use http::{HeaderMap, Method};
 
 /// In bytes of UTF-8. Source: Amazon S3 User Guide, "Naming Amazon S3 objects".
 pub const LONGEST_KEY: usize = 1_024;
@@ -123,81 +122,4 @@ pub fn asked(method: &Method, headers: &HeaderMap) -> Asked {
     } else {
         Asked::Other
     }
-}
-
-/// Which part of an object is wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// All of it.
-    Whole,
-    /// From this byte to that one, both included.
-    Range(u64, u64),
-    /// A part beyond its end.
-    Unsatisfiable,
-}
-
-/// The part of an object of `size` bytes that is wanted, `validators` being the object's own.
-///
-/// A `Range` that is no single range of bytes counts for nothing: S3 has no more than one ("Amazon S3 doesn't support retrieving
-/// multiple ranges of data per GET request"), and what cannot be read is passed over (RFC 9110, section 14.2). Neither does one
-/// whose `If-Range` does not hold.
-pub fn part(wanted: &HeaderMap, validators: &HeaderMap, size: u64) -> Part {
-    let mut ranges = wanted.get_all(header::RANGE).iter();
-    let (Some(range), None) = (ranges.next(), ranges.next()) else {
-        return Part::Whole;
-    };
-    if let Some(condition) = wanted.get(header::IF_RANGE)
-        && !is_held_by(condition, validators)
-    {
-        return Part::Whole;
-    }
-    let part = range.to_str().ok().and_then(|range| single(range, size));
-    part.unwrap_or(Part::Whole)
-}
-
-/// A strong entity tag or a date, compared to the byte. A date that is not exactly the one of the object is as good as none.
-/// Source: RFC 9110, section 13.1.5.
-fn is_held_by(condition: &HeaderValue, validators: &HeaderMap) -> bool {
-    let is_strong = condition.as_bytes().starts_with(b"\"");
-    let name = if is_strong {
-        header::ETAG
-    } else {
-        header::LAST_MODIFIED
-    };
-    validators.get(name) == Some(condition)
-}
-
-/// `None`: it is not one range of bytes.
-fn single(range: &str, size: u64) -> Option<Part> {
-    let (unit, range) = range.split_once('=')?;
-    if !unit.trim().eq_ignore_ascii_case("bytes") {
-        return None;
-    }
-    let (first, last) = range.trim().split_once('-')?;
-    if first.is_empty() {
-        let length = number(last)?.min(size);
-        return Some(match length {
-            0 => Part::Unsatisfiable,
-            length => Part::Range(size - length, size - 1),
-        });
-    }
-    let first = number(first)?;
-    let last = match last {
-        "" => u64::MAX,
-        last => number(last)?,
-    };
-    if last < first {
-        return None;
-    }
-    Some(if first < size {
-        Part::Range(first, last.min(size - 1))
-    } else {
-        Part::Unsatisfiable
-    })
-}
-
-/// Digits; what is more than any object has counts as the most there is.
-fn number(digits: &str) -> Option<u64> {
-    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    is_number.then(|| digits.parse().unwrap_or(u64::MAX))
 }

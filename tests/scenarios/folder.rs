@@ -1,5 +1,9 @@
 //! A folder as an origin plays a bucket: its objects as S3 delivers them, its errors in S3's words, and nothing beside them.
 
+mod as_a_member;
+mod staying_inside;
+mod website;
+
 use std::fs::{self, File};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -49,6 +53,7 @@ fn before(bucket: &Folder, more: &str) -> EdgeBuilder {
         [distribution.site.default_behavior]
         target = "bucket"
         allowed_methods = {ALL}
+        cache = "off" # what is kept is another matter
         "#,
         bucket.path()
     ))
@@ -240,11 +245,11 @@ mod range {
                 "{told}"
             );
         }
-        // S3 has no more than one range: several are as good as none.
+        // Not in this order: as good as none.
         let out = curl(
             &edge,
             "/digits.txt",
-            &["--range", "0-1,4-5", "--write-out", SHOWN],
+            &["--range", "4-5,0-1", "--write-out", SHOWN],
         )
         .await;
         assert!(out.starts_with("0123456789|200|"), "{out}");
@@ -264,6 +269,54 @@ mod range {
         ] {
             assert!(out.contains(part), "{part} in {out}");
         }
+    }
+
+    #[tokio::test]
+    async fn curl_gets_several_parts() {
+        const BYTES: usize = 300_000;
+        let bucket = bucket();
+        let content: String = (0..BYTES)
+            .map(|n| char::from(b'a' + (n % 23) as u8))
+            .collect();
+        bucket.write("letters.txt", &content);
+        let edge = before(&bucket, "").start().await;
+        const SHOWN: &str = "|%{http_code}|%{header_json}";
+        let arguments = ["--range", "0-1,10-200000,-3", "--write-out", SHOWN];
+
+        let out = curl(&edge, "/letters.txt", &arguments).await;
+
+        let (body, told) = out.split_once("|206|").expect("it is a part");
+        assert!(told.contains("multipart/byteranges; boundary="), "{told}");
+        let length = format!("\"content-length\":[\"{}\"]", body.len());
+        assert!(told.contains(&length), "{told}");
+        for (range, part) in [
+            ("0-1", &content[..2]),
+            ("10-200000", &content[10..=200_000]),
+            ("299997-299999", &content[BYTES - 3..]),
+        ] {
+            let part = format!(
+                "Content-Type: text/plain\r\nContent-Range: bytes {range}/{BYTES}\r\n\r\n{part}\r\n--"
+            );
+            assert!(body.contains(&part), "{range}");
+        }
+        // A condition comes first, and a head has no parts.
+        let tag = viewer(&edge)
+            .get("/letters.txt")
+            .await
+            .value("etag")
+            .to_owned();
+        let asked = |method| {
+            let request = viewer(&edge).request(method, "/letters.txt");
+            request.header("range", "bytes=0-1,4-5")
+        };
+        asked("GET").header("if-none-match", &tag).await.expect(304);
+        asked("GET")
+            .header("if-range", "\"x\"")
+            .await
+            .expect(200)
+            .body(&content);
+        asked("GET").header("if-range", &tag).await.expect(206);
+        asked("HEAD").await.expect(200).body("");
     }
 
     /// A download that broke off goes on where it was.
@@ -430,325 +483,6 @@ mod errors {
         gone.expect(404).body_has("<Code>NoSuchBucket</Code>");
         // The next one finds it again.
         viewer(&edge).get("/digits.txt").await.expect(200);
-    }
-}
-
-mod staying_inside {
-    use super::*;
-
-    const SECRET: &str = "not for viewers";
-
-    #[tokio::test]
-    async fn no_way_of_writing_a_path_leads_out_of_the_folder() {
-        let outer = bucket();
-        let inside = outer.path().join("docs");
-        outer.write("secret", SECRET);
-        for (link, to) in [
-            ("out", "../secret"),
-            ("up", ".."),
-            ("in", "deep/x.unheard-of"),
-        ] {
-            std::os::unix::fs::symlink(to, inside.join(link)).expect("it can be linked");
-        }
-        std::os::unix::fs::symlink("/etc", inside.join("etc")).expect("it can be linked");
-        let edge = edge(&format!(
-            r#"
-            [origin.bucket]
-            dir = {inside:?}
-            [distribution.site.default_behavior]
-            target = "bucket"
-            "#
-        ))
-        .start()
-        .await;
-        for path in [
-            "/../secret",
-            "/deep/../../secret",
-            "/%2e%2e/secret",
-            "/%2E%2e/secret",
-            "/.%2e/secret",
-            "/..%2fsecret",
-            "/%2e%2e%2fsecret",
-            "/deep%2f..%2f..%2fsecret",
-            "/..\\secret",
-            "/..%5csecret",
-            "/%252e%252e/secret",
-            "//secret",
-            "/.//../secret",
-            "/up/secret",
-            "/up%2fsecret",
-            "/out",
-            "/out%00.html",
-            "/etc/passwd",
-            "//etc/passwd",
-            "/%2fetc/passwd",
-            "/up/docs/out",
-        ] {
-            for website in [false, true] {
-                let edge = if website {
-                    let table = "website = {}\nmissing = \"403\"";
-                    let text = format!("[origin.bucket]\ndir = {inside:?}\n{table}\n");
-                    edge_of(&text).start().await
-                } else {
-                    edge_of(&format!("[origin.bucket]\ndir = {inside:?}\n"))
-                        .start()
-                        .await
-                };
-                let response = viewer(&edge).get(path).await;
-                response.expect(403).body_lacks(SECRET).body_lacks("root:");
-            }
-            let out = curl(&edge, path, &["--write-out", "|%{http_code}"]).await;
-            assert!(
-                out.ends_with("|403") && !out.contains(SECRET),
-                "{path}: {out}"
-            );
-        }
-        viewer(&edge).get("/in").await.expect(200).body("?");
-    }
-
-    fn edge_of(origin: &str) -> EdgeBuilder {
-        edge(&format!(
-            "{origin}\n[distribution.site.default_behavior]\ntarget = \"bucket\"\n"
-        ))
-    }
-
-    /// Opening a pipe that nobody writes into would never end.
-    #[tokio::test]
-    async fn only_regular_files_are_objects() {
-        let bucket = bucket();
-        let pipe = bucket.path().join("pipe").display().to_string();
-        prints("mkfifo", vec![pipe]).await;
-        let socket = std::os::unix::net::UnixListener::bind(bucket.path().join("socket"));
-        socket.expect("it can be bound");
-        std::os::unix::fs::symlink("/dev/zero", bucket.path().join("zero")).expect("it is linked");
-        let edge = before(&bucket, "").start().await;
-        for path in ["/pipe", "/socket", "/zero", "/empty"] {
-            viewer(&edge).get(path).await.expect(403);
-        }
-    }
-}
-
-mod website {
-    use super::*;
-
-    const WEBSITE: &str = "website = { index = \"index.html\", error = \"404.html\" }";
-
-    #[tokio::test]
-    async fn a_folder_has_its_index_document() {
-        let bucket = bucket();
-        let edge = before(&bucket, WEBSITE).start().await;
-        for (path, body) in [
-            ("/", "<h1>home</h1>"),
-            ("/?a=1", "<h1>home</h1>"),
-            ("/docs/", "<h1>docs</h1>"),
-            ("/docs/index.html", "<h1>docs</h1>"),
-        ] {
-            let response = viewer(&edge).get(path).await;
-            response
-                .expect(200)
-                .body(body)
-                .header("content-type", "text/html");
-        }
-        for (path, location) in [("/docs", "/docs/"), ("/docs?a=1&b", "/docs/?a=1&b")] {
-            let response = viewer(&edge).get(path).await;
-            response.expect(302).header("location", location).body("");
-        }
-        // A key in front of the path stays in front: S3 knows nothing of what CloudFront put there.
-        let edge = before(&bucket, &format!("{WEBSITE}\npath = \"/docs\""))
-            .start()
-            .await;
-        viewer(&edge)
-            .get("/")
-            .await
-            .expect(200)
-            .body("<h1>docs</h1>");
-    }
-
-    #[tokio::test]
-    async fn what_is_missing_is_the_error_document() {
-        let bucket = bucket();
-        for (more, status) in [("", 404), ("missing = \"403\"", 403)] {
-            let edge = before(&bucket, &format!("{WEBSITE}\n{more}")).start().await;
-            // Neither a folder without an index document nor a path in the way of nobody has anything to redirect to.
-            for path in [
-                "/gone",
-                "/gone/",
-                "/empty",
-                "/empty/",
-                "/docs/gone?x",
-                "//docs",
-            ] {
-                let response = viewer(&edge)
-                    .get(path)
-                    .header("range", "bytes=0-1")
-                    .header("if-none-match", "*")
-                    .await;
-                response
-                    .expect(status)
-                    .body("<h1>lost</h1>")
-                    .header("content-type", "text/html");
-            }
-            let head = viewer(&edge).head("/gone").await;
-            head.expect(status).body("").header("content-length", "13");
-        }
-    }
-
-    #[tokio::test]
-    async fn without_an_error_document_the_words_are_s3s() {
-        let bucket = bucket();
-        let edge = before(&bucket, "website = {}").start().await;
-        let response = viewer(&edge).get("/a%3Cscript%3E").await;
-        response
-            .expect(404)
-            .header("content-type", "text/html; charset=utf-8")
-            .body_has("<title>404 Not Found</title>")
-            .body_has("<li>Code: NoSuchKey</li>")
-            .body_has("<li>Key: a&lt;script&gt;</li>")
-            .body_lacks("Custom Error Document");
-        let response = viewer(&edge).post("/", "x").await;
-        response
-            .expect(405)
-            .body_has("<h1>405 Method Not Allowed</h1>");
-
-        let edge = before(&bucket, "website = { error = \"oops.html\" }")
-            .start()
-            .await;
-        let response = viewer(&edge).get("/gone").await;
-        response
-            .expect(404)
-            .body_has("An Error Occurred While Attempting to Retrieve a Custom Error Document")
-            .body_has("<li>Key: oops.html</li>");
-    }
-}
-
-mod as_a_member {
-    use super::*;
-
-    const GROUP: &str = r#"
-        [origin_group.pair]
-        members = ["bucket", "app"]
-        fail_over_on = [403, 404, 500, 503]
-
-        [distribution.site.default_behavior]
-        target = "pair"
-
-        [faults]
-        enabled = true
-    "#;
-
-    fn pair(bucket: &Folder, more: &str) -> EdgeBuilder {
-        edge(&format!(
-            "[origin.bucket]\ndir = {:?}\n{more}\n{GROUP}",
-            bucket.path()
-        ))
-    }
-
-    #[tokio::test]
-    async fn a_missing_key_falls_through_to_a_server() {
-        let (bucket, app) = (bucket(), origin("app").start().await);
-        for (more, status) in [("", 403), ("missing = \"404\"", 404)] {
-            let edge = pair(&bucket, more).origins([&app]).start().await;
-            viewer(&edge)
-                .get("/digits.txt")
-                .await
-                .expect(200)
-                .body("0123456789")
-                .header_has("tideover-attempts", "bucket;status=200");
-            let response = viewer(&edge).get("/api/users").await;
-            response
-                .expect(200)
-                .body("from app")
-                .header_has("tideover-attempts", &format!("bucket;status={status};"))
-                .header_has("tideover-attempts", "app;status=200");
-        }
-        app.saw(["GET /api/users", "GET /api/users"]);
-    }
-
-    /// Every fault does to a folder what it does to a server.
-    #[tokio::test]
-    async fn faults_on_command_strike_a_folder_too() {
-        let (bucket, app) = (bucket(), origin("app").start().await);
-        let edge = pair(&bucket, "")
-            .origins([&app])
-            .time_scale(0.01)
-            .logs("json")
-            .start()
-            .await;
-        for (kind, told) in [
-            (FaultKind::Refuse, "error=refused"),
-            (FaultKind::BlackHole, "error=response-timeout"),
-            (
-                FaultKind::Delay(Duration::from_mins(1)),
-                "error=response-timeout",
-            ),
-            (
-                FaultKind::Status(StatusCode::SERVICE_UNAVAILABLE),
-                "status=503",
-            ),
-        ] {
-            edge.strikes("bucket", Some(Fault::of(kind)))
-                .expect("it is allowed");
-            let response = viewer(&edge).get("/digits.txt").await;
-            response
-                .expect(200)
-                .body("from app")
-                .header_has("tideover-attempts", &format!("bucket;{told};"));
-        }
-        let cut = Fault::of(FaultKind::ResetAfter(4));
-        edge.strikes("bucket", Some(cut)).expect("it is allowed");
-        let response = viewer(&edge).get("/digits.txt").await;
-        response.expect(200).cut();
-        assert_eq!(response.text(), "0123");
-        let slow = Fault::of(FaultKind::Throttle(100));
-        edge.strikes("bucket", Some(slow)).expect("it is allowed");
-        viewer(&edge)
-            .get("/digits.txt")
-            .await
-            .expect(200)
-            .body("0123456789");
-        let log = edge.log_json(6).await;
-        assert_eq!(log[5]["attempts"][0]["fault"], "throttle");
-        edge.strikes("bucket", None).expect("it is allowed");
-        viewer(&edge)
-            .get("/digits.txt")
-            .await
-            .expect(200)
-            .body("0123456789");
-    }
-
-    #[tokio::test]
-    async fn it_is_told_of_like_any_member() {
-        let (bucket, app) = (bucket(), origin("app").start().await);
-        let edge = pair(&bucket, "").origins([&app]).logs("json").start().await;
-        viewer(&edge).get("/digits.txt").await.expect(200);
-        viewer(&edge).get("/gone").await.expect(200);
-
-        let log = edge.log_json(2).await;
-        assert_eq!(log[0]["attempts"][0]["origin"], "bucket");
-        assert_eq!(log[0]["attempts"][0]["status"], 200);
-        for (outcome, count) in [("2xx", 1.0), ("4xx", 1.0)] {
-            let name =
-                format!("tideover_attempts_total{{origin=\"bucket\",outcome=\"{outcome}\"}}");
-            edge.until_metric(&name, count).await;
-        }
-        let status = operator(&edge).status().await;
-        let origins = status["origins"].as_array().expect("a list");
-        let told = origins.iter().find(|one| one["id"] == "bucket");
-        let told = told.expect("it is among them");
-        assert_eq!(told["kind"], "folder");
-        assert_eq!(told["at"], format!("dir:{}", bucket.path().display()));
-        let explained = viewer_of(edge.admin())
-            .get("/explain?method=GET&url=%2Fdigits.txt")
-            .await;
-        let place = format!("folder {}, a bucket", bucket.path().display());
-        explained.expect(200).body_has(&place);
-        // An operator may leave it out.
-        operator(&edge).switches("origin", "bucket", "drain").await;
-        viewer(&edge)
-            .get("/digits.txt")
-            .await
-            .expect(200)
-            .body("from app");
     }
 }
 

@@ -334,11 +334,12 @@ impl Course<'_> {
         within: &Limits,
     ) -> Result<Answer, OriginError> {
         let Member { origin, timers, .. } = &self.target.members[member];
+        let headers = headers::conditioned(wanted.request);
         let inquiry = Inquiry {
             method: wanted.request.method,
             path: wanted.route.path,
             query: wanted.request.target.query(),
-            headers: wanted.request.fields.map(),
+            headers: &headers,
             gap: timers.response_timeout,
         };
         let fault = self.fault(*origin);

@@ -1,10 +1,12 @@
 //! A folder that plays a bucket: which file is the object, and the answer that S3 would give.
 //!
 //! [`open`] finds the file and never leaves the folder; tower-http's `ServeDir` makes an answer of it ([`object`]): content type,
-//! validators, conditions, a range, and a body that is read off the worker. What is a bucket's own way is here and in [`words`].
+//! validators, conditions, a range, and a body that is read off the worker. Several ranges are [`parts`]. What is a bucket's own way is
+//! here and in [`words`].
 
 mod object;
 mod open;
+mod parts;
 mod words;
 
 use std::io;
@@ -37,7 +39,7 @@ pub(super) struct Inquiry<'a> {
     /// Without the folder's own.
     pub(super) path: &'a str,
     pub(super) query: Option<&'a str>,
-    /// The viewer's.
+    /// The viewer's, with the conditions that hold.
     pub(super) headers: &'a HeaderMap,
     /// Between two pieces of the body; nominal.
     pub(super) gap: Duration,

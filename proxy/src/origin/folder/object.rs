@@ -8,18 +8,20 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Empty;
-use tideover_rules::bucket::{self, Part};
+use tideover_rules::cache::range::{self, Part};
+use tideover_rules::fields::Fields;
 use tokio::io::{AsyncRead, AsyncSeek, ReadBuf};
 use tower_http::services::ServeDir;
 use tower_http::services::fs::{self, Backend, ServeFileSystemResponseBody};
 
-use super::FolderBody;
 use super::open::Opened;
 use super::words::Trouble;
+use super::{FolderBody, parts};
 
 /// Headers that are a condition on the object, in the library's hands.
 const CONDITIONS: [header::HeaderName; 4] = [
@@ -37,8 +39,9 @@ pub(super) async fn serve(
 ) -> Result<Response<FolderBody>, Trouble> {
     let size = opened.metadata.len();
     let target = target(&opened.name);
+    let file = OneFile::new(opened);
     let mut library =
-        ServeDir::with_backend("", OneFile::new(opened)).append_index_html_on_directories(false);
+        ServeDir::with_backend("", file.clone()).append_index_html_on_directories(false);
     let mut ask = async |method: &Method, headers: HeaderMap| {
         let mut request = Request::new(Empty::<Bytes>::new());
         *request.method_mut() = method.clone();
@@ -47,17 +50,28 @@ pub(super) async fn serve(
         library.try_call(request).await
     };
     let mut headers = HeaderMap::new();
+    let mut several = None;
     if wanted.contains_key(header::RANGE) {
         // What the range depends on is made by the library, and told by it without the file being read.
         let validators = ask(&Method::HEAD, HeaderMap::new()).await;
-        let validators = validators.map_err(|error| Trouble::by(&error))?;
-        let range = match bucket::part(wanted, validators.headers(), size) {
+        let mut validators = validators.map_err(|error| Trouble::by(&error))?;
+        // What a date is worth depends on when the answer is made.
+        let now = httpdate::fmt_http_date(SystemTime::now());
+        let now = HeaderValue::try_from(now).ok();
+        let dated = now.map(|now| (header::DATE, now));
+        validators.headers_mut().extend(dated);
+        let part = range::part(Fields::of(wanted), validators.headers(), size);
+        let asked_for = match part {
             Part::Whole => None,
-            Part::Range(first, last) => Some(format!("bytes={first}-{last}")),
+            Part::One(part) => Some(format!("bytes={}-{}", part.start, part.end - 1)),
+            Part::Several(parts) => {
+                several = Some(parts).filter(|_| *method == Method::GET);
+                None
+            }
             Part::Unsatisfiable => Some(format!("bytes={size}-")),
         };
-        let range = range.and_then(|range| HeaderValue::try_from(range).ok());
-        headers.extend(range.map(|range| (header::RANGE, range)));
+        let asked_for = asked_for.and_then(|range| HeaderValue::try_from(range).ok());
+        headers.extend(asked_for.map(|range| (header::RANGE, range)));
     }
     for name in CONDITIONS {
         // One line, as the library reads it: entity tags may come in several.
@@ -70,6 +84,16 @@ pub(super) async fn serve(
         }
         let line = HeaderValue::from_bytes(&line).ok();
         headers.extend(line.map(|line| (name, line)));
+    }
+    if let Some(parts) = several {
+        let answer = ask(&Method::HEAD, headers.clone()).await;
+        let answer = answer.map_err(|error| Trouble::by(&error))?;
+        // Else a condition is the answer.
+        if answer.status() == StatusCode::OK
+            && let Some(file) = file.taken()
+        {
+            return Ok(parts::several(&answer, file, &parts, size));
+        }
     }
     let answer = ask(method, headers).await;
     let answer = answer.map_err(|error| Trouble::by(&error))?;
@@ -127,6 +151,12 @@ impl OneFile {
             metadata: opened.metadata,
         }
     }
+
+    /// The file; `None` from the second time on.
+    fn taken(&self) -> Option<std::fs::File> {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.take()
+    }
 }
 
 impl Backend for OneFile {
@@ -136,11 +166,7 @@ impl Backend for OneFile {
     type MetadataFuture = Ready<io::Result<Metadata>>;
 
     fn open(&self, _path: PathBuf) -> Self::OpenFuture {
-        let file = self
-            .file
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let file = self.taken();
         let metadata = self.metadata.clone();
         let file = file.map(|file| ReadFile {
             file: tokio::fs::File::from_std(file),

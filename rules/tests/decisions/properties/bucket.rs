@@ -1,9 +1,7 @@
-//! Whatever is asked for, a key's names are names, and a part is within its object.
+//! Whatever is asked for, a key's names are names.
 
-use http::header::RANGE;
-use http::{HeaderMap, HeaderValue};
 use proptest::prelude::*;
-use tideover_rules::bucket::{Key, Part, part};
+use tideover_rules::bucket::Key;
 
 fn any_path() -> impl Strategy<Value = String> {
     let segment = prop_oneof![
@@ -37,16 +35,5 @@ proptest! {
         prop_assert!(again.is_ascii() && !again.contains(char::is_control));
         prop_assert_eq!(Key::of("", &again), Ok(key.clone()));
         prop_assert!(key.names().is_none() || !again.starts_with("//"));
-    }
-
-    #[test]
-    fn a_part_is_within_its_object(
-        range in prop_oneof!["bytes=[0-9]{0,3}-[0-9]{0,3}", "bytes=[0-9,-]{0,9}", "[ -~]{0,12}"], size in 0_u64..300,
-    ) {
-        let value = HeaderValue::from_str(&range);
-        let wanted = HeaderMap::from_iter(value.ok().map(|value| (RANGE, value)));
-        if let Part::Range(first, last) = part(&wanted, &HeaderMap::new(), size) {
-            prop_assert!(first <= last && last < size);
-        }
     }
 }

@@ -1,8 +1,7 @@
 //! What a request means to a bucket.
 
-use http::header::{ETAG, IF_RANGE, LAST_MODIFIED, RANGE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use tideover_rules::bucket::{Asked, Key, LONGEST_KEY, NoKey, Part, asked, part};
+use tideover_rules::bucket::{Asked, Key, LONGEST_KEY, NoKey, asked};
 
 #[test]
 fn a_path_asks_for_a_key() {
@@ -78,81 +77,5 @@ fn what_is_asked_of_an_object() {
         });
         let headers: HeaderMap = headers.collect();
         assert_eq!(asked(&method, &headers), expected, "{method} {headers:?}");
-    }
-}
-
-#[test]
-fn one_range_is_a_part_and_everything_else_is_the_whole() {
-    use Part::{Range, Unsatisfiable, Whole};
-    const MOST: u64 = u64::MAX;
-    for (range, size, expected) in [
-        ("bytes=0-0", 10, Range(0, 0)),
-        ("bytes=2-5", 10, Range(2, 5)),
-        ("bytes=2-", 10, Range(2, 9)),
-        ("bytes=-3", 10, Range(7, 9)),
-        ("bytes=-30", 10, Range(0, 9)),
-        ("bytes=0-99", 10, Range(0, 9)),
-        ("bytes=0-99999999999999999999999", 10, Range(0, 9)),
-        ("Bytes=0-1", 10, Range(0, 1)),
-        ("bytes= 0-1 ", 10, Range(0, 1)),
-        ("bytes=5-", MOST, Range(5, MOST - 1)),
-        ("bytes=10-", 10, Unsatisfiable),
-        ("bytes=99999999999999999999999-", 10, Unsatisfiable),
-        ("bytes=-0", 10, Unsatisfiable),
-        ("bytes=0-", 0, Unsatisfiable),
-        ("bytes=-1", 0, Unsatisfiable),
-        // S3 has one range or none.
-        ("bytes=0-1,4-5", 10, Whole),
-        ("bytes=0-1,20-", 10, Whole),
-        ("bytes=5-2", 10, Whole),
-        ("bytes=", 10, Whole),
-        ("bytes=-", 10, Whole),
-        ("bytes=a-b", 10, Whole),
-        ("bytes=+1-2", 10, Whole),
-        ("bytes=0x1-2", 10, Whole),
-        ("bytes 0-1", 10, Whole),
-        ("items=0-1", 10, Whole),
-        ("", 10, Whole),
-    ] {
-        let wanted = HeaderMap::from_iter([(RANGE, HeaderValue::from_static(range))]);
-        let found = part(&wanted, &HeaderMap::new(), size);
-        assert_eq!(found, expected, "{range:?} of {size}");
-    }
-    let mut twice = HeaderMap::new();
-    twice.append(RANGE, HeaderValue::from_static("bytes=0-0"));
-    twice.append(RANGE, HeaderValue::from_static("bytes=1-1"));
-    assert_eq!(part(&twice, &HeaderMap::new(), 10), Whole);
-    assert_eq!(part(&HeaderMap::new(), &HeaderMap::new(), 10), Whole);
-}
-
-/// Source: RFC 9110, section 13.1.5.
-#[test]
-fn a_range_counts_if_its_condition_holds() {
-    const DATE: &str = "Sat, 21 Nov 2026 10:00:00 GMT";
-    let validators = HeaderMap::from_iter([
-        (ETAG, HeaderValue::from_static("\"a\"")),
-        (LAST_MODIFIED, HeaderValue::from_static(DATE)),
-    ]);
-    for (condition, holds) in [
-        ("\"a\"", true),
-        (DATE, true),
-        ("\"b\"", false),
-        ("W/\"a\"", false),
-        ("a", false),
-        ("*", false),
-        ("", false),
-        ("Sat, 21 Nov 2026 10:00:01 GMT", false),
-        ("Sat, 21 Nov 2026 09:59:59 GMT", false),
-    ] {
-        let wanted = HeaderMap::from_iter([
-            (RANGE, HeaderValue::from_static("bytes=1-2")),
-            (IF_RANGE, HeaderValue::from_static(condition)),
-        ]);
-        let expected = if holds {
-            Part::Range(1, 2)
-        } else {
-            Part::Whole
-        };
-        assert_eq!(part(&wanted, &validators, 10), expected, "{condition:?}");
     }
 }
