@@ -109,8 +109,13 @@ http {{
         root {directory};
         location = /1k {{ return 200 "{"x" * KIB}"; }}
         location /service- {{ return 200 "{"x" * KIB}"; }}
+        # A file says when it was changed, by which a cache may keep it.
+        etag off;
+        add_header Last-Modified "";
         location = /64k {{ }}
         location = /1m {{ }}
+        location = /kept/1k {{ add_header Cache-Control max-age=3600; return 200 "{"x" * KIB}"; }}
+        location = /kept/64k {{ add_header Last-Modified ""; add_header Cache-Control max-age=3600; alias {directory}/64k; }}
         # What arrived here, for the check before anything is measured.
         location ~ /duties$ {{ return 200 "for=$http_x_forwarded_for\nvia=$http_via\nhost=$http_host\n"; }}
         # `mirror` reads the whole body before the request goes on; a file refuses POST, and that refusal is the answer.

@@ -14,7 +14,9 @@ from scenarios import Origins, Scenario
 
 
 def needs_no_prefixes(scenario: Scenario) -> str | None:
-    """Nobody is compared with these over many behaviors, or over TLS."""
+    """Nobody is compared with these over many behaviors, over TLS, or by a cache."""
+    if scenario.cached:
+        return "its config for a cache is not written"
     if scenario.is_secure():
         return "its config for TLS is not written"
     return "its config for many behaviors is not written" if scenario.behaviors else None

@@ -57,7 +57,8 @@ class Scenario:
     per request, both of them together. `rate` is the requests per second of the latency part (none: it is left out).
     `behaviors` is how many path prefixes are configured, the asked one last. `large_bodies` lets in the profiles whose
     settings only matter for large bodies. `memory` has the memory taken here too. `streams` is how many requests of one
-    connection are under way at a time, with HTTP/2.
+    connection are under way at a time, with HTTP/2. `cached` asks for what the proxy has kept: the origin allows it for an hour,
+    and is not asked any more. Everywhere else the origin says nothing by which an answer may be kept.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Scenario:
     memory: bool = False
     speech: Speech = Speech.PLAIN
     streams: int = 1
+    cached: bool = False
 
     def is_secure(self) -> bool:
         """Whether viewers come over TLS."""
@@ -129,6 +131,8 @@ SCENARIOS = (
         speech=Speech.HTTP2,
         rate=None,
     ),
+    Scenario("hit-1k", "GET of 1 KiB out of the proxy's cache", "/kept/1k", cached=True, origin_requests=0.0),
+    Scenario("hit-64k", "GET of 64 KiB out of it", "/kept/64k", 64 * KIB, cached=True, origin_requests=0.0),
     Scenario("last-of-200", "GET of 1 KiB by the last of 200 path prefixes", "/service-199/1k", behaviors=200),
 )
 

@@ -14,7 +14,7 @@ import report
 from certificate import Certificate
 from measure import Latency, Memory, Outcome
 from origin import Endpoints
-from peers import FROM_DEBIAN, OURS, Bare, Peer, Place, TideoverPgo
+from peers import FROM_DEBIAN, OURS, Bare, HAProxy, Nginx, Peer, Place, Tideover, TideoverPgo, Varnish
 from peers_from_pypi import FROM_PYPI
 from report import Report
 from scenarios import SCENARIOS, Scenario, named
@@ -80,6 +80,13 @@ class Peers(unittest.TestCase):
         self.assertIn("20001", text)
         self.assertEqual(".pem" in text, scenario.is_secure())
         self.assertEqual("20002" in text, scenario.groups())
+        # Nobody answers by itself where forwarding is measured.
+        tideover = isinstance(each, Tideover)
+        self.assertEqual('cache = "origin"' in text, scenario.cached and tideover)
+        self.assertEqual('cache = "off"' in text, tideover and not scenario.cached)
+        self.assertEqual("proxy_cache" in text, scenario.cached and isinstance(each, Nginx))
+        self.assertEqual("cache-use" in text, scenario.cached and isinstance(each, HAProxy))
+        self.assertEqual("return (pass)" in text, isinstance(each, Varnish) and not scenario.cached)
         # `bare` has no log.
         self.assertEqual("access.log" in text, log and each.name != "bare")
 

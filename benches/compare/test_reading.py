@@ -10,6 +10,7 @@ import origin
 from load import Latencies, Load, LoadFailed
 from machine import CoreTime, Process
 from origin import Seen
+from verify import says_hit
 
 WRK = """Running 5s test @ http://127.0.0.1:40001/1k
   1 threads and 64 connections
@@ -42,6 +43,21 @@ OPEN_LOOP = (
     '{"requests":20000,"failed":0,"held_up":3,"p50_us":214.0,"p99_us":472.5,"p999_us":710.0,"max_us":911.0,'
     '"late_p99_us":61.2}\n'
 )
+
+
+class Verdicts(unittest.TestCase):
+    def test_an_answer_says_that_it_was_kept_by_x_cache_or_else_by_its_age(self) -> None:
+        for headers, hit in (
+            ({"X-Cache": "HIT"}, True),
+            ({"X-Cache": "Hit from tideover"}, True),
+            ({"X-Cache": "MISS"}, False),
+            ({"X-Cache": "Miss from tideover", "Age": "3"}, False),
+            ({"X-Cache": "RefreshHit from tideover"}, False),
+            ({"Age": "0"}, True),
+            ({"Age": "soon"}, False),
+            ({}, False),
+        ):
+            self.assertEqual(says_hit(headers), hit, headers)
 
 
 class Generators(unittest.TestCase):

@@ -3,6 +3,8 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
 
 use http::HeaderMap;
@@ -19,6 +21,18 @@ pub(crate) fn good_origin() -> anyhow::Result<SocketAddr> {
     )
     .into_bytes();
     answer.extend(std::iter::repeat_n(b'x', BODY_BYTES));
+    Ok(origin(answer)?.0)
+}
+
+/// Starts an origin that answers as the good one, and lets the answer be kept. Returns where it listens, and how often it was
+/// asked. It leaves `Date` out: one of a fixed day would make the answer old, and soon too old.
+pub(crate) fn kept_origin() -> anyhow::Result<(SocketAddr, Arc<AtomicU64>)> {
+    let mut answer = format!(
+        "HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\nContent-Type: text/plain\r\nContent-Length: {BODY_BYTES}\r\n\
+         Cache-Control: max-age=3600\r\nConnection: keep-alive\r\n\r\n"
+    )
+    .into_bytes();
+    answer.extend(std::iter::repeat_n(b'x', BODY_BYTES));
     origin(answer)
 }
 
@@ -30,24 +44,27 @@ pub(crate) fn busy_origin() -> anyhow::Result<SocketAddr> {
          Content-Type: text/html\r\nContent-Length: {}\r\nConnection: keep-alive\r\n\r\n{page}",
         page.len()
     );
-    origin(answer.into_bytes())
+    Ok(origin(answer.into_bytes())?.0)
 }
 
-fn origin(answer: Vec<u8>) -> anyhow::Result<SocketAddr> {
+/// Where it listens, and how often it was asked.
+pub(crate) fn origin(answer: Vec<u8>) -> anyhow::Result<(SocketAddr, Arc<AtomicU64>)> {
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     let address = listener.local_addr()?;
+    let asked = Arc::new(AtomicU64::new(0));
+    let counter = Arc::clone(&asked);
     thread::spawn(move || {
         for connection in listener.incoming().flatten() {
-            let answer = answer.clone();
+            let (answer, counter) = (answer.clone(), Arc::clone(&counter));
             // It ends with the connection, and how that ended says nothing about what was counted.
-            thread::spawn(move || play(connection, &answer));
+            thread::spawn(move || play(connection, &answer, &counter));
         }
     });
-    Ok(address)
+    Ok((address, asked))
 }
 
 /// One answer for each head, until the other side is gone.
-fn play(mut connection: TcpStream, answer: &[u8]) -> std::io::Result<()> {
+fn play(mut connection: TcpStream, answer: &[u8], asked: &AtomicU64) -> std::io::Result<()> {
     connection.set_nodelay(true)?;
     let mut received = Vec::new();
     let mut piece = [0; 4096];
@@ -59,6 +76,7 @@ fn play(mut connection: TcpStream, answer: &[u8]) -> std::io::Result<()> {
         received.extend_from_slice(&piece[..count]);
         while let Some(end) = end_of_head(&received) {
             received.drain(..end);
+            asked.fetch_add(1, Relaxed);
             connection.write_all(answer)?;
         }
     }

@@ -19,8 +19,9 @@ mod viewers;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::Ordering::Relaxed;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use budget::Budget;
 use program::Running;
 use scenarios::Scenario;
@@ -92,6 +93,14 @@ fn count(scenario: &Scenario, folder: &Path) -> anyhow::Result<Vec<Count>> {
         ];
         counts.push(run.slope("system-calls", calls, REQUESTS));
         counts.push(run.slope("idle-bytes", run.idle()?, IDLE));
+    }
+    if let Some(asked) = &scenario.asked {
+        let (asked, runs) = (asked.load(Relaxed), if scenario.whole { 5 } else { 2 });
+        ensure!(
+            asked <= runs,
+            "{}: the origin was asked {asked} times in {runs} runs, and once in each is enough: these are no hits",
+            scenario.name
+        );
     }
     Ok(counts)
 }

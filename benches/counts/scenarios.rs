@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use http::HeaderMap;
 use tideover_benches::{browser, load_generator};
@@ -21,6 +23,8 @@ pub(crate) struct Scenario {
     pub(crate) speech: Speech,
     /// System calls and idle viewers are counted too.
     pub(crate) whole: bool,
+    /// How often the origin was asked, where the cache is to answer all but the first request of each run.
+    pub(crate) asked: Option<Arc<AtomicU64>>,
 }
 
 /// A plain listener.
@@ -31,6 +35,7 @@ const HTTP: &str = "http = \"127.0.0.1:0\"\n";
 pub(crate) fn all(folder: &Path) -> anyhow::Result<Vec<Scenario>> {
     let good = cast::good_origin()?;
     let busy = cast::busy_origin()?;
+    let (kept, asked) = cast::kept_origin()?;
     let bare = || Program::beside("bare", &["127.0.0.1:0", &good.to_string()]);
     let (certificate, key, trusting) = certificate::make(folder)?;
     let plain = format!("{HTTP}h2c = true\n");
@@ -40,8 +45,11 @@ pub(crate) fn all(folder: &Path) -> anyhow::Result<Vec<Scenario>> {
         key.display()
     );
     let watched = |name, watch| watched(folder, name, good, watch);
-    let edge = |name, primary, behaviors| edge(folder, name, HTTP, [primary, good], behaviors);
-    let listening = |name, listen: &str| self::edge(folder, name, listen, [good, good], 0);
+    let edge = |name, primary, behaviors| {
+        let group = [primary, good];
+        edge(folder, name, HTTP, group, behaviors, "off")
+    };
+    let listening = |name, listen: &str| self::edge(folder, name, listen, [good, good], 0, "off");
     let get = |path, headers: &HeaderMap| Speech {
         request: Request::Http1(cast::get(path, headers)),
         tls: None,
@@ -53,6 +61,7 @@ pub(crate) fn all(folder: &Path) -> anyhow::Result<Vec<Scenario>> {
             program: bare()?,
             speech: get("/1k", &load_generator()),
             whole: true,
+            asked: None,
         },
         Scenario {
             name: "host-only",
@@ -60,6 +69,7 @@ pub(crate) fn all(folder: &Path) -> anyhow::Result<Vec<Scenario>> {
             program: edge("host-only", good, 0)?,
             speech: get("/1k", &load_generator()),
             whole: true,
+            asked: None,
         },
         Scenario {
             name: "watched",
@@ -67,6 +77,7 @@ pub(crate) fn all(folder: &Path) -> anyhow::Result<Vec<Scenario>> {
             program: watched("watched", true)?,
             speech: get("/1k", &load_generator()),
             whole: false,
+            asked: None,
         },
         Scenario {
             name: "unwatched",
@@ -74,6 +85,7 @@ pub(crate) fn all(folder: &Path) -> anyhow::Result<Vec<Scenario>> {
             program: watched("unwatched", false)?,
             speech: get("/1k", &load_generator()),
             whole: false,
+            asked: None,
         },
         Scenario {
             name: "bare-browser",
@@ -81,6 +93,7 @@ pub(crate) fn all(folder: &Path) -> anyhow::Result<Vec<Scenario>> {
             program: bare()?,
             speech: get("/1k", &browser()),
             whole: false,
+            asked: None,
         },
         Scenario {
             name: "browser",
@@ -88,6 +101,7 @@ pub(crate) fn all(folder: &Path) -> anyhow::Result<Vec<Scenario>> {
             program: edge("browser", good, 0)?,
             speech: get("/1k", &browser()),
             whole: false,
+            asked: None,
         },
         Scenario {
             name: "failover-503",
@@ -95,6 +109,7 @@ pub(crate) fn all(folder: &Path) -> anyhow::Result<Vec<Scenario>> {
             program: edge("failover-503", busy, 0)?,
             speech: get("/1k", &load_generator()),
             whole: false,
+            asked: None,
         },
         Scenario {
             name: "first-of-200",
@@ -102,6 +117,7 @@ pub(crate) fn all(folder: &Path) -> anyhow::Result<Vec<Scenario>> {
             program: edge("first-of-200", good, 200)?,
             speech: get("/service-0/1k", &load_generator()),
             whole: false,
+            asked: None,
         },
         Scenario {
             name: "tls",
@@ -112,6 +128,7 @@ pub(crate) fn all(folder: &Path) -> anyhow::Result<Vec<Scenario>> {
                 ..get("/1k", &load_generator())
             },
             whole: true,
+            asked: None,
         },
         Scenario {
             name: "http2",
@@ -125,6 +142,15 @@ pub(crate) fn all(folder: &Path) -> anyhow::Result<Vec<Scenario>> {
                 tls: None,
             },
             whole: true,
+            asked: None,
+        },
+        Scenario {
+            name: "hit",
+            about: "the edge, out of its cache",
+            program: self::edge(folder, "hit", HTTP, [kept, kept], 0, "origin")?,
+            speech: get("/1k", &load_generator()),
+            whole: false,
+            asked: Some(asked),
         },
         Scenario {
             name: "last-of-200",
@@ -132,17 +158,20 @@ pub(crate) fn all(folder: &Path) -> anyhow::Result<Vec<Scenario>> {
             program: edge("last-of-200", good, 200)?,
             speech: get("/service-199/1k", &load_generator()),
             whole: false,
+            asked: None,
         },
     ])
 }
 
-/// The edge that listens there, in front of a group of two, with so many behaviors before the default one.
+/// The edge that listens there, in front of a group of two, with so many behaviors before the default one, and `cache` as it
+/// says.
 fn edge(
     folder: &Path,
     name: &str,
     listen: &str,
     [primary, secondary]: [SocketAddr; 2],
     behaviors: usize,
+    cache: &str,
 ) -> anyhow::Result<Program> {
     let log = folder.join(name).with_extension("log");
     let mut config = format!(
@@ -161,13 +190,14 @@ members = ["primary", "secondary"]
 fail_over_on = [500, 502, 503, 504]
 [distribution.site.default_behavior]
 target = "tiers"
+cache = "{cache}"
 "#,
         log = log.display()
     );
     for number in 0..behaviors {
         write!(
             config,
-            "[[distribution.site.behavior]]\npath = \"/service-{number}/*\"\ntarget = \"tiers\"\n"
+            "[[distribution.site.behavior]]\npath = \"/service-{number}/*\"\ntarget = \"tiers\"\ncache = \"{cache}\"\n"
         )?;
     }
     run(folder, name, &config)
@@ -198,6 +228,7 @@ members = ["primary", "secondary"]
 fail_over_on = [500, 502, 503, 504]
 [distribution.site.default_behavior]
 target = "tiers"
+cache = "off"
 "#
     );
     run(folder, name, &config)

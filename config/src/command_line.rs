@@ -85,10 +85,18 @@ fn at(value: &str, place: &Place) -> At<String> {
     }
 }
 
-fn origin(index: usize, url: &str, place: &Place) -> Origin {
-    Origin {
-        url: Some(at(url, place)),
-        ..Origin::named(at(&format!("origin-{}", index + 1), place))
+/// `dir:./dist` is a folder, everything else a URL.
+fn origin(index: usize, said: &str, place: &Place) -> Origin {
+    let named = Origin::named(at(&format!("origin-{}", index + 1), place));
+    match said.strip_prefix("dir:") {
+        Some(dir) => Origin {
+            dir: Some(at(dir, place)),
+            ..named
+        },
+        None => Origin {
+            url: Some(at(said, place)),
+            ..named
+        },
     }
 }
 

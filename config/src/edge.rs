@@ -72,6 +72,8 @@ impl Edge {
                 Trust::Only { file, .. } => Some(file.as_path()),
                 Trust::Platform | Trust::Anyone => None,
             },
+            // What is in it was not read, and is looked at anew with each request.
+            OriginKind::Folder(_) => None,
         });
         let certificates = self.listen.tls.iter().flat_map(|tls| &tls.certificates);
         let of_certificates = certificates.flat_map(|certificate| match certificate {

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::fault::Fault;
+use crate::folder::Folder;
 use crate::health::{Breaker, HealthCheck};
 use crate::record::{RecordId, Side};
 
@@ -21,7 +22,7 @@ pub struct OriginId(pub u16);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TargetId(pub u16);
 
-/// One origin: a server somewhere, or a page that the edge answers by itself.
+/// One origin: a server somewhere, a folder that plays a bucket, or a page that the edge answers by itself.
 #[derive(Clone, Debug)]
 pub struct Origin {
     /// The operator's name for it; unique among origins and groups.
@@ -37,6 +38,8 @@ pub enum OriginKind {
     Server(Box<Server>),
     /// A page that the edge holds in memory: it cannot fail.
     Page(Page),
+    /// A folder whose files are served as S3 serves the objects of a bucket.
+    Folder(Box<Folder>),
 }
 
 /// An HTTP/1.1 server. Source: Developer Guide, "All distribution settings reference", origin settings.
@@ -187,6 +190,9 @@ pub struct Timers {
 pub struct ConnectionAttempts(u8);
 
 impl ConnectionAttempts {
+    /// A single try.
+    pub const ONE: Self = Self(1);
+
     /// `None` unless `tries` is 1, 2 or 3 (API shape `Origin`, `ConnectionAttempts`).
     pub fn new(tries: u8) -> Option<Self> {
         (1..=3).contains(&tries).then_some(Self(tries))
@@ -271,7 +277,7 @@ pub struct Member {
     pub is_page: bool,
     /// When the next member is asked instead.
     pub criteria: FailoverCriteria,
-    /// The origin's timers; a page's are unused.
+    /// The origin's timers; a page's are unused, and of a folder's only the response timeout counts.
     pub timers: Timers,
     /// GET and HEAD are sent again to the same origin after a response timeout, up to `connection_attempts` in all
     /// (CloudFront; Developer Guide, "Origin response timeout").

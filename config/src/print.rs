@@ -78,7 +78,7 @@ pub fn to_toml(edge: &Edge) -> String {
 fn has_secrets(edge: &Edge) -> bool {
     let in_headers = edge.origins.iter().any(|origin| match &origin.kind {
         OriginKind::Server(server) => server.headers.iter().any(|(_, value)| value.is_sensitive()),
-        OriginKind::Page(_) => false,
+        OriginKind::Page(_) | OriginKind::Folder(_) => false,
     });
     let mut distributions = edge.distributions.iter();
     in_headers

@@ -312,6 +312,11 @@ pub(crate) struct Origin {
     pub page_cache: Option<At<String>>,
     pub status: Option<At<i64>>,
     pub retry_after: Option<At<Span>>,
+    /// A folder that plays a bucket.
+    pub dir: Option<At<String>>,
+    /// `403` or `404`.
+    pub missing: Option<At<String>>,
+    pub website: Option<Website>,
     pub health_check: Option<HealthCheck>,
     pub breaker: Option<Breaker>,
     /// Beyond: it begins with this fault.
@@ -349,11 +354,22 @@ impl Origin {
             page_cache: None,
             status: None,
             retry_after: None,
+            dir: None,
+            missing: None,
+            website: None,
             health_check: None,
             breaker: None,
             fault: None,
         }
     }
+}
+
+/// `website = { index = "…", error = "…" }`.
+#[derive(Clone, Debug)]
+pub(crate) struct Website {
+    pub place: Place,
+    pub index: Option<At<String>>,
+    pub error: Option<At<String>>,
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -24,7 +24,7 @@ fn server<'e>(edge: &'e Edge, id: &str) -> &'e tideover_config::Server {
     let origin = edge.origins.iter().find(|origin| *origin.id == *id);
     match &origin.expect("the config has this origin").kind {
         OriginKind::Server(server) => server,
-        OriginKind::Page(_) => panic!("{id} is a page"),
+        OriginKind::Page(_) | OriginKind::Folder(_) => panic!("{id} is no server"),
     }
 }
 

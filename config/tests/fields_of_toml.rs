@@ -74,8 +74,8 @@ fn every_field_is_there() {
         })
         .collect();
     // The top, listen, admin, tls, certificate, acme, cache, access_log, journal, alarm, origin, tls of an origin, health_check, breaker, failover_record, origin_group, member, distribution, write_error, error_response, behavior,
-    // cache_key, origin_request, viewer_response, set_headers, cors, the choice of headers, fault and expect.
-    assert_eq!(known.len(), 29, "{known:#?}");
+    // cache_key, origin_request, viewer_response, set_headers, cors, the choice of headers, website, fault and expect.
+    assert_eq!(known.len(), 30, "{known:#?}");
     for names in &known {
         let used: BTreeSet<&String> = written
             .iter()

@@ -19,7 +19,7 @@ fn edge(origin: &str, overrides: &Overrides) -> Edge {
 fn server(edge: &Edge) -> &Server {
     match &edge.origins[0].kind {
         OriginKind::Server(server) => server,
-        OriginKind::Page(_) => panic!("it is a server"),
+        OriginKind::Page(_) | OriginKind::Folder(_) => panic!("it is a server"),
     }
 }
 

@@ -161,7 +161,7 @@ impl Cache {
     pub(crate) fn fork(
         &self,
         key: &mut Vec<u8>,
-        names: Vec<HeaderName>,
+        names: &[HeaderName],
         request: Fields<'_>,
         generation: u64,
         now: Duration,
@@ -174,11 +174,11 @@ impl Cache {
             }) if **same == *names => *number,
             _ => {
                 let number = self.forks.fetch_add(1, Relaxed);
-                self.put(Kept::fork(key, generation, now, names.clone(), number));
+                self.put(Kept::fork(key, generation, now, names, number));
                 number
             }
         };
-        write_choice(&names, number, request, key);
+        write_choice(names, number, request, key);
     }
 
     pub(crate) fn put(&self, kept: Kept) -> Arc<Kept> {

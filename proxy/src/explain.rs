@@ -20,7 +20,7 @@ use tideover_rules::fields::Fields;
 use tideover_rules::route::{Arrival, Refusal, Route, route};
 
 pub(crate) use now::Now;
-pub use words::place;
+pub use words::{folder_place, place};
 
 /// A request that somebody might send.
 #[derive(Clone, Debug)]
@@ -322,6 +322,19 @@ impl Told<'_> {
                 );
                 return;
             }
+            OriginKind::Folder(folder) => {
+                let _ = writeln!(text, "\n  {}  {}", bold(&title), folder_place(folder));
+                let missing = folder.missing.code();
+                let within = outlook.within.map(|within| within.response);
+                let within = within.unwrap_or(member.timers.response_timeout);
+                let _ = writeln!(
+                    text,
+                    "     a missing file is {missing}; within {}",
+                    seconds(within)
+                );
+                self.outcomes_text(text, outlook);
+                return;
+            }
             OriginKind::Server(server) => server,
         };
         let _ = writeln!(text, "\n  {}  {}", bold(&title), place(server));
@@ -334,6 +347,12 @@ impl Told<'_> {
         for words in words::memory(server) {
             let _ = writeln!(text, "     {words}");
         }
+        self.outcomes_text(text, outlook);
+    }
+
+    /// How the member stands now, and what comes of each outcome.
+    fn outcomes_text(&self, text: &mut String, outlook: &Outlook) {
+        let member = &self.target().members[outlook.member];
         if let Some(now) = self.now {
             for words in now.origin(member.origin) {
                 let _ = writeln!(text, "     now: {words}");

@@ -58,10 +58,12 @@ pub enum FaultRefused {
 impl FaultSlot {
     /// Of an origin that begins with the fault of its file, which goes on if it is the one that `before` had from there.
     pub(crate) fn new(origin: &Origin, before: Option<&LiveOrigin>, now: Duration) -> Self {
-        let OriginKind::Server(server) = &origin.kind else {
-            return Self::default();
+        let fault = match &origin.kind {
+            OriginKind::Server(server) => server.fault,
+            OriginKind::Folder(folder) => folder.fault,
+            OriginKind::Page(_) => None,
         };
-        let Some(fault) = server.fault else {
+        let Some(fault) = fault else {
             return Self::default();
         };
         let same = before
@@ -184,8 +186,8 @@ pub(crate) fn order(
         return Err(FaultRefused::NotEnabled);
     }
     let Some((found, alive)) = live.origin_named(origin) else {
-        let is_server = |origin: &&Origin| matches!(origin.kind, OriginKind::Server(_));
-        let servers = live.edge.origins.iter().filter(is_server);
+        let may_fail = |origin: &&Origin| !matches!(origin.kind, OriginKind::Page(_));
+        let servers = live.edge.origins.iter().filter(may_fail);
         return Err(FaultRefused::Unknown {
             named: origin.to_owned(),
             known: servers.map(|origin| origin.id.to_string()).collect(),

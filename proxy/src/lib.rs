@@ -58,7 +58,7 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::mpsc;
 
 pub use admin::token_left_for;
-pub use explain::{Explanation, Question, explain, place};
+pub use explain::{Explanation, Question, explain, folder_place, place};
 pub use faults::FaultRefused;
 pub use journal::{Listed, Since, list};
 pub use listeners::{ListenerChanges, ListenerKind};
@@ -293,6 +293,11 @@ fn spawn_worker(
 }
 
 impl RunningEdge {
+    /// Everything that the cache keeps is older by `span`, nominal, from now on: for tests, which must not sleep through a TTL.
+    pub fn let_the_cache_age(&self, span: Duration) {
+        self.shared.cache.moves_on(span);
+    }
+
     /// Where it listens, and for whom, in the order of the config: viewers first. Ports that were 0 are the ones that were
     /// chosen.
     pub fn listeners(&self) -> Vec<(ListenerKind, SocketAddr)> {

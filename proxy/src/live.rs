@@ -240,7 +240,7 @@ impl Live {
     pub(crate) fn known(&self, id: OriginId) -> Known<'_> {
         let breaker = match &self.edge.origin(id).kind {
             OriginKind::Server(server) => server.breaker.as_ref(),
-            OriginKind::Page(_) => None,
+            OriginKind::Page(_) | OriginKind::Folder(_) => None,
         };
         self.origins[usize::from(id.0)].vitals.known(breaker)
     }
@@ -320,8 +320,11 @@ fn is_same(one: &Origin, other: &Origin) -> bool {
                 && one.health_check == other.health_check
         }
         (OriginKind::Page(_), OriginKind::Page(_)) => true,
-        (OriginKind::Server(_), OriginKind::Page(_))
-        | (OriginKind::Page(_), OriginKind::Server(_)) => false,
+        (OriginKind::Folder(one), OriginKind::Folder(other)) => one.dir == other.dir,
+        (
+            OriginKind::Server(_) | OriginKind::Page(_) | OriginKind::Folder(_),
+            OriginKind::Server(_) | OriginKind::Page(_) | OriginKind::Folder(_),
+        ) => false,
     }
 }
 
@@ -386,6 +389,16 @@ impl LiveOrigin {
                     checked: None,
                     fault,
                     ahead: ahead.transpose()?,
+                    http: None,
+                    https: None,
+                });
+            }
+            OriginKind::Folder(_) => {
+                return Ok(Self {
+                    vitals,
+                    checked: None,
+                    fault,
+                    ahead: None,
                     http: None,
                     https: None,
                 });

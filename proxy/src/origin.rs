@@ -1,13 +1,14 @@
 //! The origin's side: from a step of the failover rule to an answer with its connection.
 //!
 //! [`fetch`](fetch::fetch) obeys the rule; [`attempt`] is one try; [`pool`], [`connect`], [`resolve`], [`tls`] and
-//! [`wire`] are what a try stands on; [`answer`] is what it brings back.
+//! [`wire`] are what a try stands on; [`answer`] is what it brings back. [`folder`] is a try at a folder, which needs none of that.
 
 mod answer;
 mod attempt;
 mod connect;
 mod faulty;
 mod fetch;
+mod folder;
 mod pool;
 mod resolve;
 mod tls;
@@ -85,7 +86,7 @@ impl Origins {
             .iter()
             .zip(&live.origins)
             .map(|(origin, alive)| match &origin.kind {
-                OriginKind::Page(_) => (None, None),
+                OriginKind::Page(_) | OriginKind::Folder(_) => (None, None),
                 OriginKind::Server(server) => {
                     let settings = PoolSettings {
                         most: server.max_connections,

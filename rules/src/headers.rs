@@ -13,6 +13,7 @@ pub(crate) mod target;
 
 pub use frame::Frame;
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use http::header::{self, LOCATION, SERVER, SET_COOKIE, USER_AGENT, VARY, VIA};
@@ -125,6 +126,18 @@ pub fn for_origin(
     OriginHead {
         path_and_query: target::for_origin(&plan.query, &server.path, route.path, request.target),
         headers,
+    }
+}
+
+/// The viewer's headers with the conditions that hold for the origin: what one that is no server goes by.
+pub fn conditioned(request: Request<'_>) -> Cow<'_, HeaderMap> {
+    match request.conditions {
+        Conditions::Viewers => Cow::Borrowed(request.fields.map()),
+        Conditions::Own(own) => {
+            let mut headers = request.fields.map().clone();
+            put_in_place(own, &mut headers);
+            Cow::Owned(headers)
+        }
     }
 }
 

@@ -18,6 +18,7 @@
 //! - [`server_name`]: the name that an origin is asked for when TLS begins.
 //! - [`error_page`]: final status -> custom error response; failure -> status.
 //! - [`explain`]: what could happen, told beforehand by asking the same rule.
+//! - [`bucket`]: a request -> the key of an object, where a folder plays a bucket.
 //! - [`page`]: may this answer stand in for everything when everything is down?
 //! - [`certificate`], [`renewal`]: which certificate is shown for a name, and when it is ordered anew.
 //! - [`told`]: attempts -> `X-Cache`, `Proxy-Status`, `Tideover-Attempts`, log words.
@@ -26,6 +27,7 @@
 pub mod admit;
 pub mod alarm;
 pub mod breaker;
+pub mod bucket;
 pub mod cache;
 pub mod certificate;
 pub mod challenge;

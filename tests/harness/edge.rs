@@ -151,6 +151,8 @@ impl EdgeBuilder {
                 status: Some("127.0.0.1:0".to_owned()),
                 // One worker has one pool: what is kept in it is found again.
                 workers: Some(1),
+                // What is kept, and who waits for whose fetch, is the business of those who ask for it.
+                cache: Some("off".to_owned()),
                 ..Overrides::default()
             },
             log: None,
@@ -202,6 +204,12 @@ impl EdgeBuilder {
     /// Writes an access log in this format, `cloudfront` or `json`; read it by [`Edge::log`].
     pub fn logs(mut self, format: &'static str) -> Self {
         self.log = Some(format);
+        self
+    }
+
+    /// It keeps what it may: `--cache` is left to the config.
+    pub fn keeps(mut self) -> Self {
+        self.overrides.cache = None;
         self
     }
 
@@ -497,6 +505,11 @@ impl Edge {
     /// This origin has this fault from now on, or none.
     pub fn strikes(&self, origin: &str, fault: Option<Fault>) -> Result<(), FaultRefused> {
         self.running().strike(origin, fault)
+    }
+
+    /// All that is kept is older by `span` from now on: nobody has to sleep through a TTL.
+    pub fn time_passes(&self, span: Duration) {
+        self.running().let_the_cache_age(span);
     }
 
     /// It is about to end, and says so to whoever asks for its health.

@@ -23,7 +23,7 @@ async fn cast() -> (Edge, Origin) {
 ///
 /// # Panics
 /// When it is not there, or ends with a failure.
-async fn prints(program: &'static str, arguments: Vec<String>) -> String {
+pub(super) async fn prints(program: &'static str, arguments: Vec<String>) -> String {
     let said = arguments.join(" ");
     let runs = tokio::task::spawn_blocking(move || Command::new(program).args(arguments).output());
     let output = patiently(program, runs).await.expect("no panic");

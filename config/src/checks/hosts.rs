@@ -64,7 +64,7 @@ pub(super) fn foreign<'e>(
 fn sends_viewers_host_in_vain(origin: &Origin) -> bool {
     match &origin.kind {
         OriginKind::Server(server) => server.host == HostHeader::Own && goes_by_host(server),
-        OriginKind::Page(_) => false,
+        OriginKind::Page(_) | OriginKind::Folder(_) => false,
     }
 }
 

@@ -154,6 +154,6 @@ pub(super) fn standbys_that_nobody_checks(
 fn server(edge: &Edge, origin: OriginId) -> Option<&Server> {
     match &edge.origin(origin).kind {
         OriginKind::Server(server) => Some(server),
-        OriginKind::Page(_) => None,
+        OriginKind::Page(_) | OriginKind::Folder(_) => None,
     }
 }

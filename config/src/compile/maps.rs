@@ -1,12 +1,14 @@
 //! `--map`, `--map-host` and `--origin-ca`: a production config pointed at servers near at hand.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use super::origins::{named_host, not_an_url, trust};
+use super::origins::{FOLDER, folder_at, named_host, not_an_url, trust, usual_missing};
 use super::url::{Scheme, Url};
 use super::{flag, values};
 use crate::behavior::PathPattern;
 use crate::edge::Overrides;
+use crate::folder::{Folder, Website};
 use crate::health::CheckKind;
 use crate::origin::{
     Endpoint, HostHeader, Origin, OriginKind, OriginScheme, PageUrl, Server, Trust,
@@ -37,6 +39,12 @@ pub(super) fn apply(overrides: &Overrides, origins: &mut [Origin], problems: &mu
             value: url.clone(),
             place: flag(&format!("--map {who}")),
         };
+        if said.value.starts_with(FOLDER) {
+            if let Some(dir) = folder_at(&said, problems) {
+                serve_from(who, &dir, &said, origins, problems);
+            }
+            continue;
+        }
         match Url::parse(url) {
             Ok(url) => {
                 let pages = pages_named(who, origins);
@@ -78,17 +86,54 @@ pub(super) fn apply(overrides: &Overrides, origins: &mut [Origin], problems: &mu
     }
 }
 
+/// The servers of this name are played by `dir` from now on: their buckets' keys begin where their paths did.
+fn serve_from(
+    who: &str,
+    dir: &Path,
+    said: &At<String>,
+    origins: &mut [Origin],
+    problems: &mut Vec<Problem>,
+) {
+    // For its words where it names nobody.
+    named(who, said, origins, problems);
+    for origin in origins {
+        let by_id = fits(who, &origin.id);
+        let Some(server) = server_of(origin) else {
+            continue;
+        };
+        if !by_id && !fits(&who.to_ascii_lowercase(), &server.domain_name) {
+            continue;
+        }
+        let website = is_website(&server.domain_name).then(Website::usual);
+        let folder = Folder {
+            dir: dir.to_owned(),
+            path: Arc::clone(&server.path),
+            missing: usual_missing(website.as_ref()),
+            website,
+            fault: server.fault,
+        };
+        origin.kind = OriginKind::Folder(Box::new(folder));
+    }
+}
+
+/// `bucket.s3-website-eu-west-1.amazonaws.com`, and `bucket.s3-website.eu-central-1.amazonaws.com` where the region is newer.
+/// Source: Amazon S3 User Guide, "Website endpoints".
+fn is_website(domain_name: &str) -> bool {
+    let is_s3 = |label: &str| label == "s3-website" || label.starts_with("s3-website-");
+    domain_name.contains(".amazonaws.com") && domain_name.split('.').any(is_s3)
+}
+
 fn server_of(origin: &mut Origin) -> Option<&mut Server> {
     match &mut origin.kind {
         OriginKind::Server(server) => Some(server),
-        OriginKind::Page(_) => None,
+        OriginKind::Page(_) | OriginKind::Folder(_) => None,
     }
 }
 
 fn page_of(origin: &mut Origin) -> Option<&mut PageUrl> {
     match &mut origin.kind {
         OriginKind::Page(page) => page.ahead.as_deref_mut(),
-        OriginKind::Server(_) => None,
+        OriginKind::Server(_) | OriginKind::Folder(_) => None,
     }
 }
 

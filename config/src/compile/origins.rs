@@ -1,8 +1,10 @@
-//! Origins: servers and pages.
+//! Origins: servers, folders and pages.
 
+mod folder;
 mod page;
 mod server;
 
+pub(super) use folder::{FOLDER, at as folder_at, usual_missing};
 pub(super) use server::{named_host, not_an_url, trust};
 
 use super::defaults::Defaults;
@@ -60,6 +62,10 @@ fn kind(
     defaults: &Defaults,
     problems: &mut Vec<Problem>,
 ) -> OriginKind {
+    if let Some(said) = &origin.dir {
+        return OriginKind::Folder(Box::new(folder::folder(origin, said, written, problems)));
+    }
+    folder::without_a_folder(origin, problems);
     if let Some(said) = page::said(origin) {
         if let Some(place) = server::places(origin).into_iter().next() {
             problems.push(place.error(

@@ -91,7 +91,9 @@ fn origin(
     let name = said.value.as_str();
     if let Some(position) = origins.iter().position(|origin| *origin.id == *name) {
         return match origins[position].kind {
-            OriginKind::Server(_) => u16::try_from(position).ok().map(OriginId),
+            OriginKind::Server(_) | OriginKind::Folder(_) => {
+                u16::try_from(position).ok().map(OriginId)
+            }
             OriginKind::Page(_) => {
                 problems.push(said.place.error(
                     format!("is {}, which is a page", said.shown()),

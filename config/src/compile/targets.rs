@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::defaults::{Defaults, OnFailure};
 use super::{MOST_OF_A_KIND, beyond_the_most, over_quota, values};
 use crate::origin::{
-    FailoverCriteria, Failure, FailureSet, Member, Origin, OriginId, OriginKind, RecordMember,
-    StatusSet, Target, TargetId,
+    ConnectionAttempts, FailoverCriteria, Failure, FailureSet, Member, Origin, OriginId,
+    OriginKind, RecordMember, StatusSet, Target, TargetId, Timers,
 };
 use crate::problem::Problem;
 use crate::record::{FailoverRecord, RecordId, Side};
@@ -420,10 +420,13 @@ impl GroupCriteria {
         defaults: &Defaults,
         compiled: &[Origin],
     ) -> Member {
-        let (is_page, timers) = match &compiled[usize::from(origin.0)].kind {
+        let kind = &compiled[usize::from(origin.0)].kind;
+        let (is_page, timers) = match kind {
             OriginKind::Server(server) => (false, server.timers),
             OriginKind::Page(_) => (true, defaults.timers()),
+            OriginKind::Folder(_) => (false, of_a_folder(defaults.timers())),
         };
+        let is_server = matches!(kind, OriginKind::Server(_));
         let statuses = statuses.unwrap_or(self.statuses);
         let criteria = if is_page {
             // A page is the last word, whatever status it is delivered with.
@@ -447,9 +450,19 @@ impl GroupCriteria {
             is_page,
             criteria,
             timers,
-            retries_response_timeout: defaults.retries_response_timeout && !is_page,
+            retries_response_timeout: defaults.retries_response_timeout && is_server,
             record: None,
         }
+    }
+}
+
+/// Nothing is connected to, and a file that did not come in time would not come faster if it were asked for again.
+fn of_a_folder(timers: Timers) -> Timers {
+    Timers {
+        connection_attempts: ConnectionAttempts::ONE,
+        connection_timeout: Duration::ZERO,
+        response_completion_timeout: None,
+        ..timers
     }
 }
 

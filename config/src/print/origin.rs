@@ -4,6 +4,7 @@ use http::HeaderValue;
 
 use super::lines::{Lines, file, key, quoted, span};
 use super::{MASK, health, rehearsal};
+use crate::folder::Folder;
 use crate::origin::{
     AddressFamily, HostHeader, Origin, OriginKind, OriginScheme, OriginTls, Page, Server, Timers,
     Trust,
@@ -13,6 +14,22 @@ pub(super) fn origin(origin: &Origin, lines: &mut Lines) {
     match &origin.kind {
         OriginKind::Server(server) => self::server(server, lines),
         OriginKind::Page(page) => self::page(page, lines),
+        OriginKind::Folder(folder) => self::folder(folder, lines),
+    }
+}
+
+fn folder(folder: &Folder, lines: &mut Lines) {
+    lines.field("dir", file(&folder.dir));
+    if !folder.path.is_empty() {
+        lines.field("path", quoted(&folder.path));
+    }
+    lines.field("missing", quoted(&folder.missing.code().to_string()));
+    if let Some(website) = &folder.website {
+        lines.field("website.index", quoted(&website.index));
+        lines.some("website.error", website.error.as_deref().map(quoted));
+    }
+    if let Some(fault) = &folder.fault {
+        rehearsal::fault(fault, lines);
     }
 }
 

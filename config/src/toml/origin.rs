@@ -8,7 +8,7 @@ use super::rehearsal;
 use super::table::{self, Table, Value};
 use crate::compile::USUAL_STATUSES;
 use crate::problem::Problem;
-use crate::written::{At, Member, Origin, OriginGroup, PageSource, Place};
+use crate::written::{At, Member, Origin, OriginGroup, PageSource, Place, Website};
 
 pub(super) fn origin(id: At<String>, mut table: Table<'_>, problems: &mut Vec<Problem>) -> Origin {
     let (tls_server_name, tls_ca, ssl_protocols) = tls(&mut table, problems);
@@ -40,12 +40,26 @@ pub(super) fn origin(id: At<String>, mut table: Table<'_>, problems: &mut Vec<Pr
         page_cache: table.string("page_cache", problems),
         status: table.integer("status", problems),
         retry_after: table.span("retry_after", problems),
+        dir: table.string("dir", problems),
+        missing: table.string("missing", problems),
+        website: website(&mut table, problems),
         health_check: health::health_check(&mut table, problems),
         breaker: health::breaker(&mut table, problems),
         fault: rehearsal::fault(&mut table, problems),
     };
     table.finish(problems);
     origin
+}
+
+fn website(table: &mut Table<'_>, problems: &mut Vec<Problem>) -> Option<Website> {
+    let mut website = table.table("website", problems)?;
+    let said = Website {
+        place: website.place.clone(),
+        index: website.string("index", problems),
+        error: website.string("error", problems),
+    };
+    website.finish(problems);
+    Some(said)
 }
 
 type Tls = (

@@ -100,6 +100,8 @@ fn any_value() -> impl Strategy<Value = String> {
         "\"[::]:0\"",
         "\"maintenance.html\"",
         "\"ca.pem\"",
+        "\"site\"",
+        "\"404\"",
         "\"${HOME}\"",
         "\"${NONE:-x}\"",
         "\"${\"",
@@ -116,6 +118,7 @@ fn any_value() -> impl Strategy<Value = String> {
         "{ origin = \"a\", fail_over_on = [] }",
         "{ except = [\"X-A\"] }",
         "{ legacy_with = [] }",
+        "{ index = \"index.html\" }",
     ])
     .prop_map(ToOwned::to_owned);
     prop_oneof![

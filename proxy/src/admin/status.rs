@@ -120,6 +120,10 @@ fn origin(
     });
     match &said.kind {
         OriginKind::Page(_) => value["kind"] = Value::from("page"),
+        OriginKind::Folder(folder) => {
+            value["kind"] = Value::from("folder");
+            value["at"] = Value::from(format!("dir:{}", folder.dir.display()));
+        }
         OriginKind::Server(server) => {
             value["kind"] = Value::from("server");
             let (scheme, endpoint) = match server.scheme {

@@ -136,7 +136,9 @@ impl Fill {
 
     /// One more reader, from the first byte on; `None` if those are gone.
     pub(super) fn join(self: &Arc<Self>) -> Option<FillReader> {
-        self.lock().is_kept.then(|| self.reader())
+        // Not in one expression: the guard would live on, and the reader takes the lock again.
+        let may_begin = self.lock().is_kept;
+        may_begin.then(|| self.reader())
     }
 
     /// A reader from the first byte on, as long as that is there.

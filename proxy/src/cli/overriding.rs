@@ -21,7 +21,7 @@ pub(super) struct Reading {
         hide_env_values = true
     )]
     mode: Option<ModeName>,
-    /// Send an origin's traffic elsewhere; ORIGIN is an id, a domain name or a glob of either [repeatable]
+    /// Send an origin's traffic elsewhere, or play it from a folder (dir:FOLDER); ORIGIN is an id, a domain name or a glob of either [repeatable]
     #[arg(
         long,
         value_name = "ORIGIN=URL",

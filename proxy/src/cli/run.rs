@@ -36,7 +36,7 @@ pub(super) struct Options {
         hide_env_values = true
     )]
     config: Option<PathBuf>,
-    /// No file: these origins in this order, writes to the first [repeatable]
+    /// No file: these origins (URLs, or dir:FOLDER) in this order, writes to the first [repeatable]
     #[arg(
         long,
         value_name = "URL",

@@ -1,6 +1,6 @@
 //! Targets and methods in the words of `run` and `explain`.
 
-use tideover::place;
+use tideover::{folder_place, place};
 use tideover_config::{Edge, MethodSet, OriginKind, Target};
 
 /// `azure-vm, azure-swa, last-page`, or one origin with where it is.
@@ -20,6 +20,7 @@ pub(super) fn target(edge: &Edge, target: &Target) -> String {
             }
             match &origin.kind {
                 OriginKind::Page(_) => format!("{} (page)", origin.id),
+                OriginKind::Folder(folder) => format!("{} ({})", origin.id, folder_place(folder)),
                 OriginKind::Server(server) => format!("{} ({})", origin.id, place(server)),
             }
         })

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tideover_config::{
-    Breaker, CheckKind, Edge, FailoverRecord, HealthCheck, Moves, OriginScheme, Server,
+    Breaker, CheckKind, Edge, FailoverRecord, Folder, HealthCheck, Moves, OriginScheme, Server,
 };
 
 use super::seconds;
@@ -95,4 +95,13 @@ pub fn place(server: &Server) -> String {
         }
     };
     format!("{scheme}://{endpoint}{}", server.path)
+}
+
+/// Where a folder's files are, and how it plays the bucket: `folder ./dist/site, a website`.
+pub fn folder_place(folder: &Folder) -> String {
+    let kind = match folder.website {
+        Some(_) => "a website",
+        None => "a bucket",
+    };
+    format!("folder {}{}, {kind}", folder.dir.display(), folder.path)
 }

@@ -51,7 +51,7 @@ fn distributions(live: &Live, counters: &EdgeCounters, text: &mut Exposition) {
 fn servers(live: &Live) -> impl Iterator<Item = (&str, &LiveOrigin)> {
     let origins = live.edge.origins.iter().zip(&live.origins);
     origins.filter_map(|(origin, alive)| match &origin.kind {
-        OriginKind::Server(_) => Some((&*origin.id, alive)),
+        OriginKind::Server(_) | OriginKind::Folder(_) => Some((&*origin.id, alive)),
         OriginKind::Page(_) => None,
     })
 }

@@ -16,6 +16,7 @@ use tideover_rules::fields::Survey;
 use tokio::time::{timeout, timeout_at};
 
 use super::faulty::{FaultyBody, FaultyEnd};
+use super::folder::FolderBody;
 use super::pool::Lease;
 use crate::clock::{LastLook, Moment, wake_by};
 use crate::message::BodyWatch;
@@ -52,8 +53,10 @@ pub(crate) struct OriginBody {
 
 /// Where the pieces come from.
 #[derive(Debug)]
-enum Source {
+pub(super) enum Source {
     Origin(Incoming),
+    /// From a file, or in place of one.
+    Folder(FolderBody),
     /// From an origin with a fault on command.
     Faulty(Box<FaultyBody>),
     /// From nowhere: a fault on command answered.
@@ -61,11 +64,15 @@ enum Source {
 }
 
 impl Source {
-    fn poll_frame(
+    pub(super) fn poll_frame(
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, OriginBodyError>>> {
         match self {
+            Self::Folder(body) => {
+                let frame = ready!(body.poll_frame(context));
+                Poll::Ready(frame.map(|frame| frame.map_err(OriginBodyError::File)))
+            }
             Self::Origin(incoming) => {
                 let frame = ready!(Pin::new(incoming).poll_frame(context));
                 Poll::Ready(frame.map(|frame| frame.map_err(OriginBodyError::Cut)))
@@ -75,7 +82,7 @@ impl Source {
                 Poll::Ready(frame.map(|frame| {
                     frame.map_err(|end| match end {
                         FaultyEnd::Cut => OriginBodyError::CutOnCommand,
-                        FaultyEnd::Incoming(error) => OriginBodyError::Cut(error),
+                        FaultyEnd::ByItself(error) => error,
                     })
                 }))
             }
@@ -83,16 +90,18 @@ impl Source {
         }
     }
 
-    fn is_end_stream(&self) -> bool {
+    pub(super) fn is_end_stream(&self) -> bool {
         match self {
+            Self::Folder(body) => body.is_end_stream(),
             Self::Origin(incoming) => incoming.is_end_stream(),
             Self::Faulty(body) => body.is_end_stream(),
             Self::Nothing => true,
         }
     }
 
-    fn size_hint(&self) -> SizeHint {
+    pub(super) fn size_hint(&self) -> SizeHint {
         match self {
+            Self::Folder(body) => body.size_hint(),
             Self::Origin(incoming) => incoming.size_hint(),
             Self::Faulty(body) => body.size_hint(),
             Self::Nothing => SizeHint::with_exact(0),
@@ -125,6 +134,9 @@ pub(crate) enum OriginBodyError {
     /// A fault on command.
     #[error("the origin's body was cut off by a fault on command")]
     CutOnCommand,
+    /// A folder's file could not be read to its end.
+    #[error("the file could not be read to its end")]
+    File(#[source] std::io::Error),
     /// No piece arrived within the response timeout.
     #[error("the origin's body stopped arriving")]
     Stalled,
@@ -165,18 +177,25 @@ impl OriginBody {
         }
     }
 
+    /// Of a folder's answer: no connection is behind it.
+    pub(super) fn of_folder(body: FolderBody, gap: Duration, complete_by: Moment) -> Self {
+        let mut made = Self::made();
+        made.source = Source::Folder(body);
+        made.gap = gap;
+        made.complete_by = complete_by;
+        made
+    }
+
     /// The same body, with a fault on command.
-    pub(super) fn with_fault(mut self, fault: impl FnOnce(Incoming) -> FaultyBody) -> Self {
-        self.source = match std::mem::replace(&mut self.source, Source::Nothing) {
-            Source::Origin(incoming) => Source::Faulty(Box::new(fault(incoming))),
-            other @ (Source::Faulty(_) | Source::Nothing) => other,
-        };
+    pub(super) fn with_fault(mut self, fault: impl FnOnce(Source) -> FaultyBody) -> Self {
+        let source = std::mem::replace(&mut self.source, Source::Nothing);
+        self.source = Source::Faulty(Box::new(fault(source)));
         self
     }
 
     /// Reads the rest in a task of its own, within bounds, so that the connection can be used again.
     pub(crate) fn drain(mut self) {
-        if self.source.is_end_stream() {
+        if self.source.is_end_stream() || self.lease.is_none() {
             return;
         }
         // A body that is known to be too long is not worth reading.

@@ -7,14 +7,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
-use http_body::{Body as _, Frame, SizeHint};
-use hyper::body::Incoming;
+use http_body::{Frame, SizeHint};
 use tideover_config::FaultKind;
 use tideover_rules::failover::Limits;
 use tideover_rules::fields::Survey;
 use tokio::time::{Sleep, sleep};
 
-use super::answer::{OriginAnswer, OriginBody};
+use super::answer::{OriginAnswer, OriginBody, OriginBodyError, Source};
 use super::attempt::{Errand, attempt, connects};
 use super::connect::Way;
 use super::pool::Pool;
@@ -31,6 +30,30 @@ pub(super) async fn faulty_attempt(
     errand: &mut Errand<'_>,
 ) -> Result<OriginAnswer, OriginError> {
     match fault {
+        FaultKind::Withhold => {
+            connects(way, pool, clock, limits, errand).await?;
+            Ok(made(StatusCode::OK))
+        }
+        FaultKind::Refuse
+        | FaultKind::BlackHole
+        | FaultKind::Status(_)
+        | FaultKind::Delay(_)
+        | FaultKind::ResetAfter(_)
+        | FaultKind::Throttle(_) => {
+            let attempt = attempt(way, pool, clock, limits, errand);
+            with_fault(fault, clock, limits, attempt).await
+        }
+    }
+}
+
+/// The outcome of `attempt` with this fault. An attempt that is not to reach anybody is not begun.
+pub(super) async fn with_fault(
+    fault: FaultKind,
+    clock: Clock,
+    limits: &Limits,
+    attempt: impl Future<Output = Result<OriginAnswer, OriginError>>,
+) -> Result<OriginAnswer, OriginError> {
+    match fault {
         FaultKind::Refuse => Err(OriginError::Connect {
             source: io::Error::new(io::ErrorKind::ConnectionRefused, "a fault on command"),
         }),
@@ -39,21 +62,18 @@ pub(super) async fn faulty_attempt(
             Err(OriginError::ConnectTimeout)
         }
         FaultKind::Status(status) => Ok(made(status)),
-        FaultKind::Withhold => {
-            connects(way, pool, clock, limits, errand).await?;
-            Ok(made(StatusCode::OK))
-        }
-        FaultKind::Delay(delay) => late(delay, way, pool, clock, limits, errand).await,
+        FaultKind::Withhold => Ok(made(StatusCode::OK)),
+        FaultKind::Delay(delay) => late(delay, clock, limits, attempt).await,
         FaultKind::ResetAfter(bytes) => {
-            let mut answer = attempt(way, pool, clock, limits, errand).await?;
-            let faulty = |incoming| FaultyBody::new(incoming, Some(bytes), None);
+            let mut answer = attempt.await?;
+            let faulty = |source| FaultyBody::new(source, Some(bytes), None);
             answer.response = answer.response.map(|body| body.with_fault(faulty));
             Ok(answer)
         }
         FaultKind::Throttle(bytes) => {
-            let mut answer = attempt(way, pool, clock, limits, errand).await?;
+            let mut answer = attempt.await?;
             let pace = Pace::new(bytes, clock);
-            let faulty = |incoming| FaultyBody::new(incoming, None, Some(pace));
+            let faulty = |source| FaultyBody::new(source, None, Some(pace));
             answer.response = answer.response.map(|body| body.with_fault(faulty));
             Ok(answer)
         }
@@ -73,26 +93,17 @@ fn made(status: StatusCode) -> OriginAnswer {
 /// The first byte comes later. If that would be too late anyway, nothing is sent.
 async fn late(
     delay: Duration,
-    way: &Way,
-    pool: &Pool,
     clock: Clock,
     limits: &Limits,
-    errand: &mut Errand<'_>,
+    attempt: impl Future<Output = Result<OriginAnswer, OriginError>>,
 ) -> Result<OriginAnswer, OriginError> {
-    let of_all = [limits.head, limits.completion].into_iter().flatten().min();
-    let of_answer = limits
-        .dripping
-        .map_or(limits.response, |limit| limit.min(limits.response));
-    let (most, too_late) = match of_all {
-        Some(limit) if limit < of_answer => (limit, OriginError::CompletionTimeout),
-        Some(_) | None => (of_answer, OriginError::ResponseTimeout),
-    };
+    let (most, too_late) = most(limits);
     if delay >= most {
         sleep(clock.real(most)).await;
         return Err(too_late);
     }
     let ends = Moment::now() + clock.real(most);
-    let answer = attempt(way, pool, clock, limits, errand).await?;
+    let answer = attempt.await?;
     let due = Moment::now() + clock.real(delay);
     tokio::time::sleep_until(due.min(ends).instant().into()).await;
     if due > ends {
@@ -101,10 +112,22 @@ async fn late(
     Ok(answer)
 }
 
+/// How long the head of an answer may take, nominally, and what it is if it takes longer.
+pub(super) fn most(limits: &Limits) -> (Duration, OriginError) {
+    let of_all = [limits.head, limits.completion].into_iter().flatten().min();
+    let of_answer = limits
+        .dripping
+        .map_or(limits.response, |limit| limit.min(limits.response));
+    match of_all {
+        Some(limit) if limit < of_answer => (limit, OriginError::CompletionTimeout),
+        Some(_) | None => (of_answer, OriginError::ResponseTimeout),
+    }
+}
+
 /// A body that is cut off, or comes slowly.
 #[derive(Debug)]
 pub(super) struct FaultyBody {
-    incoming: Incoming,
+    source: Source,
     /// So many bytes more, and then it is cut off.
     left: Option<u64>,
     /// There was more than that.
@@ -131,7 +154,7 @@ pub(super) enum FaultyEnd {
     /// As ordered.
     Cut,
     /// By itself.
-    Incoming(hyper::Error),
+    ByItself(OriginBodyError),
 }
 
 impl Pace {
@@ -160,9 +183,9 @@ impl Pace {
 }
 
 impl FaultyBody {
-    fn new(incoming: Incoming, left: Option<u64>, pace: Option<Pace>) -> Self {
+    fn new(source: Source, left: Option<u64>, pace: Option<Pace>) -> Self {
         Self {
-            incoming,
+            source,
             left,
             is_cut: false,
             has_gone_out: false,
@@ -182,13 +205,13 @@ impl FaultyBody {
                 .poll_piece(context)
                 .map(|piece| Some(Ok(Frame::data(piece))));
         }
-        let Some(frame) = ready!(Pin::new(&mut self.incoming).poll_frame(context)) else {
+        let Some(frame) = ready!(self.source.poll_frame(context)) else {
             return Poll::Ready(None);
         };
         let data = match frame.map(Frame::into_data) {
             Ok(Ok(data)) => data,
             Ok(Err(other)) => return Poll::Ready(Some(Ok(other))),
-            Err(error) => return Poll::Ready(Some(Err(FaultyEnd::Incoming(error)))),
+            Err(error) => return Poll::Ready(Some(Err(FaultyEnd::ByItself(error)))),
         };
         if let Some(pace) = self.pace.as_mut().filter(|_| !data.is_empty()) {
             pace.rest = data;
@@ -226,13 +249,13 @@ impl FaultyBody {
 
     pub(super) fn is_end_stream(&self) -> bool {
         let has_rest = self.pace.as_ref().is_some_and(|pace| !pace.rest.is_empty());
-        self.incoming.is_end_stream() && !has_rest && !self.is_cut
+        self.source.is_end_stream() && !has_rest && !self.is_cut
     }
 
     /// Of what the origin said that it sends.
     pub(super) fn size_hint(&self) -> SizeHint {
         let rest = self.pace.as_ref().map_or(0, |pace| pace.rest.len() as u64);
-        let mut hint = self.incoming.size_hint();
+        let mut hint = self.source.size_hint();
         if let Some(upper) = hint.upper() {
             hint.set_upper(upper + rest);
         }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 use tideover_config::{
-    Breaker, Failure, FaultKind, Member, OriginId, OriginKind, OriginScheme, Page, Server, Target,
-    ViewerScheme,
+    Breaker, Failure, FaultKind, Folder, Member, OriginId, OriginKind, OriginScheme, Page, Server,
+    Target, ViewerScheme,
 };
 use tideover_rules::alarm::found_elsewhere;
 use tideover_rules::failover::{self, Ask, Attempt, Limits, Outcome, Sent, Step};
@@ -19,6 +19,7 @@ use super::Reach;
 use super::answer::OriginAnswer;
 use super::attempt::{Errand, attempt};
 use super::faulty::faulty_attempt;
+use super::folder::{self, Inquiry};
 use crate::clock::Moment;
 use crate::error::{Fault, OriginError};
 use crate::faults;
@@ -101,7 +102,7 @@ impl Answer {
 pub(crate) fn page_of(view: &View, id: OriginId) -> Option<&Page> {
     match &view.live.edge.origin(id).kind {
         OriginKind::Page(page) => Some(page),
-        OriginKind::Server(_) => None,
+        OriginKind::Server(_) | OriginKind::Folder(_) => None,
     }
 }
 
@@ -147,6 +148,10 @@ pub(crate) async fn fetch(view: &View, wanted: &Wanted<'_>, body: &mut Once) -> 
         let origin = course.target.members[member].origin;
         let outcome = match &view.live.edge.origin(origin).kind {
             OriginKind::Page(_) => Ok(Answer::Page(origin)),
+            // Large: boxed, so that it is not part of every request.
+            OriginKind::Folder(folder) => {
+                Box::pin(course.ask_folder(member, folder, wanted, within)).await
+            }
             OriginKind::Server(server) => {
                 let reach = reach(view, origin, server, wanted.viewer.scheme);
                 let mut errand = Errand {
@@ -320,6 +325,29 @@ impl Course<'_> {
         Some(fault)
     }
 
+    /// One try at `member`, which is `folder`.
+    async fn ask_folder(
+        &mut self,
+        member: usize,
+        folder: &Folder,
+        wanted: &Wanted<'_>,
+        within: &Limits,
+    ) -> Result<Answer, OriginError> {
+        let Member { origin, timers, .. } = &self.target.members[member];
+        let headers = headers::conditioned(wanted.request);
+        let inquiry = Inquiry {
+            method: wanted.request.method,
+            path: wanted.route.path,
+            query: wanted.request.target.query(),
+            headers: &headers,
+            gap: timers.response_timeout,
+        };
+        let fault = self.fault(*origin);
+        let clock = self.view.live.clock;
+        let answer = folder::ask(folder, inquiry, fault, clock, within).await;
+        answer.map(Answer::Origin)
+    }
+
     fn note_found_elsewhere(&self, delivered: usize) {
         for member in found_elsewhere(&self.attempts, delivered) {
             if let Some(vitals) = vitals(self.view, self.target, member) {
@@ -414,7 +442,7 @@ fn vitals<'v>(view: &'v View, target: &Target, member: usize) -> Option<&'v Vita
 fn breaker<'v>(view: &'v View, target: &Target, member: usize) -> Option<&'v Breaker> {
     match &view.live.edge.origin(target.members[member].origin).kind {
         OriginKind::Server(server) => server.breaker.as_ref(),
-        OriginKind::Page(_) => None,
+        OriginKind::Page(_) | OriginKind::Folder(_) => None,
     }
 }
 
@@ -429,7 +457,7 @@ fn is_viewers_doing(view: &View, wanted: &Wanted<'_>, origin: OriginId, outcome:
                 let plan = &wanted.route.behavior.origin_request;
                 is_viewers_choice(plan, server, wanted.viewer.host)
             }
-            OriginKind::Page(_) => false,
+            OriginKind::Page(_) | OriginKind::Folder(_) => false,
         },
         Outcome::Failed(_) | Outcome::Status(_) | Outcome::Skipped(_) => false,
     }

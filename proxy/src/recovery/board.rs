@@ -151,7 +151,7 @@ fn is_there(live: &Live, kind: AlarmKind, subject: &str) -> bool {
         let (origin, _) = live.origin_named(subject)?;
         match &origin.kind {
             OriginKind::Server(server) => Some(server),
-            OriginKind::Page(_) => None,
+            OriginKind::Page(_) | OriginKind::Folder(_) => None,
         }
     };
     match kind {

@@ -204,6 +204,7 @@ pub(crate) fn state(live: &Live, position: usize) -> &'static str {
     let has_check = match &origin.kind {
         OriginKind::Page(_) => return "page",
         OriginKind::Server(server) => server.health_check.is_some(),
+        OriginKind::Folder(_) => false,
     };
     match vitals.breaker() {
         State::Open {

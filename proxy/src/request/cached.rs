@@ -16,6 +16,7 @@ use tideover_rules::cache::verdict::{Fetched as Came, Forward, Verdict, WhyStale
 use tideover_rules::error_page::error_ttl;
 use tideover_rules::fields::Known;
 use tideover_rules::headers::Conditions;
+use tokio::time::timeout;
 
 use super::beside;
 use crate::cache::{
@@ -28,7 +29,6 @@ use crate::message::{Once, ViewerBody};
 use crate::origin::{self, Answer, Fetched, OriginAnswer, Trail, Wanted};
 use crate::respond::{self, Reply, Speaker};
 use crate::worker::{View, Worker};
-use tokio::time::timeout;
 
 /// So long a request waits for the head of what another fetches; then it asks for itself.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -36,6 +36,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const FIND_OUT_EVERY: Duration = Duration::from_secs(1);
 
 /// What a request may be answered with before anybody is asked.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a hit is the large one, and a box would cost each of them an allocation"
+)]
 pub(super) enum Sight<'a> {
     /// What is kept is the answer.
     Answers(Reply),
@@ -372,12 +376,11 @@ impl Asks<'_> {
     pub(super) async fn ask(mut self, lead: Option<Lead>) -> Brought {
         let cache = &self.worker.shared.cache;
         let generation = cache.invalidations.latest();
-        let own = self.own_conditions();
-        let mut wanted = self.wanted;
-        if self.ask.for_all {
-            wanted.request.conditions = Conditions::Own(&own);
+        let mut fetched = self.fetch(&self.own_conditions()).await;
+        if self.is_about_something_else(&fetched) {
+            self.kept = None;
+            fetched = self.fetch(&[]).await;
         }
-        let fetched = origin::fetch(self.view, &wanted, &mut Once::Here(ViewerBody::Empty)).await;
         let now = cache.now(self.view.live.clock);
         if let Some((kept, why)) = self.stand_in(&fetched, now) {
             if let Ok(answer) = fetched.answer {
@@ -421,13 +424,17 @@ impl Asks<'_> {
                 if let Some(chosen) = &chosen_by {
                     let fields = self.wanted.request.fields;
                     write_key(self.policy, &self.wanted, &mut self.key);
-                    cache.fork(&mut self.key, chosen.names.clone(), fields, generation, now);
+                    cache.fork(&mut self.key, &chosen.names, fields, generation, now);
                 }
                 let length = http_body::Body::size_hint(answer.response.body()).exact();
                 let (head, body) = answer.response.into_parts();
+                let mut fields = head.headers;
+                for name in freshness::withheld(self.policy, &fields) {
+                    fields.remove(name);
+                }
                 let head = Head {
                     status: head.status,
-                    fields: head.headers,
+                    fields,
                     lifetime: storable.lifetime,
                     part: storable.part,
                 };
@@ -448,6 +455,28 @@ impl Asks<'_> {
                 self.passed(Ok(Answer::Origin(answer)), trail, why)
             }
         }
+    }
+
+    /// What the origins come to, under the `own` conditions if it is for all.
+    async fn fetch(&self, own: &[(HeaderName, HeaderValue)]) -> Fetched {
+        let mut wanted = self.wanted;
+        if self.ask.for_all {
+            wanted.request.conditions = Conditions::Own(own);
+        }
+        origin::fetch(self.view, &wanted, &mut Once::Here(ViewerBody::Empty)).await
+    }
+
+    /// A 304 came, and not about what is kept.
+    fn is_about_something_else(&self, fetched: &Fetched) -> bool {
+        let (Some(kept), Ok(Answer::Origin(answer))) = (&self.kept, &fetched.answer) else {
+            return false;
+        };
+        let fresh = answer.response.headers();
+        answer.response.status() == StatusCode::NOT_MODIFIED
+            && match &kept.what {
+                What::Answer(answer) => !conditional::confirms(&answer.fields(kept, 0), fresh),
+                What::Fork { .. } | What::Pass { .. } => false,
+            }
     }
 
     /// What of `answer` is kept, and what chose it; or why nothing is.
@@ -506,11 +535,7 @@ impl Asks<'_> {
 
     fn keep(&self, status: StatusCode, fields: &http::HeaderMap, took: Duration) -> Keep {
         let request = self.wanted.request;
-        let asked = Asked {
-            method: request.method,
-            authorization: request.fields.has(Known::Authorization),
-            no_store: false,
-        };
+        let asked = Asked::of(request.method, request.fields);
         let answered = Answered {
             status,
             fields,

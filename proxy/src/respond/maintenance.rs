@@ -56,6 +56,6 @@ fn page_of<'e>(edge: &'e Edge, route: &Route<'e, '_>) -> Option<(OriginId, &'e O
 fn page(edge: &Edge, origin: OriginId) -> Option<&OperatorsPage> {
     match &edge.origin(origin).kind {
         OriginKind::Page(page) => Some(page),
-        OriginKind::Server(_) => None,
+        OriginKind::Server(_) | OriginKind::Folder(_) => None,
     }
 }

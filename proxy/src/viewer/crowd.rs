@@ -125,7 +125,7 @@ pub(crate) fn most_connections(edge: &Edge, workers: usize, files: Option<u64>) 
         .iter()
         .map(|origin| match &origin.kind {
             OriginKind::Server(server) => server.max_connections,
-            OriginKind::Page(_) => 0,
+            OriginKind::Page(_) | OriginKind::Folder(_) => 0,
         })
         .fold(0, usize::saturating_add);
     let origins = per_worker.saturating_mul(workers);

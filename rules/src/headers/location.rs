@@ -113,7 +113,7 @@ fn server_named<'e>(edge: &'e Edge, target: &Target, named: &Named<'_>) -> Optio
             .iter()
             .filter_map(|member| match &edge.origin(member.origin).kind {
                 OriginKind::Server(server) => Some(&**server),
-                OriginKind::Page(_) => None,
+                OriginKind::Page(_) | OriginKind::Folder(_) => None,
             })
             .filter(|server| goes_by(server, named))
     };

@@ -6,6 +6,8 @@ mod play;
 mod properties {
     mod alarm;
     mod breaker;
+    mod bucket;
+    mod cache_freshness;
     mod cache_key;
     mod cache_range;
     mod chance;
@@ -21,9 +23,13 @@ mod tables {
     mod admit;
     mod alarm;
     mod breaker;
+    mod bucket;
+    mod cache_conditions;
+    pub(crate) mod cache_freshness;
     mod cache_invalidation;
     mod cache_key;
     mod cache_range;
+    pub(crate) mod cache_ttls;
     mod cache_vary;
     mod certificate;
     mod challenge;

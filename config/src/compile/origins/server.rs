@@ -166,7 +166,7 @@ fn address(origin: &Origin, defaults: &Defaults, problems: &mut Vec<Problem>) ->
             problems.push(missing(
                 &origin.id.place,
                 "url",
-                "write where the origin is, such as url = \"https://app.example.com\"; or page = true for a page of the edge itself",
+                "write where the origin is, such as url = \"https://app.example.com\"; dir = \"./dist\" for a folder that plays a bucket, or page = true for a page of the edge itself",
             ));
             Address::stand_in()
         }
@@ -272,7 +272,7 @@ fn own_host(address: &Address) -> HeaderValue {
     HeaderValue::try_from(host).unwrap_or_else(|_| HeaderValue::from_static("invalid"))
 }
 
-fn path(origin: &Origin, from_url: &str, problems: &mut Vec<Problem>) -> Arc<str> {
+pub(super) fn path(origin: &Origin, from_url: &str, problems: &mut Vec<Problem>) -> Arc<str> {
     let Some(said) = &origin.path else {
         return from_url.into();
     };

@@ -157,8 +157,11 @@ fn servers(edge: &Edge, target: &Target) -> Vec<OriginId> {
     for member in &target.members {
         let secondary = member.record.iter().map(|record| record.secondary.origin);
         for origin in std::iter::once(member.origin).chain(secondary) {
-            let is_server = matches!(edge.origin(origin).kind, OriginKind::Server(_));
-            if is_server && !servers.contains(&origin) {
+            let may_fail = match edge.origin(origin).kind {
+                OriginKind::Server(_) | OriginKind::Folder(_) => true,
+                OriginKind::Page(_) => false,
+            };
+            if may_fail && !servers.contains(&origin) {
                 servers.push(origin);
             }
         }

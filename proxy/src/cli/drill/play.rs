@@ -201,17 +201,20 @@ fn stage(edge: &Edge, run: &Run, half: Half) -> Edge {
     }
     edge.takes_faults = true;
     for (position, origin) in edge.origins.iter_mut().enumerate() {
-        let server = match &mut origin.kind {
-            OriginKind::Server(server) => server,
+        let fault = match &mut origin.kind {
+            OriginKind::Server(server) => {
+                server.health_check = None;
+                server.breaker = None;
+                &mut server.fault
+            }
+            OriginKind::Folder(folder) => &mut folder.fault,
             OriginKind::Page(page) => {
                 page.ahead = None;
                 continue;
             }
         };
-        server.health_check = None;
-        server.breaker = None;
         let is_down = run.down.iter().any(|down| usize::from(down.0) == position);
-        server.fault = if is_down {
+        *fault = if is_down {
             Some(run.how.fault())
         } else if half == Half::WritesWithheld {
             Some(Fault::of(FaultKind::Withhold))

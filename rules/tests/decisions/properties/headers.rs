@@ -178,7 +178,7 @@ fn edge_with(plan: OriginRequest, is_resilient: bool, path: &str) -> Edge {
 fn the_server(edge: &Edge) -> &Server {
     match &edge.origins[0].kind {
         OriginKind::Server(server) => server,
-        OriginKind::Page(_) => unreachable!("it is a server"),
+        OriginKind::Page(_) | OriginKind::Folder(_) => unreachable!("it is a server"),
     }
 }
 
