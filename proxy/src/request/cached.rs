@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method, StatusCode};
-use tideover_config::{AcceptEncoding, CachePolicy, Distribution, MethodSet, VaryRule};
+use tideover_config::{AcceptEncoding, CachePolicy, Distribution, VaryRule};
 use tideover_rules::cache::conditional;
 use tideover_rules::cache::freshness::{self, Answered, Asked, Keep, Lifetime, Reuse, WhyNot};
 use tideover_rules::cache::key;
@@ -629,22 +629,6 @@ fn settles(lead: Option<Lead>, stage: Stage) {
 struct Storable {
     lifetime: Lifetime,
     part: Option<(std::ops::Range<u64>, u64)>,
-}
-
-/// What is kept of a URI is not used any more after a write to it that went well.
-pub(super) fn was_written(speaker: Speaker<'_>, mut wanted: Wanted<'_>, reply: &Reply) {
-    let Some(policy) = &wanted.route.behavior.cache else {
-        return;
-    };
-    let went_well = reply.status().is_success() || reply.status().is_redirection();
-    let is_write = !MethodSet::READS_AND_OPTIONS.contains(wanted.request.method);
-    if !(policy.writes_invalidate && is_write && went_well) {
-        return;
-    }
-    let mut key = Vec::new();
-    wanted.request.method = &Method::GET;
-    write_key(policy, &wanted, &mut key);
-    speaker.worker().shared.cache.remove(&key);
 }
 
 impl Fetched {
