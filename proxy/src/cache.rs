@@ -28,6 +28,7 @@ pub(crate) use fill::{BrokeOff, ChosenBy, Failed, FillReader, Settled, Stage};
 use flights::{Flight, Flights};
 pub(crate) use flights::{Lead, Part};
 use invalidations::Invalidations;
+pub(crate) use invalidations::{Order, Ordered};
 pub(crate) use kept::{Answer, Head, Kept, What};
 use store::Store;
 use writes::Writes;
