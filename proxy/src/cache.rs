@@ -226,7 +226,7 @@ where
                 {
                     inlet.push(data);
                 }
-                let fits = inlet.bytes() <= cache.limits.object && cache.has_room_for(0);
+                let fits = inlet.arrived() <= cache.limits.object && cache.has_room_for(0);
                 if is_kept && !fits {
                     is_kept = false;
                     flight.closes();
@@ -240,16 +240,12 @@ where
             None => break,
         }
     }
-    if is_kept {
-        cache.put(Kept::answer(
-            &key,
-            generation,
-            began,
-            inlet.head(),
-            &inlet.chunks(),
-        ));
-    }
-    flight.ends();
+    let kept = is_kept.then(|| {
+        let chunks = inlet.chunks();
+        let kept = Kept::answer(&key, generation, began, inlet.head(), &chunks);
+        cache.put(kept)
+    });
+    flight.ends(kept.as_deref());
 }
 
 /// A fetch with what it is kept by.
