@@ -22,9 +22,15 @@ use crate::worker::{View, Worker};
 
 /// Asks for what is `kept` under `key` anew, as the request of `line` does, if nobody does so already.
 pub(super) fn refresh(line: &Line, wanted: &Wanted<'_>, key: &[u8], kept: &Arc<Kept>) {
-    let Part::Leads(lead) = line.worker().shared.cache.join(key) else {
+    let cache = &line.worker().shared.cache;
+    let Part::Leads(lead) = cache.join(key) else {
         return;
     };
+    let still = cache.look_up_again(key);
+    if still.is_none_or(|still| !Arc::ptr_eq(&still, kept)) {
+        // Somebody did so between the look and the lead.
+        return;
+    }
     let asking = Asking {
         worker: Rc::clone(&line.worker),
         view: Rc::clone(&line.view),
