@@ -19,7 +19,7 @@ use crate::origin::Wanted;
 use crate::viewer::Peer;
 use crate::worker::{View, Worker};
 
-/// Asks for what is `kept` under `key` anew, as the request of `line` does, if nobody does so already.
+/// Asks for what is `kept` under `key` anew, as `wanted` by the request of `line` does, if nobody does so already.
 pub(super) fn refresh(line: &Line, wanted: &Wanted<'_>, key: &[u8], kept: &Arc<Kept>) {
     let cache = &line.worker().shared.cache;
     let Part::Leads(lead) = cache.join(key) else {
