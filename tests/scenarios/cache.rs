@@ -1,5 +1,8 @@
 //! What was fetched before is served again, by the origin's own word, and the answer says so.
 
+mod collapsing;
+mod stale;
+
 use std::time::Duration;
 
 use harness::{answer, in_front_of, origin, viewer};
