@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use tideover_config::{AcceptEncoding, CachePolicy, Distribution, MethodSet, VaryRule};
+use tideover_rules::cache::compression::{self, Coding};
 use tideover_rules::cache::conditional;
 use tideover_rules::cache::freshness::{self, Answered, Asked, Keep, Lifetime, Reuse, WhyNot};
 use tideover_rules::cache::key;
@@ -20,7 +21,7 @@ use tokio::time::timeout;
 
 use super::beside;
 use crate::cache::{
-    Answer as KeptAnswer, ChosenBy, Failed, FillReader, Found, Head, Kept, Lead, Part, Settled,
+    Answer as KeptAnswer, ChosenBy, Compressor, Failed, FillReader, Found, Head, Kept, Lead, Part, Settled,
     Stage, What, pour,
 };
 use crate::clock::Moment;
@@ -432,10 +433,15 @@ impl Asks<'_> {
                 for name in freshness::withheld(self.policy, &fields) {
                     fields.remove(name);
                 }
+                let compressor = length.and_then(|_| self.compressor(head.status, &fields));
+                let compressed =
+                    (compressor.as_ref()).map(|it| compression::describe(&mut fields, it.coding()));
+                let length = length.filter(|_| compressed.is_none());
                 let head = Head {
                     status: head.status,
                     fields,
                     lifetime: storable.lifetime,
+                    compressed,
                     part: storable.part,
                 };
                 let verdict = self.came(Ok(left(&head.lifetime)));
@@ -443,8 +449,13 @@ impl Asks<'_> {
                 let (pouring, reader) =
                     lead.pours(&self.key, generation, now, head, length, chosen_by);
                 let shared = Arc::clone(&self.worker.shared);
-                let pours = async move { pour(&shared.cache, pouring, body).await };
-                Rc::clone(self.worker).pours(pours);
+                let worker = Rc::clone(self.worker);
+                match compressor {
+                    Some(compressor) => worker.pours(async move {
+                        pour(&shared.cache, pouring, compressor.compresses(body)).await;
+                    }),
+                    None => worker.pours(async move { pour(&shared.cache, pouring, body).await }),
+                }
                 Brought::Flows(reader, verdict, trail)
             }
             Err(why) => {
@@ -505,6 +516,19 @@ impl Asks<'_> {
         Ok((Storable { lifetime, part }, chosen_by))
     }
 
+    /// What compresses an answer with these `fields`, which is kept; `None`: nothing does, or those who could are too busy. It is
+    /// kept as it is then, as CloudFront does: the next fetch of it may meet idle ones.
+    fn compressor(&self, status: StatusCode, fields: &http::HeaderMap) -> Option<Compressor> {
+        let coding = self.coding(status, fields)?;
+        let length = compression::length(fields)?;
+        self.worker.shared.cache.compressors.begin(coding, length)
+    }
+
+    fn coding(&self, status: StatusCode, fields: &http::HeaderMap) -> Option<Coding> {
+        let (request, version) = (self.wanted.request, self.wanted.viewer.version);
+        compression::coding(self.policy, request.fields, version, status, fields)
+    }
+
     fn came(&self, kept: Result<u32, WhyNot>) -> Verdict {
         Verdict::Fetched(Came {
             why: self.ask.why,
@@ -526,7 +550,7 @@ impl Asks<'_> {
         let What::Answer(answer) = &kept.what else {
             return Vec::new();
         };
-        let validators = conditional::validators(&answer.fields(kept, 0));
+        let validators = conditional::validators(&answer.fields_of_the_origin(kept, 0));
         let set = validators
             .into_iter()
             .filter_map(|(name, value)| Some((name, value?)));
@@ -607,17 +631,22 @@ impl Asks<'_> {
         let What::Answer(before) = &kept.what else {
             return (Arc::clone(kept), self.came(Err(WhyNot::NotWhole)));
         };
-        let fields = conditional::freshened(before.fields(kept, 8), &head.headers);
+        let as_it_came = before.fields_of_the_origin(kept, 8);
+        let mut fields = conditional::freshened(as_it_came, &head.headers);
         let keep = self.keep(before.status, &fields, took);
         let lifetime = match keep {
             Keep::For(lifetime) => lifetime,
             // It was good enough to be kept once, and is not any more: it serves this once.
             Keep::Not(_) => Lifetime::default(),
         };
+        // What a 304 says is about what the origin has.
+        let compressed =
+            (before.compressed).map(|it| compression::describe(&mut fields, it.coding));
         let head = Head {
             status: before.status,
             fields,
             lifetime,
+            compressed,
             part: before.part.as_deref().cloned(),
         };
         let fresh = kept.freshened(before, generation, now, &head);
