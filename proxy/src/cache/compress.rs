@@ -386,3 +386,154 @@ impl Encoder {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::future::poll_fn;
+    use std::io::Read;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Chunks, after each of which it is not ready at once.
+    struct Chunks(VecDeque<Bytes>, bool);
+
+    impl Body for Chunks {
+        type Data = Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+            self.1 = !self.1;
+            if self.1 {
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            Poll::Ready(self.0.pop_front().map(|chunk| Ok(Frame::data(chunk))))
+        }
+    }
+
+    fn compressed(compressor: Compressor, chunks: VecDeque<Bytes>) -> Vec<Bytes> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .expect("a runtime");
+        runtime.block_on(async {
+            let mut body = compressor.compresses(Chunks(chunks, false));
+            let mut out = Vec::new();
+            while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await
+            {
+                let frame = frame.expect("nothing breaks off");
+                out.push(frame.into_data().expect("data"));
+            }
+            out
+        })
+    }
+
+    /// What of the body can be made again of `pieces`, even if they are not all of them.
+    fn read(coding: Coding, pieces: &[Bytes]) -> Vec<u8> {
+        let bytes = pieces.concat();
+        let mut out = Vec::new();
+        let mut reader: Box<dyn Read + '_> = match coding {
+            Coding::Gzip => Box::new(flate2::read::GzDecoder::new(&bytes[..])),
+            Coding::Brotli => Box::new(brotli::Decompressor::new(&bytes[..], 4096)),
+        };
+        let mut buffer = [0; 4096];
+        while let Ok(count) = reader.read(&mut buffer)
+            && count > 0
+        {
+            out.extend_from_slice(&buffer[..count]);
+        }
+        out
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, cases: 64, ..ProptestConfig::default() })]
+
+        #[test]
+        fn whatever_its_chunks_a_body_is_the_same_again_and_each_batch_by_itself(
+            is_brotli in any::<bool>(),
+            told in prop_oneof![Just(None), (1_000_u64..10_000_000).prop_map(Some)],
+            sizes in prop::collection::vec(prop_oneof![0_usize..10, 0_usize..3_000, 0_usize..150_000], 0..8),
+            seed in any::<u64>(),
+            variety in 1_u8..=255,
+        ) {
+            let coding = if is_brotli { Coding::Brotli } else { Coding::Gzip };
+            let mut random = fastrand::Rng::with_seed(seed);
+            let chunks: VecDeque<Bytes> = sizes
+                .iter()
+                .map(|size| (0..*size).map(|_| random.u8(..variety)).collect())
+                .collect();
+            let whole = chunks.iter().flatten().copied().collect::<Vec<u8>>();
+            // What was told may be wrong, and nothing depends on it but speed.
+            let length = told.unwrap_or(whole.len() as u64);
+            let compressors = Compressors::default();
+            let compressor = compressors.begin(coding, length).expect("nobody else is at work");
+            let pieces = compressed(compressor, chunks);
+            prop_assert_eq!(read(coding, &pieces), &whole[..]);
+            prop_assert!(whole.len() < 2 * BATCH || pieces.len() > 1);
+            for some in 0..pieces.len() {
+                let begun = read(coding, &pieces[..some]);
+                prop_assert!(whole.starts_with(&begun));
+                prop_assert!(begun.len() >= some * BATCH);
+            }
+            prop_assert_eq!(compressors.ahead.load(Relaxed), 0);
+        }
+    }
+
+    #[test]
+    fn what_is_more_than_they_can_do_soon_is_left_and_what_is_dropped_makes_room() {
+        let compressors = Compressors::default();
+        let mut under_way = Vec::new();
+        while let Some(compressor) = compressors.begin(Coding::Brotli, 10_000_000) {
+            under_way.push(compressor);
+        }
+        let threads = compressors.threads.get().expect("begun").count;
+        assert_eq!(under_way.len() as u64, threads * AHEAD / 16_000_000);
+        assert!(compressors.begin(Coding::Brotli, 10_000_000).is_none());
+        let pages = (0..100).map_while(|_| compressors.begin(Coding::Gzip, 10_000));
+        assert_eq!(pages.count(), 100, "there is room for what is small");
+        under_way.pop();
+        assert!(compressors.begin(Coding::Brotli, 10_000_000).is_some());
+    }
+
+    #[test]
+    fn a_window_holds_the_body_as_far_as_it_may() {
+        for (length, window) in [
+            (1_000, 16),
+            (65_535, 16),
+            (65_536, 17),
+            (100_000, 17),
+            (10_000_000, 19),
+        ] {
+            assert_eq!(brotli_window(length), window, "{length}");
+        }
+    }
+
+    #[test]
+    fn who_was_promised_a_body_hears_that_nobody_compresses_it() {
+        let (jobs, queue) = mpsc::channel();
+        drop(queue);
+        let compressor = Compressor {
+            coding: Coding::Gzip,
+            length: 5,
+            jobs,
+            _under_way: UnderWay {
+                takes: 0,
+                ahead: Arc::default(),
+            },
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build();
+        runtime.expect("a runtime").block_on(async {
+            let mut body = compressor.compresses(Chunks([Bytes::from("hello")].into(), false));
+            let frame = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await;
+            assert!(matches!(frame, Some(Err(CompressError::Encoder))));
+        });
+    }
+}

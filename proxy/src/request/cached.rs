@@ -15,14 +15,14 @@ use tideover_rules::cache::range;
 use tideover_rules::cache::vary::{self, Varies};
 use tideover_rules::cache::verdict::{Fetched as Came, Forward, Verdict, WhyStale};
 use tideover_rules::error_page::error_ttl;
-use tideover_rules::fields::Known;
+use tideover_rules::fields::{Known, Survey};
 use tideover_rules::headers::Conditions;
 use tokio::time::timeout;
 
 use super::beside;
 use crate::cache::{
-    Answer as KeptAnswer, ChosenBy, Compressor, Failed, FillReader, Found, Head, Kept, Lead, Part, Settled,
-    Stage, What, pour,
+    Answer as KeptAnswer, ChosenBy, Compressor, Failed, FillReader, Found, Head, Kept, Lead, Part,
+    Settled, Stage, What, pour,
 };
 use crate::clock::Moment;
 use crate::error::OriginError;
@@ -393,7 +393,7 @@ impl Asks<'_> {
             return Brought::Kept(kept, verdict, fetched.trail);
         }
         let trail = fetched.trail;
-        let answer = match fetched.answer {
+        let mut answer = match fetched.answer {
             Ok(Answer::Origin(answer)) => answer,
             Ok(Answer::Page(page)) => {
                 settles(lead, Stage::NotShared);
@@ -459,6 +459,15 @@ impl Asks<'_> {
                 Brought::Flows(reader, verdict, trail)
             }
             Err(why) => {
+                let (status, fields) = (answer.response.status(), answer.response.headers());
+                if why == WhyNot::NotWhole
+                    && *self.wanted.request.method == Method::HEAD
+                    && let Some(coding) = self.coding(status, fields)
+                {
+                    // As a GET would be answered.
+                    compression::describe(answer.response.headers_mut(), coding);
+                    answer.survey = Survey::of(answer.response.headers());
+                }
                 if self.ask.together {
                     cache.remember_to_pass(&self.key, generation, now);
                 }
