@@ -172,8 +172,8 @@ pub struct Compressed {
 }
 
 /// Makes of `answer`, the head of a body as the origin has it, that of the body compressed with `coding`: `Content-Encoding`
-/// and `Vary` say so, a strong tag becomes a weak one, and what counts or sums the bytes that the origin has is gone. The length
-/// of what comes out is not known yet.
+/// and `Vary` say so, a strong tag becomes a weak one, what is no tag is gone, and so is what counts or sums the bytes that the
+/// origin has. The length of what comes out is not known yet.
 pub fn describe(answer: &mut HeaderMap, coding: Coding) -> Compressed {
     const SUMS: [HeaderName; 4] = [
         HeaderName::from_static("content-md5"),
@@ -196,11 +196,14 @@ pub fn describe(answer: &mut HeaderMap, coding: Coding) -> Compressed {
     if !varies_already {
         answer.append(VARY, HeaderValue::from_static("Accept-Encoding"));
     }
-    let weak = answer
-        .get(ETAG)
-        .filter(|tag| tag.as_bytes().starts_with(b"\""))
-        .and_then(|tag| HeaderValue::from_bytes(&[WEAK, tag.as_bytes()].concat()).ok());
-    let was_strong = weak.is_some();
+    let tag = answer.remove(ETAG);
+    let was_strong = tag
+        .as_ref()
+        .is_some_and(|tag| tag.as_bytes().starts_with(b"\""));
+    let weak = tag.and_then(|tag| match tag.as_bytes() {
+        strong if was_strong => HeaderValue::from_bytes(&[WEAK, strong].concat()).ok(),
+        other => other.starts_with(WEAK).then_some(tag),
+    });
     if let Some(weak) = weak {
         answer.insert(ETAG, weak);
     }

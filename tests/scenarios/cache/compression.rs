@@ -420,7 +420,11 @@ async fn cloudfront_s_flag_compresses_what_is_cached_and_nothing_else() {
 async fn a_browser_over_http_2_and_curl_read_it() {
     let text = page(200_000);
     let app = origin("app").plays(html(&text)).start().await;
-    let edge = compresses(&app).tls().start().await;
+    let edge = compresses(&app)
+        .tls()
+        .and("[listen]\nh2c = true")
+        .start()
+        .await;
     for _ in 0..2 {
         let request = viewer_by(&edge, Protocol::Http2).get("/browser");
         let response = request.header("Accept-Encoding", BROWSER).await;
@@ -442,4 +446,46 @@ async fn a_browser_over_http_2_and_curl_read_it() {
     }
     assert_eq!(app.count(), 2);
     assert_eq!(app.requests()[1].value("accept-encoding"), "br,gzip");
+}
+
+#[tokio::test]
+async fn what_comes_while_all_are_busy_is_kept_as_it_is() {
+    const LARGEST: usize = 10_000_000;
+    /// A quarter of the cores has this many bodies of that size in hand at most.
+    const AT_ONCE: usize = 3;
+    let (large, small) = (page(LARGEST), page(5_000));
+    let goes_on = gate();
+    let script = html(&large[..LARGEST]).body_after(&goes_on);
+    let app = origin("app")
+        .plays(script)
+        .at("/small", html(&small))
+        .start()
+        .await;
+    let edge = compresses(&app).start().await;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let most = AT_ONCE * cores.div_ceil(4).min(16);
+    let mut lines = Vec::new();
+    for number in 0..=most {
+        let mut line = viewer(&edge).connects().await;
+        line.sends(format!(
+            "GET /{number} HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n\r\n"
+        ))
+        .await;
+        let head = line.receives_a_head().await;
+        let coding = if number < most { "gzip" } else { "" };
+        assert_eq!(head.value("content-encoding"), coding, "{number} of {most}");
+        lines.push(line);
+    }
+    // It takes no time to speak of.
+    let request = viewer(&edge).get("/small").header("Accept-Encoding", "br");
+    request.await.expect(200).header("content-encoding", "br");
+    goes_on.open();
+    let mut last = lines.pop().expect("a last one");
+    drop(lines);
+    last.receives_bytes(LARGEST as u64).await;
+    let target = format!("/{most}");
+    let request = viewer(&edge).get(&target).header("Accept-Encoding", "gzip");
+    let kept = request.await;
+    kept.header("etag", "\"1\"").no_header("content-encoding");
+    is_as_it_was(&kept, &large[..LARGEST]);
 }

@@ -251,11 +251,7 @@ fn the_head_says_what_became_of_the_body() {
         ),
         (
             &["ETag: abc", "Vary: Origin, accept-encoding"],
-            &[
-                "content-encoding: br",
-                "etag: abc",
-                "vary: Origin, accept-encoding",
-            ],
+            &["content-encoding: br", "vary: Origin, accept-encoding"],
             false,
         ),
         (
@@ -279,7 +275,7 @@ fn the_head_says_what_became_of_the_body() {
 
 #[test]
 fn the_origin_is_asked_by_its_own_tag_and_its_answer_changes_nothing_of_the_rest() {
-    for tag in ["\"a\"", "W/\"a\"", "abc"] {
+    for tag in ["\"a\"", "W/\"a\""] {
         let as_it_came = headers(&[
             "Content-Type: text/css",
             "Content-Length: 5000",
