@@ -10,6 +10,7 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 
+use super::Since;
 use super::kept::{Head, Kept};
 use crate::error::Fault;
 use tideover_rules::cache::verdict::WhyStale;
@@ -22,6 +23,8 @@ const WINDOW: u64 = 1024 * 1024;
 #[derive(Debug)]
 pub(crate) struct Fill {
     pub(super) key: Box<[u8]>,
+    /// No later than its fetch began.
+    pub(super) since: Since,
     state: Mutex<State>,
     /// What all fills together hold.
     held: Arc<AtomicU64>,
@@ -113,9 +116,10 @@ enum End {
 pub(crate) struct BrokeOff;
 
 impl Fill {
-    pub(super) fn new(key: &[u8], held: &Arc<AtomicU64>) -> Arc<Self> {
+    pub(super) fn new(key: &[u8], since: Since, held: &Arc<AtomicU64>) -> Arc<Self> {
         Arc::new(Self {
             key: key.into(),
+            since,
             state: Mutex::new(State {
                 stage: Stage::Waiting,
                 chunks: VecDeque::new(),

@@ -13,16 +13,22 @@ use tideover_rules::headers::{Conditions, Request, Viewer};
 use tideover_rules::route::within;
 
 use super::cached::Asks;
-use super::target;
 use crate::access_log::Line;
-use crate::cache::{Kept, Lead, Part};
+use crate::cache::{Kept, Lead, Part, Since};
 use crate::origin::Wanted;
 use crate::viewer::Peer;
 use crate::worker::{View, Worker};
 
-/// Asks for what is `kept` under `key` anew, as the request of `line` does, if nobody does so already.
-pub(super) fn refresh(line: &Line, wanted: &Wanted<'_>, key: &[u8], kept: &Arc<Kept>) {
-    let Part::Leads(lead) = line.worker().shared.cache.join(key) else {
+/// Asks for what is `kept` under `key` anew, as the request of `line` does, if nobody does so already. `since` was before it
+/// was seen.
+pub(super) fn refresh(
+    line: &Line,
+    wanted: &Wanted<'_>,
+    key: &[u8],
+    kept: &Arc<Kept>,
+    since: Since,
+) {
+    let Part::Leads(lead) = line.worker().shared.cache.join(key, since) else {
         return;
     };
     let asking = Asking {
@@ -31,14 +37,14 @@ pub(super) fn refresh(line: &Line, wanted: &Wanted<'_>, key: &[u8], kept: &Arc<K
         peer: Rc::clone(&line.peer),
         distribution: wanted.route.distribution.position,
         path: wanted.route.path.into(),
-        target: target(&line.request),
+        target: wanted.request.target.clone(),
         fields: line.request.headers.clone(),
         host: line.host.clone(),
         version: line.request.version,
         request_id: line.request_id.clone(),
     };
     let (key, kept) = (key.to_owned(), Arc::clone(kept));
-    Rc::clone(&line.worker).pours(asking.asks(lead, key, kept));
+    Rc::clone(&line.worker).pours(asking.asks(lead, key, kept, since));
 }
 
 /// What is left of a request that is asked again.
@@ -56,7 +62,7 @@ struct Asking {
 }
 
 impl Asking {
-    async fn asks(self, lead: Lead, key: Vec<u8>, kept: Arc<Kept>) {
+    async fn asks(self, lead: Lead, key: Vec<u8>, kept: Arc<Kept>, since: Since) {
         let live = &self.view.live;
         let Some(distribution) = live.edge.distributions.get(self.distribution) else {
             return;
@@ -97,6 +103,7 @@ impl Asking {
             policy,
             key,
             kept: Some(kept),
+            since,
             ask: Ask {
                 why: Forward::Stale,
                 about_what_was_found: true,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method, StatusCode};
-use tideover_config::{AcceptEncoding, CachePolicy, Distribution, MethodSet, VaryRule};
+use tideover_config::{AcceptEncoding, CachePolicy, Distribution, VaryRule};
 use tideover_rules::cache::compression::{self, Coding};
 use tideover_rules::cache::conditional;
 use tideover_rules::cache::freshness::{self, Answered, Asked, Keep, Lifetime, Reuse, WhyNot};
@@ -22,7 +22,7 @@ use tokio::time::timeout;
 use super::beside;
 use crate::cache::{
     Answer as KeptAnswer, ChosenBy, Compressor, Failed, FillReader, Found, Head, Kept, Lead, Part,
-    Settled, Stage, What, pour,
+    Settled, Since, Stage, What, pour,
 };
 use crate::clock::Moment;
 use crate::error::OriginError;
@@ -106,6 +106,16 @@ pub(super) async fn go_on(
         mut found,
     } = *search;
     loop {
+        let since = cache.since(&key);
+        if let Found::Answer(kept) = &found
+            && !cache.still_has(kept)
+        {
+            // It must not be asked about: freshened, it would be kept as of now.
+            write_key(policy, &wanted, &mut key);
+            let now = cache.now(view.live.clock);
+            found = cache.look_up(&mut key, wanted.request.fields, now);
+            continue;
+        }
         let now = cache.now(view.live.clock);
         let ask = match plan_for(view, &wanted, policy, &found, now) {
             (Plan::Serve(verdict), Some(kept)) => {
@@ -115,7 +125,7 @@ pub(super) async fn go_on(
                 if let What::Answer(answer) = &kept.what {
                     answer.leave_alone(now, FIND_OUT_EVERY);
                 }
-                beside::refresh(line, &wanted, &key, kept);
+                beside::refresh(line, &wanted, &key, kept, since);
                 return respond::kept(speaker, wanted, policy, kept, verdict, None);
             }
             (Plan::Ask(ask), _) => ask,
@@ -130,22 +140,25 @@ pub(super) async fn go_on(
             policy,
             key,
             kept,
+            since,
             ask,
         };
         let part = if ask.together {
-            cache.join(&key)
+            cache.join(&key, since)
         } else {
             Part::Alone
         };
         let mut reader = match part {
             Part::Leads(lead) => {
                 // Whoever had the lead before may have ended in between.
-                if let Some(kept) = cache.look_up_again(&key)
-                    && is_fresh(&kept, now)
-                {
-                    drop(lead);
-                    found = Found::Answer(kept);
-                    continue;
+                if let Some(kept) = cache.look_up_again(&key) {
+                    let again = Found::Answer(kept);
+                    let (plan, _) = plan_for(view, &wanted, policy, &again, now);
+                    if matches!(plan, Plan::Serve(_)) {
+                        drop(lead);
+                        found = again;
+                        continue;
+                    }
                 }
                 let kept = about(found, ask);
                 let brought = asks(key, kept).ask(Some(lead)).await;
@@ -256,16 +269,6 @@ fn candidate(
     })
 }
 
-fn is_fresh(kept: &Kept, now: Duration) -> bool {
-    match &kept.what {
-        What::Answer(answer) => {
-            let reuse = freshness::reuse(&answer.lifetime, kept.resident(now));
-            matches!(reuse, Reuse::Fresh(_))
-        }
-        What::Fork { .. } | What::Pass { .. } => false,
-    }
-}
-
 /// What of what was `found` the origins are asked about.
 fn about(found: Found, ask: Ask) -> Option<Arc<Kept>> {
     match found {
@@ -370,13 +373,15 @@ pub(super) struct Asks<'a> {
     pub(super) key: Vec<u8>,
     /// What is asked about whether it is still good.
     pub(super) kept: Option<Arc<Kept>>,
+    /// Before `kept` was seen.
+    pub(super) since: Since,
     pub(super) ask: Ask,
 }
 
 impl Asks<'_> {
     pub(super) async fn ask(mut self, lead: Option<Lead>) -> Brought {
         let cache = &self.worker.shared.cache;
-        let generation = cache.invalidations.latest();
+        let since = self.since;
         let mut fetched = self.fetch(&self.own_conditions()).await;
         if self.is_about_something_else(&fetched) {
             self.kept = None;
@@ -416,7 +421,7 @@ impl Asks<'_> {
         if answer.response.status() == StatusCode::NOT_MODIFIED
             && let Some(kept) = self.kept.take()
         {
-            let (kept, verdict) = self.freshened(&kept, answer, generation, now, took);
+            let (kept, verdict) = self.freshened(&kept, answer, now, took);
             settles(lead, Stage::Settled(Arc::clone(&kept), Settled::Fresh));
             return Brought::Kept(kept, verdict, trail);
         }
@@ -425,7 +430,7 @@ impl Asks<'_> {
                 if let Some(chosen) = &chosen_by {
                     let fields = self.wanted.request.fields;
                     write_key(self.policy, &self.wanted, &mut self.key);
-                    cache.fork(&mut self.key, &chosen.names, fields, generation, now);
+                    cache.fork(&mut self.key, &chosen.names, fields, since, now);
                 }
                 let length = http_body::Body::size_hint(answer.response.body()).exact();
                 let (head, body) = answer.response.into_parts();
@@ -445,9 +450,8 @@ impl Asks<'_> {
                     part: storable.part,
                 };
                 let verdict = self.came(Ok(left(&head.lifetime)));
-                let lead = lead.unwrap_or_else(|| cache.lead_alone(&self.key));
-                let (pouring, reader) =
-                    lead.pours(&self.key, generation, now, head, length, chosen_by);
+                let lead = lead.unwrap_or_else(|| cache.lead_alone(&self.key, since));
+                let (pouring, reader) = lead.pours(&self.key, since, now, head, length, chosen_by);
                 let shared = Arc::clone(&self.worker.shared);
                 let worker = Rc::clone(self.worker);
                 match compressor {
@@ -469,7 +473,7 @@ impl Asks<'_> {
                     answer.survey = Survey::of(answer.response.headers());
                 }
                 if self.ask.together {
-                    cache.remember_to_pass(&self.key, generation, now);
+                    cache.remember_to_pass(&self.key, since, now);
                 }
                 settles(lead, Stage::NotShared);
                 self.passed(Ok(Answer::Origin(answer)), trail, why)
@@ -630,7 +634,6 @@ impl Asks<'_> {
         &self,
         kept: &Arc<Kept>,
         answer: OriginAnswer,
-        generation: u64,
         now: Duration,
         took: Duration,
     ) -> (Arc<Kept>, Verdict) {
@@ -658,9 +661,9 @@ impl Asks<'_> {
             compressed,
             part: before.part.as_deref().cloned(),
         };
-        let fresh = kept.freshened(before, generation, now, &head);
+        let fresh = kept.freshened(before, self.since.generation(), now, &head);
         let fresh = match keep {
-            Keep::For(_) => cache.put(fresh),
+            Keep::For(_) => cache.keep(fresh, self.since),
             Keep::Not(_) => {
                 cache.remove(kept.key());
                 Arc::new(fresh)
@@ -681,22 +684,6 @@ fn settles(lead: Option<Lead>, stage: Stage) {
 struct Storable {
     lifetime: Lifetime,
     part: Option<(std::ops::Range<u64>, u64)>,
-}
-
-/// What is kept of a URI is not used any more after a write to it that went well.
-pub(super) fn was_written(speaker: Speaker<'_>, mut wanted: Wanted<'_>, reply: &Reply) {
-    let Some(policy) = &wanted.route.behavior.cache else {
-        return;
-    };
-    let went_well = reply.status().is_success() || reply.status().is_redirection();
-    let is_write = !MethodSet::READS_AND_OPTIONS.contains(wanted.request.method);
-    if !(policy.writes_invalidate && is_write && went_well) {
-        return;
-    }
-    let mut key = Vec::new();
-    wanted.request.method = &Method::GET;
-    write_key(policy, &wanted, &mut key);
-    speaker.worker().shared.cache.remove(&key);
 }
 
 impl Fetched {
