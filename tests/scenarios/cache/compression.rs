@@ -41,7 +41,6 @@ fn compresses(app: &Origin) -> EdgeBuilder {
         app.name()
     ))
     .origins([app])
-    .keeps()
 }
 
 async fn started(app: OriginBuilder) -> (Origin, Edge) {
@@ -405,7 +404,6 @@ async fn cloudfront_s_flag_compresses_what_is_cached_and_nothing_else() {
         ))
         .origins([&app])
         .faithful()
-        .keeps()
         .start()
         .await;
         for _ in 0..2 {
