@@ -1,9 +1,11 @@
 //! What was fetched before: looked up, kept, and fetched once for all who ask at the same time.
 //!
 //! [`kept`] is what is kept, [`store`] where; [`flights`] knows who fetches what, [`fill`] is one such fetch as its readers
-//! see it; [`invalidations`] what must not be used any more, and [`writes`] what must not be kept. What may be kept and used is decided in
+//! see it, [`compress`] what is done to its body on the way; [`invalidations`] what must not be used any more, and [`writes`]
+//! what must not be kept. What may be kept and used is decided in
 //! `tideover_rules::cache`; the request's way through all this is in `request`.
 
+mod compress;
 mod fill;
 mod flights;
 mod head;
@@ -24,6 +26,8 @@ use tideover_config::CacheLimits;
 use tideover_rules::cache::{key, vary};
 use tideover_rules::fields::Fields;
 
+pub(crate) use compress::Compressor;
+use compress::Compressors;
 pub(crate) use fill::{BrokeOff, ChosenBy, Failed, FillReader, Settled, Stage};
 use flights::{Flight, Flights};
 pub(crate) use flights::{Lead, Part};
@@ -44,6 +48,7 @@ const PASS: Duration = Duration::from_mins(5);
 pub(crate) struct Cache {
     store: Store,
     flights: Arc<Flights>,
+    pub(crate) compressors: Compressors,
     pub(crate) invalidations: Invalidations,
     writes: Writes,
     pub(crate) limits: CacheLimits,
@@ -87,6 +92,7 @@ impl Cache {
         Self {
             store: Store::new(limits.memory),
             flights: Arc::new(Flights::new()),
+            compressors: Compressors::default(),
             invalidations: Invalidations::default(),
             writes: Writes::new(),
             limits,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use tideover_config::{AcceptEncoding, CachePolicy, Distribution, VaryRule};
+use tideover_rules::cache::compression::{self, Coding};
 use tideover_rules::cache::conditional;
 use tideover_rules::cache::freshness::{self, Answered, Asked, Keep, Lifetime, Reuse, WhyNot};
 use tideover_rules::cache::key;
@@ -15,14 +16,14 @@ use tideover_rules::cache::vary::{self, Varies};
 use tideover_rules::cache::verdict::{Fetched as Came, Forward, Verdict, WhyStale};
 use tideover_rules::error_page::error_ttl;
 use tideover_rules::failover::{Attempt, Sent};
-use tideover_rules::fields::Known;
+use tideover_rules::fields::{Known, Survey};
 use tideover_rules::headers::Conditions;
 use tokio::time::timeout;
 
 use super::beside;
 use crate::cache::{
-    Answer as KeptAnswer, ChosenBy, Failed, FillReader, Found, Head, Kept, Lead, Part, Settled,
-    Since, Stage, What, pour,
+    Answer as KeptAnswer, ChosenBy, Compressor, Failed, FillReader, Found, Head, Kept, Lead, Part,
+    Settled, Since, Stage, What, pour,
 };
 use crate::clock::Moment;
 use crate::error::OriginError;
@@ -431,7 +432,7 @@ impl Asks<'_> {
             return Brought::Kept(kept, verdict, fetched.trail);
         }
         let trail = fetched.trail;
-        let answer = match fetched.answer {
+        let mut answer = match fetched.answer {
             Ok(Answer::Origin(answer)) => answer,
             Ok(Answer::Page(page)) => {
                 settles(lead, Stage::NotShared);
@@ -475,21 +476,40 @@ impl Asks<'_> {
                 for name in freshness::withheld(self.policy, &fields) {
                     fields.remove(name);
                 }
+                let compressor = length.and_then(|_| self.compressor(head.status, &fields));
+                let compressed =
+                    (compressor.as_ref()).map(|it| compression::describe(&mut fields, it.coding()));
+                let length = length.filter(|_| compressed.is_none());
                 let head = Head {
                     status: head.status,
                     fields,
                     lifetime: storable.lifetime,
+                    compressed,
                     part: storable.part,
                 };
                 let verdict = self.came(Ok(left(&head.lifetime)));
                 let lead = lead.unwrap_or_else(|| cache.lead_alone(&self.key, since));
                 let (pouring, reader) = lead.pours(&self.key, since, now, head, length, chosen_by);
                 let shared = Arc::clone(&self.worker.shared);
-                let pours = async move { pour(&shared.cache, pouring, body).await };
-                Rc::clone(self.worker).pours(pours);
+                let worker = Rc::clone(self.worker);
+                match compressor {
+                    Some(compressor) => worker.pours(async move {
+                        pour(&shared.cache, pouring, compressor.compresses(body)).await;
+                    }),
+                    None => worker.pours(async move { pour(&shared.cache, pouring, body).await }),
+                }
                 Brought::Flows(reader, verdict, trail)
             }
             Err(why) => {
+                let (status, fields) = (answer.response.status(), answer.response.headers());
+                if why == WhyNot::NotWhole
+                    && *self.wanted.request.method == Method::HEAD
+                    && let Some(coding) = self.coding(status, fields)
+                {
+                    // As a GET would be answered.
+                    compression::describe(answer.response.headers_mut(), coding);
+                    answer.survey = Survey::of(answer.response.headers());
+                }
                 if self.ask.together && !self.is_its_own_doing(why, &answer) {
                     cache.remember_to_pass(&self.key, since, now);
                 }
@@ -569,6 +589,19 @@ impl Asks<'_> {
         }
     }
 
+    /// What compresses an answer with these `fields`, which is kept; `None`: nothing does, or those who could are too busy. It is
+    /// kept as it is then, as CloudFront does: the next fetch of it may meet idle ones.
+    fn compressor(&self, status: StatusCode, fields: &http::HeaderMap) -> Option<Compressor> {
+        let coding = self.coding(status, fields)?;
+        let length = compression::length(fields)?;
+        self.worker.shared.cache.compressors.begin(coding, length)
+    }
+
+    fn coding(&self, status: StatusCode, fields: &http::HeaderMap) -> Option<Coding> {
+        let (request, version) = (self.wanted.request, self.wanted.viewer.version);
+        compression::coding(self.policy, request.fields, version, status, fields)
+    }
+
     fn came(&self, kept: Result<u32, WhyNot>) -> Verdict {
         Verdict::Fetched(Came {
             why: self.ask.why,
@@ -590,7 +623,7 @@ impl Asks<'_> {
         let What::Answer(answer) = &kept.what else {
             return Vec::new();
         };
-        let validators = conditional::validators(&answer.fields(kept, 0));
+        let validators = conditional::validators(&answer.fields_of_the_origin(kept, 0));
         let set = validators
             .into_iter()
             .filter_map(|(name, value)| Some((name, value?)));
@@ -670,17 +703,22 @@ impl Asks<'_> {
         let What::Answer(before) = &kept.what else {
             return (Arc::clone(kept), self.came(Err(WhyNot::NotWhole)));
         };
-        let fields = conditional::freshened(before.fields(kept, 8), &head.headers);
+        let as_it_came = before.fields_of_the_origin(kept, 8);
+        let mut fields = conditional::freshened(as_it_came, &head.headers);
         let keep = self.keep(before.status, &fields, took);
         let lifetime = match keep {
             Keep::For(lifetime) => lifetime,
             // It was good enough to be kept once, and is not any more: it serves this once.
             Keep::Not(_) => Lifetime::default(),
         };
+        // What a 304 says is about what the origin has.
+        let compressed =
+            (before.compressed).map(|it| compression::describe(&mut fields, it.coding));
         let head = Head {
             status: before.status,
             fields,
             lifetime,
+            compressed,
             part: before.part.as_deref().cloned(),
         };
         let fresh = kept.freshened(before, self.since.generation(), now, &head);
