@@ -301,7 +301,7 @@ where
             None => break,
         }
     }
-    if is_kept {
+    if is_kept && inlet.head().fits(inlet.bytes()) {
         let chunks = inlet.chunks();
         let kept = Kept::answer(&key, since.generation, began, inlet.head(), &chunks);
         cache.keep(kept, since);
