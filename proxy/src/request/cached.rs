@@ -679,8 +679,7 @@ impl Asks<'_> {
         let is_about_it = before.status == StatusCode::OK
             && before.part.is_none()
             && conditional::head_confirms(&before.fields(kept, 0), before.length(), said);
-        let updated =
-            is_about_it.then(|| self.freshened_with(kept, before, said, now, took));
+        let updated = is_about_it.then(|| self.freshened_with(kept, before, said, now, took));
         updated.map(|(_, kept)| kept)
     }
 }

@@ -142,8 +142,7 @@ pub fn freshened(mut kept: HeaderMap, fresh: &HeaderMap) -> HeaderMap {
 }
 
 fn is_of_a_connection(name: &HeaderName) -> bool {
-    Known::of(name).is_some_and(|known| HOP_BY_HOP.has(known))
-        || *name == PROXY_AUTHENTICATION_INFO
+    Known::of(name).is_some_and(|known| HOP_BY_HOP.has(known)) || *name == PROXY_AUTHENTICATION_INFO
 }
 
 fn named_by_connection(fields: &HeaderMap) -> Vec<HeaderName> {
