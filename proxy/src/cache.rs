@@ -307,7 +307,8 @@ where
             None => break,
         }
     }
-    let kept = is_kept.then(|| {
+    let is_as_said = inlet.head().fits(inlet.arrived());
+    let kept = (is_kept && is_as_said).then(|| {
         let chunks = inlet.chunks();
         let kept = Kept::answer(&key, since.generation, began, inlet.head(), &chunks);
         cache.keep(kept, since)

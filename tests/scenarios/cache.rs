@@ -2,6 +2,7 @@
 
 mod collapsing;
 mod compression;
+mod conformance;
 mod stale;
 
 use std::time::Duration;

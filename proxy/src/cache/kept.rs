@@ -259,6 +259,14 @@ pub(crate) struct Head {
     pub(crate) part: Option<(Range<u64>, u64)>,
 }
 
+impl Head {
+    /// Whether a body of `length` bytes is the part that the head tells of, if it does.
+    pub(crate) fn fits(&self, length: u64) -> bool {
+        let part = self.part.as_ref();
+        part.is_none_or(|(part, _)| part.end.checked_sub(part.start) == Some(length))
+    }
+}
+
 /// What arrived lies in the buffers of its connection, which are larger: what is kept is copied out of them.
 fn copied(body: &[Bytes], length: usize) -> Box<[Bytes]> {
     let mut pieces = Vec::with_capacity(length.div_ceil(PIECE));

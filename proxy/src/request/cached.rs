@@ -463,6 +463,11 @@ impl Asks<'_> {
             settles(lead, Stage::Settled(Arc::clone(&kept), Settled::Fresh));
             return Brought::Kept(kept, verdict, trail);
         }
+        if let Some(kept) = self.updated_by_head(&answer, now, took) {
+            settles(lead, Stage::NotShared);
+            let answer = Ok(Answer::Origin(answer));
+            return Brought::Passes(self.came(kept), Fetched { answer, trail });
+        }
         match self.storable(&answer, took) {
             Ok((storable, chosen_by)) => {
                 if let Some(chosen) = &chosen_by {
@@ -560,6 +565,10 @@ impl Asks<'_> {
         if *self.wanted.request.method == Method::HEAD
             || fields.contains_key(http::header::TRAILER)
             || !cache.has_room_for(length.unwrap_or(0))
+            || part.as_ref().is_some_and(|(part, _)| {
+                // Nobody can say which bytes these are.
+                length.is_some_and(|length| length != part.end.saturating_sub(part.start))
+            })
         {
             return Err(WhyNot::NotWhole);
         }
@@ -697,14 +706,27 @@ impl Asks<'_> {
         now: Duration,
         took: Duration,
     ) -> (Arc<Kept>, Verdict) {
-        let cache = &self.worker.shared.cache;
         let (head, body) = answer.response.into_parts();
         body.drain();
         let What::Answer(before) = &kept.what else {
             return (Arc::clone(kept), self.came(Err(WhyNot::NotWhole)));
         };
+        let (fresh, kept) = self.freshened_with(kept, before, &head.headers, now, took);
+        (fresh, Verdict::Revalidated(kept.unwrap_or(0)))
+    }
+
+    /// The same by the fields `said`, and for how many seconds it is kept fresh, or why it is not kept any more.
+    fn freshened_with(
+        &self,
+        kept: &Arc<Kept>,
+        before: &KeptAnswer,
+        said: &http::HeaderMap,
+        now: Duration,
+        took: Duration,
+    ) -> (Arc<Kept>, Result<u32, WhyNot>) {
+        let cache = &self.worker.shared.cache;
         let as_it_came = before.fields_of_the_origin(kept, 8);
-        let mut fields = conditional::freshened(as_it_came, &head.headers);
+        let mut fields = conditional::freshened(as_it_came, said);
         let keep = self.keep(before.status, &fields, took);
         let lifetime = match keep {
             Keep::For(lifetime) => lifetime,
@@ -729,7 +751,34 @@ impl Asks<'_> {
                 Arc::new(fresh)
             }
         };
-        (fresh, Verdict::Revalidated(left(&lifetime)))
+        let kept = match keep {
+            Keep::For(lifetime) => Ok(left(&lifetime)),
+            Keep::Not(why) => Err(why),
+        };
+        (fresh, kept)
+    }
+
+    /// What is kept is freshened by an answer to HEAD that is about it; for how many seconds it is good then.
+    /// Source: RFC 9111, section 4.3.5.
+    fn updated_by_head(
+        &self,
+        answer: &OriginAnswer,
+        now: Duration,
+        took: Duration,
+    ) -> Option<Result<u32, WhyNot>> {
+        let said = answer.response.headers();
+        let is_an_update = *self.wanted.request.method == Method::HEAD
+            && answer.response.status() == StatusCode::OK;
+        let kept = self.kept.as_ref().filter(|_| is_an_update)?;
+        let What::Answer(before) = &kept.what else {
+            return None;
+        };
+        let is_about_it = before.status == StatusCode::OK
+            && before.part.is_none()
+            && before.compressed.is_none()
+            && conditional::head_confirms(&before.fields(kept, 0), before.length(), said);
+        let updated = is_about_it.then(|| self.freshened_with(kept, before, said, now, took));
+        updated.map(|(_, kept)| kept)
     }
 }
 
