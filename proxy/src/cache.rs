@@ -208,7 +208,7 @@ impl Cache {
     pub(crate) fn fork(
         &self,
         key: &mut Vec<u8>,
-        names: Vec<HeaderName>,
+        names: &[HeaderName],
         request: Fields<'_>,
         since: Since,
         now: Duration,
@@ -222,12 +222,12 @@ impl Cache {
             }) if **same == *names => *number,
             _ => {
                 let number = self.forks.fetch_add(1, Relaxed);
-                let kept = Kept::fork(key, since.generation, now, names.clone(), number);
+                let kept = Kept::fork(key, since.generation, now, names, number);
                 self.keep(kept, since);
                 number
             }
         };
-        write_choice(&names, number, request, key);
+        write_choice(names, number, request, key);
     }
 
     /// `kept`, which was asked for as of `since`, in place of what was under its key; unless an order or a write since then

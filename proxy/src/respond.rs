@@ -643,22 +643,20 @@ fn bad_body(
     }
 }
 
-/// A custom error page was fetched for `reply`: its head and body, under the status that was chosen for it.
-/// If the fetch failed, or did not bring a page, the viewer gets the fetch's status and no page.
+/// A custom error page was asked for in place of `reply`, and `shown` came: its head and body, under the status that was chosen
+/// for it. If that is no page, the viewer gets its status and no page.
 pub(crate) fn with_page(
     speaker: Speaker<'_>,
-    wanted: Wanted<'_>,
     reply: Reply,
-    page: Fetched,
+    shown: Reply,
     status: StatusCode,
 ) -> Reply {
-    let fetched = fetched(speaker, wanted, page, None);
-    if fetched.status() != StatusCode::OK {
-        let status = fetched.status();
-        fetched.response.into_body().set_aside();
+    if shown.status() != StatusCode::OK {
+        let status = shown.status();
+        shown.response.into_body().set_aside();
         return without_page(speaker, reply, status);
     }
-    let mut response = fetched.response;
+    let mut response = shown.response;
     *response.status_mut() = status;
     // The verdict stays that of the request, whatever status the page is shown with.
     response.headers_mut().insert(

@@ -62,6 +62,16 @@ pub struct Request<'r> {
     pub conditions: Conditions<'r>,
 }
 
+/// The fields that make an answer another than the whole of it.
+pub static CONDITIONS: [HeaderName; 6] = [
+    header::IF_MATCH,
+    header::IF_MODIFIED_SINCE,
+    header::IF_NONE_MATCH,
+    header::IF_RANGE,
+    header::IF_UNMODIFIED_SINCE,
+    header::RANGE,
+];
+
 /// Whose conditions an origin is sent: `If-*` and `Range`.
 #[derive(Clone, Copy, Debug)]
 pub enum Conditions<'r> {
@@ -143,14 +153,7 @@ pub fn conditioned(request: Request<'_>) -> Cow<'_, HeaderMap> {
 
 /// The edge's `own` conditions, in place of the viewer's.
 fn put_in_place(own: &[(HeaderName, HeaderValue)], headers: &mut HeaderMap) {
-    for name in [
-        header::IF_MATCH,
-        header::IF_MODIFIED_SINCE,
-        header::IF_NONE_MATCH,
-        header::IF_RANGE,
-        header::IF_UNMODIFIED_SINCE,
-        header::RANGE,
-    ] {
+    for name in &CONDITIONS {
         headers.remove(name);
     }
     for (name, value) in own {

@@ -53,12 +53,12 @@ const WRITTEN_OUT: u8 = u8::MAX;
 /// Appends `fields` to `bytes`.
 pub(super) fn write(fields: &HeaderMap, bytes: &mut Vec<u8>) {
     for (name, value) in fields {
-        match SHORT.iter().position(|short| short == name) {
-            Some(short) => bytes.push(u8::try_from(short).unwrap_or(WRITTEN_OUT)),
-            None => {
-                bytes.push(WRITTEN_OUT);
-                push(bytes, name.as_str().as_bytes());
-            }
+        let short = SHORT.iter().position(|short| short == name);
+        if let Some(short) = short.and_then(|short| u8::try_from(short).ok()) {
+            bytes.push(short);
+        } else {
+            bytes.push(WRITTEN_OUT);
+            push(bytes, name.as_str().as_bytes());
         }
         push(bytes, value.as_bytes());
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, StatusCode};
-use tideover_rules::cache::freshness::{Lifetime, age};
+use tideover_rules::cache::freshness::Lifetime;
 use tideover_rules::fields::Survey;
 
 use super::head;
@@ -86,7 +86,9 @@ impl Kept {
         head::write(&head.fields, &mut rest);
         let head_length = u32::try_from(rest.len()).unwrap_or_default();
         let pieces = if length <= SMALL {
-            body.iter().for_each(|piece| rest.extend_from_slice(piece));
+            for piece in body {
+                rest.extend_from_slice(piece);
+            }
             Box::default()
         } else {
             copied(body, length)
@@ -125,7 +127,7 @@ impl Kept {
         key: &[u8],
         generation: u64,
         now: Duration,
-        names: Vec<HeaderName>,
+        names: &[HeaderName],
         number: u64,
     ) -> Self {
         let names = names.into();
@@ -210,11 +212,6 @@ impl Answer {
         } else {
             kept.block.slice(start..)
         }
-    }
-
-    /// `Age`, by the cache's time.
-    pub(crate) fn age(&self, kept: &Kept, now: Duration) -> u32 {
-        age(&self.lifetime, kept.resident(now))
     }
 
     /// The origins failed at `now`: they are left alone for so long.

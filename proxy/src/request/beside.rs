@@ -13,7 +13,6 @@ use tideover_rules::headers::{Conditions, Request, Viewer};
 use tideover_rules::route::within;
 
 use super::cached::Asks;
-use super::target;
 use crate::access_log::Line;
 use crate::cache::{Kept, Lead, Part, Since};
 use crate::origin::Wanted;
@@ -38,7 +37,7 @@ pub(super) fn refresh(
         peer: Rc::clone(&line.peer),
         distribution: wanted.route.distribution.position,
         path: wanted.route.path.into(),
-        target: target(&line.request),
+        target: wanted.request.target.clone(),
         fields: line.request.headers.clone(),
         host: line.host.clone(),
         version: line.request.version,

@@ -16,6 +16,7 @@ use tideover_rules::cache::verdict::{Fetched as Came, Forward, Verdict, WhyStale
 use tideover_rules::error_page::error_ttl;
 use tideover_rules::fields::Known;
 use tideover_rules::headers::Conditions;
+use tokio::time::timeout;
 
 use super::beside;
 use crate::cache::{
@@ -28,7 +29,6 @@ use crate::message::{Once, ViewerBody};
 use crate::origin::{self, Answer, Fetched, OriginAnswer, Trail, Wanted};
 use crate::respond::{self, Reply, Speaker};
 use crate::worker::{View, Worker};
-use tokio::time::timeout;
 
 /// So long a request waits for the head of what another fetches; then it asks for itself.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -36,6 +36,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const FIND_OUT_EVERY: Duration = Duration::from_secs(1);
 
 /// What a request may be answered with before anybody is asked.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a hit is the large one, and a box would cost each of them an allocation"
+)]
 pub(super) enum Sight<'a> {
     /// What is kept is the answer.
     Answers(Reply),
@@ -146,12 +150,14 @@ pub(super) async fn go_on(
         let mut reader = match part {
             Part::Leads(lead) => {
                 // Whoever had the lead before may have ended in between.
-                if let Some(kept) = cache.look_up_again(&key)
-                    && is_fresh(&kept, now)
-                {
-                    drop(lead);
-                    found = Found::Answer(kept);
-                    continue;
+                if let Some(kept) = cache.look_up_again(&key) {
+                    let again = Found::Answer(kept);
+                    let (plan, _) = plan_for(view, &wanted, policy, &again, now);
+                    if matches!(plan, Plan::Serve(_)) {
+                        drop(lead);
+                        found = again;
+                        continue;
+                    }
                 }
                 let kept = about(found, ask);
                 let brought = asks(key, kept).ask(Some(lead)).await;
@@ -260,16 +266,6 @@ fn candidate(
         stands_in: freshness::stands_in(&answer.lifetime, resident, None),
         is_left_alone: answer.is_left_alone(now),
     })
-}
-
-fn is_fresh(kept: &Kept, now: Duration) -> bool {
-    match &kept.what {
-        What::Answer(answer) => {
-            let reuse = freshness::reuse(&answer.lifetime, kept.resident(now));
-            matches!(reuse, Reuse::Fresh(_))
-        }
-        What::Fork { .. } | What::Pass { .. } => false,
-    }
 }
 
 /// What of what was `found` the origins are asked about.
@@ -385,12 +381,11 @@ impl Asks<'_> {
     pub(super) async fn ask(mut self, lead: Option<Lead>) -> Brought {
         let cache = &self.worker.shared.cache;
         let since = self.since;
-        let own = self.own_conditions();
-        let mut wanted = self.wanted;
-        if self.ask.for_all {
-            wanted.request.conditions = Conditions::Own(&own);
+        let mut fetched = self.fetch(&self.own_conditions()).await;
+        if self.is_about_something_else(&fetched) {
+            self.kept = None;
+            fetched = self.fetch(&[]).await;
         }
-        let fetched = origin::fetch(self.view, &wanted, &mut Once::Here(ViewerBody::Empty)).await;
         let now = cache.now(self.view.live.clock);
         if let Some((kept, why)) = self.stand_in(&fetched, now) {
             if let Ok(answer) = fetched.answer {
@@ -434,13 +429,17 @@ impl Asks<'_> {
                 if let Some(chosen) = &chosen_by {
                     let fields = self.wanted.request.fields;
                     write_key(self.policy, &self.wanted, &mut self.key);
-                    cache.fork(&mut self.key, chosen.names.clone(), fields, since, now);
+                    cache.fork(&mut self.key, &chosen.names, fields, since, now);
                 }
                 let length = http_body::Body::size_hint(answer.response.body()).exact();
                 let (head, body) = answer.response.into_parts();
+                let mut fields = head.headers;
+                for name in freshness::withheld(self.policy, &fields) {
+                    fields.remove(name);
+                }
                 let head = Head {
                     status: head.status,
-                    fields: head.headers,
+                    fields,
                     lifetime: storable.lifetime,
                     part: storable.part,
                 };
@@ -460,6 +459,28 @@ impl Asks<'_> {
                 self.passed(Ok(Answer::Origin(answer)), trail, why)
             }
         }
+    }
+
+    /// What the origins come to, under the `own` conditions if it is for all.
+    async fn fetch(&self, own: &[(HeaderName, HeaderValue)]) -> Fetched {
+        let mut wanted = self.wanted;
+        if self.ask.for_all {
+            wanted.request.conditions = Conditions::Own(own);
+        }
+        origin::fetch(self.view, &wanted, &mut Once::Here(ViewerBody::Empty)).await
+    }
+
+    /// A 304 came, and not about what is kept.
+    fn is_about_something_else(&self, fetched: &Fetched) -> bool {
+        let (Some(kept), Ok(Answer::Origin(answer))) = (&self.kept, &fetched.answer) else {
+            return false;
+        };
+        let fresh = answer.response.headers();
+        answer.response.status() == StatusCode::NOT_MODIFIED
+            && match &kept.what {
+                What::Answer(answer) => !conditional::confirms(&answer.fields(kept, 0), fresh),
+                What::Fork { .. } | What::Pass { .. } => false,
+            }
     }
 
     /// What of `answer` is kept, and what chose it; or why nothing is.
@@ -518,11 +539,7 @@ impl Asks<'_> {
 
     fn keep(&self, status: StatusCode, fields: &http::HeaderMap, took: Duration) -> Keep {
         let request = self.wanted.request;
-        let asked = Asked {
-            method: request.method,
-            authorization: request.fields.has(Known::Authorization),
-            no_store: false,
-        };
+        let asked = Asked::of(request.method, request.fields);
         let answered = Answered {
             status,
             fields,

@@ -34,7 +34,7 @@ pub(crate) fn kept(
     };
     let fields = answer.fields(kept, MADE);
     let viewer = wanted.request.fields;
-    let extent = if answer.status == StatusCode::OK && has_it(policy, viewer, &fields) {
+    let extent = if answer.status.is_success() && has_it(policy, viewer, &fields) {
         Extent::None
     } else {
         extent(wanted.request.method, viewer, answer, &fields)
@@ -112,7 +112,7 @@ pub(crate) fn fill(
     };
     let head = &flowing.head;
     let viewer = wanted.request.fields;
-    let has_it = head.status == StatusCode::OK && has_it(policy, viewer, &head.fields);
+    let has_it = head.status.is_success() && has_it(policy, viewer, &head.fields);
     let mut fields = head.fields.clone();
     fields.reserve(MADE);
     let told = Told {
