@@ -8,6 +8,7 @@ use harness::{
 };
 use serde_json::{Value, json};
 
+/// What makes an answer fresh for that long.
 const A_MINUTE: (&str, &str) = ("Cache-Control", "max-age=60");
 
 fn fresh(body: &str) -> harness::Answer {
@@ -399,16 +400,17 @@ async fn that_nobody_waits_for_a_key_is_forgotten_too() {
 #[tokio::test]
 async fn orders_outlive_a_reload() {
     let app = counting().await;
-    let text = r#"
-        [distribution.site.default_behavior]
-        target = "app"
-        "#;
-    let edge = edge(text).origins([&app]).start().await;
+    let text = |attempts: &str| {
+        format!(
+            "[distribution.site]\nattempts = {attempts:?}\ndefault_behavior = {{ target = \"app\" }}"
+        )
+    };
+    let edge = edge(&text("public")).origins([&app]).start().await;
 
     gets(&edge, "/a").await.body("1");
     let order = json!({ "paths": ["/a"], "reference": "r1" });
     let (_, first) = tries(&operator(&edge), order.clone()).await;
-    edge.reloads(&format!("{text}\ncomment = \"another config\""));
+    edge.reloads(&text("off"));
     gets(&edge, "/a").await.body("2");
     let (_, again) = tries(&operator(&edge), order).await;
     assert_eq!(again["id"], first["id"]);
