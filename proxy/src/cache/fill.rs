@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
@@ -23,7 +23,9 @@ const BESIDE: u64 = 64;
 /// One fetch, as its readers see it.
 #[derive(Debug)]
 pub(crate) struct Fill {
-    pub(super) key: Box<[u8]>,
+    key: Box<[u8]>,
+    /// The longer key that it is kept under, where its answer was chosen by more.
+    longer: OnceLock<Box<[u8]>>,
     state: Mutex<State>,
     /// What all fills together hold.
     held: Arc<AtomicU64>,
@@ -136,6 +138,7 @@ impl Fill {
     pub(super) fn new(key: &[u8], held: &Arc<AtomicU64>) -> Arc<Self> {
         Arc::new(Self {
             key: key.into(),
+            longer: OnceLock::new(),
             state: Mutex::new(State {
                 stage: Stage::Waiting,
                 chunks: VecDeque::new(),
@@ -154,6 +157,17 @@ impl Fill {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether what is asked for under `key` is what it fetches.
+    pub(super) fn is_for(&self, key: &[u8]) -> bool {
+        *self.key == *key || self.longer.get().is_some_and(|longer| **longer == *key)
+    }
+
+    /// It is for those who look under this key, too.
+    pub(super) fn is_also_for(&self, key: &[u8]) {
+        // A fill has one head, and so one longer key.
+        self.longer.get_or_init(|| key.into());
     }
 
     /// One more reader, from the first byte on; `None` if those are gone.

@@ -61,7 +61,7 @@ impl Flights {
     /// What a request for `key` is from here on.
     pub(super) fn join(self: &Arc<Self>, hash: u64, key: &[u8]) -> Part {
         match self.shard(hash).entry(hash) {
-            Entry::Occupied(flight) if *flight.get().key == *key => {
+            Entry::Occupied(flight) if flight.get().is_for(key) => {
                 flight.get().join().map_or(Part::Alone, Part::Follows)
             }
             Entry::Occupied(_) => Part::Alone,
@@ -88,6 +88,14 @@ impl Flights {
         }
     }
 
+    /// Who looks under `key`, which is longer than the one that `fill` began with, finds it from now on.
+    fn lands_also_at(&self, hash: u64, key: &[u8], fill: &Arc<Fill>) {
+        fill.is_also_for(key);
+        if let Entry::Vacant(place) = self.shard(hash).entry(hash) {
+            place.insert(Arc::clone(fill));
+        }
+    }
+
     fn leaves(&self, hash: u64, fill: &Arc<Fill>) {
         let mut shard = self.shard(hash);
         if shard
@@ -105,9 +113,11 @@ impl Lead {
         self.end(stage);
     }
 
-    /// The head is here. The flight goes on until the [`Flight`] is dropped.
+    /// The head is here. The flight goes on until the [`Flight`] is dropped. `longer`: the key, with its hash, that the
+    /// answer is kept under, if that is another one.
     pub(super) fn flows(
         mut self,
+        longer: Option<(u64, &[u8])>,
         head: Head,
         length: Option<u64>,
         chosen_by: Option<ChosenBy>,
@@ -117,10 +127,13 @@ impl Lead {
         let (inlet, flowing) = Inlet::opens(Arc::clone(&self.fill), head, length, chosen_by);
         let mut reader = reader.unwrap_or_else(|| unreachable!("its first byte did not come yet"));
         reader.flows(flowing);
+        if let Some((hash, key)) = longer {
+            self.flights.lands_also_at(hash, key, &self.fill);
+        }
         let flight = Flight {
             inlet: Some(inlet),
             fill: Arc::clone(&self.fill),
-            hash: self.hash,
+            hashes: [Some(self.hash), longer.map(|(hash, _)| hash)],
             flights: Arc::clone(&self.flights),
         };
         (flight, reader)
@@ -147,7 +160,8 @@ impl Drop for Lead {
 pub(super) struct Flight {
     inlet: Option<Inlet>,
     fill: Arc<Fill>,
-    hash: u64,
+    /// Where it is found.
+    hashes: [Option<u64>; 2],
     flights: Arc<Flights>,
 }
 
@@ -158,7 +172,9 @@ impl Flight {
 
     /// Nobody else is to read what was begun: the next request for the key asks anew.
     pub(super) fn closes(&self) {
-        self.flights.leaves(self.hash, &self.fill);
+        for hash in self.hashes.into_iter().flatten() {
+            self.flights.leaves(hash, &self.fill);
+        }
     }
 
     /// Its body is whole, and the store has what is `kept` of it.
@@ -171,6 +187,6 @@ impl Flight {
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        self.flights.leaves(self.hash, &self.fill);
+        self.closes();
     }
 }

@@ -470,7 +470,7 @@ impl Asks<'_> {
                 let verdict = self.came(Ok(left(&head.lifetime)));
                 let lead = lead.unwrap_or_else(|| cache.lead_alone(&self.key));
                 let (pouring, reader) =
-                    lead.pours(&self.key, generation, now, head, length, chosen_by);
+                    lead.pours(cache, &self.key, generation, now, head, length, chosen_by);
                 let shared = Arc::clone(&self.worker.shared);
                 let pours = async move { pour(&shared.cache, pouring, body).await };
                 Rc::clone(self.worker).pours(pours);
