@@ -10,6 +10,7 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 
+use super::Since;
 use super::kept::{Head, Kept, What};
 use crate::error::Fault;
 use tideover_rules::cache::verdict::WhyStale;
@@ -26,6 +27,8 @@ pub(crate) struct Fill {
     key: Box<[u8]>,
     /// The longer key that it is kept under, where its answer was chosen by more.
     longer: OnceLock<Box<[u8]>>,
+    /// No later than its fetch began.
+    pub(super) since: Since,
     state: Mutex<State>,
     /// What all fills together hold.
     held: Arc<AtomicU64>,
@@ -135,10 +138,11 @@ enum End {
 pub(crate) struct BrokeOff;
 
 impl Fill {
-    pub(super) fn new(key: &[u8], held: &Arc<AtomicU64>) -> Arc<Self> {
+    pub(super) fn new(key: &[u8], since: Since, held: &Arc<AtomicU64>) -> Arc<Self> {
         Arc::new(Self {
             key: key.into(),
             longer: OnceLock::new(),
+            since,
             state: Mutex::new(State {
                 stage: Stage::Waiting,
                 chunks: VecDeque::new(),

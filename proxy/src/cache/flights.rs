@@ -5,6 +5,7 @@ use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::Since;
 use super::fill::{ChosenBy, Fill, FillReader, Inlet, Stage};
 use super::kept::{Head, Kept};
 
@@ -58,30 +59,35 @@ impl Flights {
         self.held.load(Relaxed)
     }
 
-    /// What a request for `key` is from here on.
-    pub(super) fn join(self: &Arc<Self>, hash: u64, key: &[u8]) -> Part {
+    /// What a request for `key` is from here on, which fetches as of `since` if it is to. A fetch that `is_outdated` goes on
+    /// for those who read it, and this request is the one who fetches anew.
+    pub(super) fn join(
+        self: &Arc<Self>,
+        hash: u64,
+        key: &[u8],
+        since: Since,
+        is_outdated: impl Fn(Since) -> bool,
+    ) -> Part {
         match self.shard(hash).entry(hash) {
-            Entry::Occupied(flight) if flight.get().is_for(key) => {
-                flight.get().join().map_or(Part::Alone, Part::Follows)
+            Entry::Occupied(flight) if !flight.get().is_for(key) => Part::Alone,
+            Entry::Occupied(mut flight) if is_outdated(flight.get().since) => {
+                let lead = self.lead_alone(hash, key, since);
+                flight.insert(Arc::clone(&lead.fill));
+                Part::Leads(lead)
             }
-            Entry::Occupied(_) => Part::Alone,
+            Entry::Occupied(flight) => flight.get().join().map_or(Part::Alone, Part::Follows),
             Entry::Vacant(place) => {
-                let fill = Fill::new(key, &self.held);
-                place.insert(Arc::clone(&fill));
-                Part::Leads(Lead {
-                    fill,
-                    hash,
-                    flights: Arc::clone(self),
-                    is_settled: false,
-                })
+                let lead = self.lead_alone(hash, key, since);
+                place.insert(Arc::clone(&lead.fill));
+                Part::Leads(lead)
             }
         }
     }
 
     /// Someone who fetches `key` for itself: nobody follows.
-    pub(super) fn lead_alone(self: &Arc<Self>, hash: u64, key: &[u8]) -> Lead {
+    pub(super) fn lead_alone(self: &Arc<Self>, hash: u64, key: &[u8], since: Since) -> Lead {
         Lead {
-            fill: Fill::new(key, &self.held),
+            fill: Fill::new(key, since, &self.held),
             hash,
             flights: Arc::clone(self),
             is_settled: false,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method, StatusCode};
-use tideover_config::{AcceptEncoding, CachePolicy, Distribution, MethodSet, VaryRule};
+use tideover_config::{AcceptEncoding, CachePolicy, Distribution, VaryRule};
 use tideover_rules::cache::conditional;
 use tideover_rules::cache::freshness::{self, Answered, Asked, Keep, Lifetime, Reuse, WhyNot};
 use tideover_rules::cache::key;
@@ -22,7 +22,7 @@ use tokio::time::timeout;
 use super::beside;
 use crate::cache::{
     Answer as KeptAnswer, ChosenBy, Failed, FillReader, Found, Head, Kept, Lead, Part, Settled,
-    Stage, What, pour,
+    Since, Stage, What, pour,
 };
 use crate::clock::Moment;
 use crate::error::OriginError;
@@ -139,7 +139,18 @@ pub(super) async fn go_on(
         mut found,
     } = *search;
     let mut patience = None;
+    let mut may_join = true;
     loop {
+        let since = cache.since(&key);
+        if let Found::Answer(kept) = &found
+            && !cache.still_has(kept)
+        {
+            // It must not be asked about: freshened, it would be kept as of now.
+            write_key(policy, &wanted, &mut key);
+            let now = cache.now(view.live.clock);
+            found = cache.look_up(&mut key, wanted.request.fields, now);
+            continue;
+        }
         let now = cache.now(view.live.clock);
         let ask = match at_once(speaker, wanted, policy, &key, &found, now) {
             Ok(reply) => return reply,
@@ -152,10 +163,11 @@ pub(super) async fn go_on(
             policy,
             key,
             kept,
+            since,
             ask,
         };
-        let part = if ask.together {
-            cache.join(&key)
+        let part = if ask.together && may_join {
+            cache.join(&key, since)
         } else {
             Part::Alone
         };
@@ -197,6 +209,7 @@ pub(super) async fn go_on(
             together: false,
             ..ask
         };
+        let mut is_anothers = false;
         match timeout(patience.since(Moment::now()), reader.stage()).await {
             Err(_) | Ok(Stage::NotShared) => {
                 drop(reader);
@@ -237,12 +250,16 @@ pub(super) async fn go_on(
                     reader.flows(flowing);
                     return respond::fill(speaker, wanted, policy, reader, verdict, None);
                 }
+                is_anothers = true;
             }
         }
         drop(reader);
+        let length = key.len();
         write_key(policy, &wanted, &mut key);
         let now = cache.now(view.live.clock);
         found = cache.look_up(&mut key, wanted.request.fields, now);
+        // What chooses among the answers of this key may not have been kept: the same fetch would be found for ever.
+        may_join = !is_anothers || key.len() > length;
     }
 }
 
@@ -394,13 +411,15 @@ pub(super) struct Asks<'a> {
     pub(super) key: Vec<u8>,
     /// What is asked about whether it is still good.
     pub(super) kept: Option<Arc<Kept>>,
+    /// Before `kept` was seen.
+    pub(super) since: Since,
     pub(super) ask: Ask,
 }
 
 impl Asks<'_> {
     pub(super) async fn ask(mut self, lead: Option<Lead>) -> Brought {
         let cache = &self.worker.shared.cache;
-        let generation = cache.invalidations.latest();
+        let since = self.since;
         let mut fetched = self.fetch(&self.own_conditions()).await;
         if self.is_about_something_else(&fetched) {
             self.kept = None;
@@ -444,7 +463,7 @@ impl Asks<'_> {
         if answer.response.status() == StatusCode::NOT_MODIFIED
             && let Some(kept) = self.kept.take()
         {
-            let (kept, verdict) = self.freshened(&kept, answer, generation, now, took);
+            let (kept, verdict) = self.freshened(&kept, answer, now, took);
             settles(lead, Stage::Settled(Arc::clone(&kept), Settled::Fresh));
             return Brought::Kept(kept, verdict, trail);
         }
@@ -453,7 +472,7 @@ impl Asks<'_> {
                 if let Some(chosen) = &chosen_by {
                     let fields = self.wanted.request.fields;
                     write_key(self.policy, &self.wanted, &mut self.key);
-                    cache.fork(&mut self.key, &chosen.names, fields, generation, now);
+                    cache.fork(&mut self.key, &chosen.names, fields, since, now);
                 }
                 let length = http_body::Body::size_hint(answer.response.body()).exact();
                 let (head, body) = answer.response.into_parts();
@@ -468,9 +487,9 @@ impl Asks<'_> {
                     part: storable.part,
                 };
                 let verdict = self.came(Ok(left(&head.lifetime)));
-                let lead = lead.unwrap_or_else(|| cache.lead_alone(&self.key));
+                let lead = lead.unwrap_or_else(|| cache.lead_alone(&self.key, since));
                 let (pouring, reader) =
-                    lead.pours(cache, &self.key, generation, now, head, length, chosen_by);
+                    lead.pours(cache, &self.key, since, now, head, length, chosen_by);
                 let shared = Arc::clone(&self.worker.shared);
                 let pours = async move { pour(&shared.cache, pouring, body).await };
                 Rc::clone(self.worker).pours(pours);
@@ -478,7 +497,7 @@ impl Asks<'_> {
             }
             Err(why) => {
                 if self.ask.together && !self.is_its_own_doing(why, &answer) {
-                    cache.remember_to_pass(&self.key, generation, now);
+                    cache.remember_to_pass(&self.key, since, now);
                 }
                 settles(lead, Stage::NotShared);
                 self.passed(Ok(Answer::Origin(answer)), trail, why)
@@ -648,7 +667,6 @@ impl Asks<'_> {
         &self,
         kept: &Arc<Kept>,
         answer: OriginAnswer,
-        generation: u64,
         now: Duration,
         took: Duration,
     ) -> (Arc<Kept>, Verdict) {
@@ -671,9 +689,9 @@ impl Asks<'_> {
             lifetime,
             part: before.part.as_deref().cloned(),
         };
-        let fresh = kept.freshened(before, generation, now, &head);
+        let fresh = kept.freshened(before, self.since.generation(), now, &head);
         let fresh = match keep {
-            Keep::For(_) => cache.put(fresh),
+            Keep::For(_) => cache.keep(fresh, self.since),
             Keep::Not(_) => {
                 cache.remove(kept.key());
                 Arc::new(fresh)
@@ -694,22 +712,6 @@ fn settles(lead: Option<Lead>, stage: Stage) {
 struct Storable {
     lifetime: Lifetime,
     part: Option<(std::ops::Range<u64>, u64)>,
-}
-
-/// What is kept of a URI is not used any more after a write to it that went well.
-pub(super) fn was_written(speaker: Speaker<'_>, mut wanted: Wanted<'_>, reply: &Reply) {
-    let Some(policy) = &wanted.route.behavior.cache else {
-        return;
-    };
-    let went_well = reply.status().is_success() || reply.status().is_redirection();
-    let is_write = !MethodSet::READS_AND_OPTIONS.contains(wanted.request.method);
-    if !(policy.writes_invalidate && is_write && went_well) {
-        return;
-    }
-    let mut key = Vec::new();
-    wanted.request.method = &Method::GET;
-    write_key(policy, &wanted, &mut key);
-    speaker.worker().shared.cache.remove(&key);
 }
 
 impl Fetched {

@@ -306,6 +306,43 @@ mod who_follows {
         assert_eq!(app.count(), 2);
     }
 
+    /// In a full cache there is no place for the word that an answer was chosen by more than its key.
+    #[tokio::test]
+    async fn and_was_not_meant_asks_alone_where_nothing_is_known_of_the_choice() {
+        let held = gate();
+        let app = origin("app")
+            .at(
+                "/a",
+                kept()
+                    .header("Vary", "Accept-Language")
+                    .body("hello")
+                    .body_after(&held),
+            )
+            .plays(kept().body(vec![b'x'; 4000]))
+            .start()
+            .await;
+        let edge = in_front_of(&app)
+            .and("[cache]\nmemory = \"1MiB\"\n")
+            .start()
+            .await;
+        let mut line = viewer(&edge).connects().await;
+        for _ in 0..5 {
+            for nth in 0..300 {
+                line.sends(get(&format!("/{nth}"))).await;
+                line.receives("GET").await.expect(200);
+            }
+        }
+        let leader = asks(&edge, "/a").await;
+        app.until_it_saw(app.count().max(1)).await;
+        let other = viewer(&edge).get("/a").header("Accept-Language", "de");
+        let other = tokio::spawn(async move { other.await });
+        line.sends(get("/1")).await;
+        line.receives("GET").await.expect(200);
+        held.open();
+        other.await.expect("no panic").expect(200).body("hello");
+        drop(leader);
+    }
+
     #[tokio::test]
     async fn may_do_so_over_http2() {
         let held = gate();
