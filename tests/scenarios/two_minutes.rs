@@ -405,8 +405,8 @@ async fn all_die(death: Death) {
     })
     .await;
     let fresh = revived.elapsed().div_f64(scale);
-    for tier in &tiers {
-        tier.is_stopped(false);
+    if death == Death::Silent {
+        tiers.iter().for_each(|tier| tier.is_stopped(false));
     }
     let (reads, _) = crowd.ends().await;
 

@@ -362,34 +362,35 @@ impl Inlet {
 
     /// It is whole. Who still reads goes on with what is `kept`, so that a slow one does not hold it a second time.
     pub(super) fn ends(self, kept: Option<&Kept>) {
-        if let Some(kept) = kept
-            && let What::Answer(answer) = &kept.what
-        {
-            let mut state = self.fill.lock();
-            state.kept = Some(answer.body(kept));
-            self.fill.held.fetch_sub(state.held, Relaxed);
-            state.held = 0;
-            let gone = std::mem::take(&mut state.chunks);
-            drop(state);
-            drop(gone);
-        }
-        self.set_end(End::Whole);
+        let body = kept.and_then(|kept| match &kept.what {
+            What::Answer(answer) => Some(answer.body(kept)),
+            What::Fork { .. } | What::Pass { .. } => None,
+        });
+        self.set_end(End::Whole, body);
     }
 
-    fn set_end(&self, end: End) {
+    fn set_end(&self, end: End, kept: Option<Vec<Bytes>>) {
         let mut state = self.fill.lock();
+        let mut gone = VecDeque::new();
         if state.end == End::NotYet {
             state.end = end;
+            if kept.is_some() {
+                state.kept = kept;
+                self.fill.held.fetch_sub(state.held, Relaxed);
+                state.held = 0;
+                gone = std::mem::take(&mut state.chunks);
+            }
         }
         let waiting = state.take_waiting();
         drop(state);
+        drop(gone);
         wake(waiting);
     }
 }
 
 impl Drop for Inlet {
     fn drop(&mut self) {
-        self.set_end(End::Broken);
+        self.set_end(End::Broken, None);
     }
 }
 

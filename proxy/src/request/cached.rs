@@ -34,7 +34,7 @@ use crate::worker::{View, Worker};
 /// So long a request waits for the head of what another fetches; then it asks for itself.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Where it is known that no origin answers, what is kept is asked for anew so often, beside its being served.
-const FIND_OUT_EVERY: Duration = Duration::from_secs(1);
+pub(super) const FIND_OUT_EVERY: Duration = Duration::from_secs(1);
 
 /// What a request may be answered with before anybody is asked.
 #[expect(
