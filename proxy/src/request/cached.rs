@@ -139,7 +139,7 @@ pub(super) async fn go_on(
         mut found,
     } = *search;
     let mut patience = None;
-    let mut may_join = true;
+    let (mut may_join, mut has_patience) = (true, true);
     loop {
         let since = cache.since(&key);
         if let Found::Answer(kept) = &found
@@ -171,7 +171,7 @@ pub(super) async fn go_on(
         } else {
             Part::Alone
         };
-        let mut reader = match part {
+        let lead_or_reader = match part {
             Part::Leads(lead) => {
                 // Whoever had the lead before may have ended in between.
                 let length = key.len();
@@ -191,16 +191,31 @@ pub(super) async fn go_on(
                     found = again;
                     continue;
                 }
-                let kept = about(found, ask);
-                let brought = asks(key, kept).ask(Some(lead)).await;
-                return respond_with(speaker, wanted, policy, brought);
+                Err(Some(lead))
             }
-            Part::Alone => {
+            Part::Alone => Err(None),
+            Part::Follows(reader) => Ok(reader),
+        };
+        let mut reader = match lead_or_reader {
+            Ok(reader) => reader,
+            Err(lead) => {
                 let kept = about(found, ask);
-                let brought = asks(key, kept).ask(None).await;
-                return respond_with(speaker, wanted, policy, brought);
+                let may_stand_in =
+                    policy.stale.at_once && kept.as_ref().is_some_and(stands_in(now));
+                let asking = asks(std::mem::take(&mut key), kept).ask(lead);
+                let brought = if may_stand_in {
+                    unless_nobody_answers(view, &wanted, asking).await
+                } else {
+                    Some(asking.await)
+                };
+                if let Some(brought) = brought {
+                    return respond_with(speaker, wanted, policy, brought);
+                }
+                write_key(policy, &wanted, &mut key);
+                let now = cache.now(view.live.clock);
+                found = cache.look_up(&mut key, wanted.request.fields, now);
+                continue;
             }
-            Part::Follows(reader) => reader,
         };
         // Not anew for each leader that goes away.
         let patience =
@@ -211,7 +226,8 @@ pub(super) async fn go_on(
         };
         let mut is_anothers = false;
         match timeout(patience.since(Moment::now()), reader.stage()).await {
-            Err(_) | Ok(Stage::NotShared) => {
+            Err(_) => has_patience = false,
+            Ok(Stage::NotShared) => {
                 drop(reader);
                 let asks = Asks {
                     ask: alone,
@@ -259,7 +275,36 @@ pub(super) async fn go_on(
         let now = cache.now(view.live.clock);
         found = cache.look_up(&mut key, wanted.request.fields, now);
         // What chooses among the answers of this key may not have been kept: the same fetch would be found for ever.
-        may_join = !is_anothers || key.len() > length;
+        may_join = has_patience && (!is_anothers || key.len() > length);
+    }
+}
+
+/// What `asking` brings; `None`: meanwhile it became known that nobody answers, and it was given up.
+async fn unless_nobody_answers<T>(
+    view: &View,
+    wanted: &Wanted<'_>,
+    asking: impl Future<Output = T>,
+) -> Option<T> {
+    let nobody_answers = async {
+        loop {
+            tokio::time::sleep(view.live.clock.real(FIND_OUT_EVERY)).await;
+            if origin::is_known_dead(view, wanted.route.target) {
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        biased;
+        brought = asking => Some(brought),
+        () = nobody_answers => None,
+    }
+}
+
+/// Whether what is kept serves at `now` in place of origins of which none answers.
+fn stands_in(now: Duration) -> impl Fn(&Arc<Kept>) -> bool {
+    move |kept| match &kept.what {
+        What::Answer(answer) => freshness::stands_in(&answer.lifetime, kept.resident(now), None),
+        What::Fork { .. } | What::Pass { .. } => false,
     }
 }
 
