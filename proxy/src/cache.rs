@@ -1,9 +1,11 @@
 //! What was fetched before: looked up, kept, and fetched once for all who ask at the same time.
 //!
 //! [`kept`] is what is kept, [`store`] where; [`flights`] knows who fetches what, [`fill`] is one such fetch as its readers
-//! see it; [`invalidations`] what must not be used any more, and [`writes`] what must not be kept. What may be kept and used is decided in
+//! see it, [`compress`] what is done to its body on the way; [`invalidations`] what must not be used any more, and [`writes`]
+//! what must not be kept. What may be kept and used is decided in
 //! `tideover_rules::cache`; the request's way through all this is in `request`.
 
+mod compress;
 mod fill;
 mod flights;
 mod head;
@@ -24,7 +26,9 @@ use tideover_config::CacheLimits;
 use tideover_rules::cache::{key, vary};
 use tideover_rules::fields::Fields;
 
-pub(crate) use fill::{BrokeOff, ChosenBy, Failed, FillReader, Settled, Stage};
+pub(crate) use compress::Compressor;
+use compress::Compressors;
+pub(crate) use fill::{BrokeOff, ChosenBy, Failed, FillReader, Flowing, Settled, Stage};
 use flights::{Flight, Flights};
 pub(crate) use flights::{Lead, Part};
 use invalidations::Invalidations;
@@ -44,6 +48,7 @@ const PASS: Duration = Duration::from_mins(5);
 pub(crate) struct Cache {
     store: Store,
     flights: Arc<Flights>,
+    pub(crate) compressors: Compressors,
     pub(crate) invalidations: Invalidations,
     writes: Writes,
     pub(crate) limits: CacheLimits,
@@ -54,7 +59,7 @@ pub(crate) struct Cache {
 }
 
 /// A moment of a key. What is asked for from then on is made unusable by nothing that was ordered or written before.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Since {
     /// The latest order.
     generation: u64,
@@ -82,20 +87,12 @@ pub(crate) enum Found {
     Pass,
 }
 
-#[cfg(test)]
-impl Since {
-    /// Before anything was ordered or written.
-    pub(crate) const THE_BEGINNING: Self = Self {
-        generation: 0,
-        written: 0,
-    };
-}
-
 impl Cache {
     pub(crate) fn new(limits: CacheLimits) -> Self {
         Self {
             store: Store::new(limits.memory),
             flights: Arc::new(Flights::new()),
+            compressors: Compressors::default(),
             invalidations: Invalidations::default(),
             writes: Writes::new(),
             limits,
@@ -316,7 +313,8 @@ where
             None => break,
         }
     }
-    let kept = is_kept.then(|| {
+    let is_as_said = inlet.head().fits(inlet.arrived());
+    let kept = (is_kept && is_as_said).then(|| {
         let chunks = inlet.chunks();
         let kept = Kept::answer(&key, since.generation, began, inlet.head(), &chunks);
         cache.keep(kept, since)
@@ -341,12 +339,12 @@ impl Lead {
         self,
         cache: &Cache,
         key: &[u8],
-        since: Since,
         began: Duration,
         head: Head,
         length: Option<u64>,
         chosen_by: Option<ChosenBy>,
     ) -> (Pouring, FillReader) {
+        let since = self.since();
         let longer = chosen_by.is_some().then(|| (cache.store.hash(key), key));
         let (flight, reader) = self.flows(longer, head, length, chosen_by);
         let pouring = Pouring {

@@ -114,6 +114,11 @@ impl Flights {
 }
 
 impl Lead {
+    /// No later than it began to fetch.
+    pub(super) fn since(&self) -> Since {
+        self.fill.since
+    }
+
     /// The fetch ends without a body for all: everybody is told, and the key is free.
     pub(crate) fn settles(mut self, stage: Stage) {
         self.end(stage);

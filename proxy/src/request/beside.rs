@@ -19,11 +19,16 @@ use crate::origin::{self, Wanted};
 use crate::viewer::Peer;
 use crate::worker::{View, Worker};
 
-/// Asks for what is `kept` under `key` anew, as `wanted` by the request of `line` does, if nobody does so already.
-pub(super) fn refresh(line: &Line, wanted: &Wanted<'_>, key: &[u8], kept: &Arc<Kept>) {
+/// Asks for what is `kept` under `key` anew, as `wanted` by the request of `line` does, if nobody does so already. `since` was
+/// before it was seen to be there still.
+pub(super) fn refresh(
+    line: &Line,
+    wanted: &Wanted<'_>,
+    key: &[u8],
+    kept: &Arc<Kept>,
+    since: Since,
+) {
     let cache = &line.worker().shared.cache;
-    // Before it is seen once more that it is still there.
-    let since = cache.since(key);
     let Part::Leads(lead) = cache.join(key, since) else {
         return;
     };

@@ -1,11 +1,14 @@
 //! A request whose answer may be kept: looked up, read along, or fetched for all who ask.
 
+mod going;
+
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use tideover_config::{AcceptEncoding, CachePolicy, Distribution, VaryRule};
+use tideover_rules::cache::compression::{self, Coding};
 use tideover_rules::cache::conditional;
 use tideover_rules::cache::freshness::{self, Answered, Asked, Keep, Lifetime, Reuse, WhyNot};
 use tideover_rules::cache::key;
@@ -15,14 +18,13 @@ use tideover_rules::cache::vary::{self, Varies};
 use tideover_rules::cache::verdict::{Fetched as Came, Forward, Verdict, WhyStale};
 use tideover_rules::error_page::error_ttl;
 use tideover_rules::failover::{Attempt, Sent};
-use tideover_rules::fields::Known;
+use tideover_rules::fields::{Known, Survey};
 use tideover_rules::headers::Conditions;
-use tokio::time::timeout;
 
 use super::beside;
 use crate::cache::{
-    Answer as KeptAnswer, ChosenBy, Failed, FillReader, Found, Head, Kept, Lead, Part, Settled,
-    Since, Stage, What, pour,
+    Answer as KeptAnswer, ChosenBy, Compressor, Failed, FillReader, Found, Head, Kept, Lead,
+    Settled, Since, Stage, What, pour,
 };
 use crate::clock::Moment;
 use crate::error::OriginError;
@@ -30,9 +32,8 @@ use crate::message::{Once, ViewerBody};
 use crate::origin::{self, Answer, Fetched, OriginAnswer, Trail, Wanted};
 use crate::respond::{self, Reply, Speaker};
 use crate::worker::{View, Worker};
+pub(super) use going::go_on;
 
-/// So long a request waits for the head of what another fetches; then it asks for itself.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// Where it is known that no origin answers, what is kept is asked for anew so often, beside its being served.
 pub(super) const FIND_OUT_EVERY: Duration = Duration::from_secs(1);
 
@@ -119,193 +120,10 @@ fn at_once(
         && let What::Answer(answer) = &kept.what
         && answer.is_its_turn(now, FIND_OUT_EVERY)
     {
-        beside::refresh(speaker.line(), &wanted, key, kept);
+        let since = speaker.worker().shared.cache.since(key);
+        beside::refresh(speaker.line(), &wanted, key, kept, since);
     }
     Ok(respond::kept(speaker, wanted, policy, kept, verdict, None))
-}
-
-/// Everything that is more than a hit.
-pub(super) async fn go_on(
-    speaker: Speaker<'_>,
-    wanted: Wanted<'_>,
-    search: Box<Search<'_>>,
-) -> Reply {
-    let line = speaker.line();
-    let (worker, view) = (&line.worker, &line.view);
-    let cache = &worker.shared.cache;
-    let Search {
-        policy,
-        mut key,
-        mut found,
-    } = *search;
-    let mut patience = None;
-    let (mut may_join, mut has_patience) = (true, true);
-    loop {
-        let since = cache.since(&key);
-        if let Found::Answer(kept) = &found
-            && !cache.still_has(kept)
-        {
-            // It must not be asked about: freshened, it would be kept as of now.
-            write_key(policy, &wanted, &mut key);
-            let now = cache.now(view.live.clock);
-            found = cache.look_up(&mut key, wanted.request.fields, now);
-            continue;
-        }
-        let now = cache.now(view.live.clock);
-        let ask = match at_once(speaker, wanted, policy, &key, &found, now) {
-            Ok(reply) => return reply,
-            Err(ask) => ask,
-        };
-        let asks = |key, kept| Asks {
-            worker,
-            view,
-            wanted,
-            policy,
-            key,
-            kept,
-            since,
-            ask,
-        };
-        let part = if ask.together && may_join {
-            cache.join(&key, since)
-        } else {
-            Part::Alone
-        };
-        let lead_or_reader = match part {
-            Part::Leads(lead) => {
-                // Whoever had the lead before may have ended in between.
-                let length = key.len();
-                let again = cache.look_up(&mut key, wanted.request.fields, now);
-                let is_otherwise = match &again {
-                    // The lead is for a shorter key, or for nobody but this request.
-                    _ if key.len() > length => true,
-                    Found::Pass => true,
-                    Found::Answer(_) => {
-                        let (plan, _) = plan_for(view, &wanted, policy, &again, now);
-                        matches!(plan, Plan::Serve(_))
-                    }
-                    Found::Nothing | Found::OtherVariants => false,
-                };
-                if is_otherwise {
-                    drop(lead);
-                    found = again;
-                    continue;
-                }
-                Err(Some(lead))
-            }
-            Part::Alone => Err(None),
-            Part::Follows(reader) => Ok(reader),
-        };
-        let mut reader = match lead_or_reader {
-            Ok(reader) => reader,
-            Err(lead) => {
-                let kept = about(found, ask);
-                let may_stand_in =
-                    policy.stale.at_once && kept.as_ref().is_some_and(stands_in(now));
-                let asking = asks(std::mem::take(&mut key), kept).ask(lead);
-                let brought = if may_stand_in {
-                    unless_nobody_answers(view, &wanted, asking).await
-                } else {
-                    Some(asking.await)
-                };
-                if let Some(brought) = brought {
-                    return respond_with(speaker, wanted, policy, brought);
-                }
-                write_key(policy, &wanted, &mut key);
-                let now = cache.now(view.live.clock);
-                found = cache.look_up(&mut key, wanted.request.fields, now);
-                continue;
-            }
-        };
-        // Not anew for each leader that goes away.
-        let patience =
-            *patience.get_or_insert_with(|| Moment::now() + view.live.clock.real(PATIENCE));
-        let alone = Ask {
-            together: false,
-            ..ask
-        };
-        let mut is_anothers = false;
-        match timeout(patience.since(Moment::now()), reader.stage()).await {
-            Err(_) => has_patience = false,
-            Ok(Stage::NotShared) => {
-                drop(reader);
-                let asks = Asks {
-                    ask: alone,
-                    ..asks(key, about(found, ask))
-                };
-                let brought = asks.ask(None).await;
-                return respond_with(speaker, wanted, policy, brought);
-            }
-            Ok(Stage::Waiting | Stage::Abandoned) => {}
-            Ok(Stage::Settled(kept, settled)) => {
-                let now = cache.now(view.live.clock);
-                let verdict = settled_verdict(&kept, settled, now);
-                return respond::kept(speaker, wanted, policy, &kept, verdict, None);
-            }
-            Ok(Stage::Failed(failed)) => {
-                let verdict = Verdict::Fetched(Came {
-                    why: ask.why,
-                    kept: Err(WhyNot::Status),
-                    along: true,
-                });
-                let fetched = Fetched::failed_for_all(&failed);
-                return respond::fetched(speaker, wanted, fetched, Some(verdict));
-            }
-            Ok(Stage::Flowing(flowing)) => {
-                let is_chosen = flowing.chosen_by.as_ref().is_none_or(|chosen| {
-                    let mut suffix = Vec::new();
-                    vary::write(&chosen.names, wanted.request.fields, &mut suffix);
-                    suffix == chosen.suffix
-                });
-                if is_chosen {
-                    let verdict = Verdict::Fetched(Came {
-                        why: ask.why,
-                        kept: Ok(left(&flowing.head.lifetime)),
-                        along: true,
-                    });
-                    reader.flows(flowing);
-                    return respond::fill(speaker, wanted, policy, reader, verdict, None);
-                }
-                is_anothers = true;
-            }
-        }
-        drop(reader);
-        let length = key.len();
-        write_key(policy, &wanted, &mut key);
-        let now = cache.now(view.live.clock);
-        found = cache.look_up(&mut key, wanted.request.fields, now);
-        // What chooses among the answers of this key may not have been kept: the same fetch would be found for ever.
-        may_join = has_patience && (!is_anothers || key.len() > length);
-    }
-}
-
-/// What `asking` brings; `None`: meanwhile it became known that nobody answers, and it was given up.
-async fn unless_nobody_answers<T>(
-    view: &View,
-    wanted: &Wanted<'_>,
-    asking: impl Future<Output = T>,
-) -> Option<T> {
-    let nobody_answers = async {
-        loop {
-            tokio::time::sleep(view.live.clock.real(FIND_OUT_EVERY)).await;
-            if origin::is_known_dead(view, wanted.route.target) {
-                return;
-            }
-        }
-    };
-    tokio::select! {
-        biased;
-        brought = asking => Some(brought),
-        () = nobody_answers => None,
-    }
-}
-
-/// Whether what is kept serves at `now` in place of origins of which none answers.
-fn stands_in(now: Duration) -> impl Fn(&Arc<Kept>) -> bool {
-    move |kept| match &kept.what {
-        What::Answer(answer) => freshness::stands_in(&answer.lifetime, kept.resident(now), None),
-        What::Fork { .. } | What::Pass { .. } => false,
-    }
 }
 
 /// What is done for `wanted` by what was `found`, and what of that is an answer.
@@ -481,25 +299,14 @@ impl Asks<'_> {
             return Brought::Kept(kept, verdict, fetched.trail);
         }
         let trail = fetched.trail;
-        let answer = match fetched.answer {
+        let mut answer = match fetched.answer {
             Ok(Answer::Origin(answer)) => answer,
             Ok(Answer::Page(page)) => {
                 settles(lead, Stage::NotShared);
                 return self.passed(Ok(Answer::Page(page)), trail, WhyNot::Status);
             }
             Err(error) => {
-                let nothing_left = |attempt: &Attempt| attempt.sent == Sent::Nothing;
-                let stage = if trail.attempts.iter().all(nothing_left) {
-                    Stage::Failed(Arc::new(Failed {
-                        fault: error.fault(),
-                        attempts: trail.attempts.clone(),
-                        delivered: trail.delivered,
-                    }))
-                } else {
-                    // It may have been something about this request that an origin broke down over.
-                    Stage::NotShared
-                };
-                settles(lead, stage);
+                settles(lead, stage_after(&error, &trail));
                 return self.passed(Err(error), trail, WhyNot::Status);
             }
         };
@@ -511,6 +318,11 @@ impl Asks<'_> {
             let (kept, verdict) = self.freshened(&kept, answer, now, took);
             settles(lead, Stage::Settled(Arc::clone(&kept), Settled::Fresh));
             return Brought::Kept(kept, verdict, trail);
+        }
+        if let Some(kept) = self.updated_by_head(&answer, now, took) {
+            settles(lead, Stage::NotShared);
+            let answer = Ok(Answer::Origin(answer));
+            return Brought::Passes(self.came(kept), Fetched { answer, trail });
         }
         match self.storable(&answer, took) {
             Ok((storable, chosen_by)) => {
@@ -525,22 +337,40 @@ impl Asks<'_> {
                 for name in freshness::withheld(self.policy, &fields) {
                     fields.remove(name);
                 }
+                let compressor = length.and_then(|_| self.compressor(head.status, &fields));
+                let compressed =
+                    (compressor.as_ref()).map(|it| compression::describe(&mut fields, it.coding()));
+                let length = length.filter(|_| compressed.is_none());
                 let head = Head {
                     status: head.status,
                     fields,
                     lifetime: storable.lifetime,
+                    compressed,
                     part: storable.part,
                 };
                 let verdict = self.came(Ok(left(&head.lifetime)));
                 let lead = lead.unwrap_or_else(|| cache.lead_alone(&self.key, since));
-                let (pouring, reader) =
-                    lead.pours(cache, &self.key, since, now, head, length, chosen_by);
+                let (pouring, reader) = lead.pours(cache, &self.key, now, head, length, chosen_by);
                 let shared = Arc::clone(&self.worker.shared);
-                let pours = async move { pour(&shared.cache, pouring, body).await };
-                Rc::clone(self.worker).pours(pours);
+                let worker = Rc::clone(self.worker);
+                match compressor {
+                    Some(compressor) => worker.pours(async move {
+                        pour(&shared.cache, pouring, compressor.compresses(body)).await;
+                    }),
+                    None => worker.pours(async move { pour(&shared.cache, pouring, body).await }),
+                }
                 Brought::Flows(reader, verdict, trail)
             }
             Err(why) => {
+                let (status, fields) = (answer.response.status(), answer.response.headers());
+                if why == WhyNot::NotWhole
+                    && *self.wanted.request.method == Method::HEAD
+                    && let Some(coding) = self.coding(status, fields)
+                {
+                    // As a GET would be answered.
+                    compression::describe(answer.response.headers_mut(), coding);
+                    answer.survey = Survey::of(answer.response.headers());
+                }
                 if self.ask.together && !self.is_its_own_doing(why, &answer) {
                     cache.remember_to_pass(&self.key, since, now);
                 }
@@ -591,6 +421,10 @@ impl Asks<'_> {
         if *self.wanted.request.method == Method::HEAD
             || fields.contains_key(http::header::TRAILER)
             || !cache.has_room_for(length.unwrap_or(0))
+            || part.as_ref().is_some_and(|(part, _)| {
+                // Nobody can say which bytes these are.
+                length.is_some_and(|length| length != part.end.saturating_sub(part.start))
+            })
         {
             return Err(WhyNot::NotWhole);
         }
@@ -620,6 +454,19 @@ impl Asks<'_> {
         }
     }
 
+    /// What compresses an answer with these `fields`, which is kept; `None`: nothing does, or those who could are too busy. It is
+    /// kept as it is then, as CloudFront does: the next fetch of it may meet idle ones.
+    fn compressor(&self, status: StatusCode, fields: &http::HeaderMap) -> Option<Compressor> {
+        let coding = self.coding(status, fields)?;
+        let length = compression::length(fields)?;
+        self.worker.shared.cache.compressors.begin(coding, length)
+    }
+
+    fn coding(&self, status: StatusCode, fields: &http::HeaderMap) -> Option<Coding> {
+        let (request, version) = (self.wanted.request, self.wanted.viewer.version);
+        compression::coding(self.policy, request.fields, version, status, fields)
+    }
+
     fn came(&self, kept: Result<u32, WhyNot>) -> Verdict {
         Verdict::Fetched(Came {
             why: self.ask.why,
@@ -641,7 +488,7 @@ impl Asks<'_> {
         let What::Answer(answer) = &kept.what else {
             return Vec::new();
         };
-        let validators = conditional::validators(&answer.fields(kept, 0));
+        let validators = conditional::validators(&answer.fields_of_the_origin(kept, 0));
         let set = validators
             .into_iter()
             .filter_map(|(name, value)| Some((name, value?)));
@@ -715,23 +562,41 @@ impl Asks<'_> {
         now: Duration,
         took: Duration,
     ) -> (Arc<Kept>, Verdict) {
-        let cache = &self.worker.shared.cache;
         let (head, body) = answer.response.into_parts();
         body.drain();
         let What::Answer(before) = &kept.what else {
             return (Arc::clone(kept), self.came(Err(WhyNot::NotWhole)));
         };
-        let fields = conditional::freshened(before.fields(kept, 8), &head.headers);
+        let (fresh, kept) = self.freshened_with(kept, before, &head.headers, now, took);
+        (fresh, Verdict::Revalidated(kept.unwrap_or(0)))
+    }
+
+    /// The same by the fields `said`, and for how many seconds it is kept fresh, or why it is not kept any more.
+    fn freshened_with(
+        &self,
+        kept: &Arc<Kept>,
+        before: &KeptAnswer,
+        said: &http::HeaderMap,
+        now: Duration,
+        took: Duration,
+    ) -> (Arc<Kept>, Result<u32, WhyNot>) {
+        let cache = &self.worker.shared.cache;
+        let as_it_came = before.fields_of_the_origin(kept, 8);
+        let mut fields = conditional::freshened(as_it_came, said);
         let keep = self.keep(before.status, &fields, took);
         let lifetime = match keep {
             Keep::For(lifetime) => lifetime,
             // It was good enough to be kept once, and is not any more: it serves this once.
             Keep::Not(_) => Lifetime::default(),
         };
+        // What a 304 says is about what the origin has.
+        let compressed =
+            (before.compressed).map(|it| compression::describe(&mut fields, it.coding));
         let head = Head {
             status: before.status,
             fields,
             lifetime,
+            compressed,
             part: before.part.as_deref().cloned(),
         };
         let fresh = kept.freshened(before, self.since.generation(), now, &head);
@@ -742,8 +607,49 @@ impl Asks<'_> {
                 Arc::new(fresh)
             }
         };
-        (fresh, Verdict::Revalidated(left(&lifetime)))
+        let kept = match keep {
+            Keep::For(lifetime) => Ok(left(&lifetime)),
+            Keep::Not(why) => Err(why),
+        };
+        (fresh, kept)
     }
+
+    /// What is kept is freshened by an answer to HEAD that is about it; for how many seconds it is good then.
+    /// Source: RFC 9111, section 4.3.5.
+    fn updated_by_head(
+        &self,
+        answer: &OriginAnswer,
+        now: Duration,
+        took: Duration,
+    ) -> Option<Result<u32, WhyNot>> {
+        let said = answer.response.headers();
+        let is_an_update = *self.wanted.request.method == Method::HEAD
+            && answer.response.status() == StatusCode::OK;
+        let kept = self.kept.as_ref().filter(|_| is_an_update)?;
+        let What::Answer(before) = &kept.what else {
+            return None;
+        };
+        let is_about_it = before.status == StatusCode::OK
+            && before.part.is_none()
+            && before.compressed.is_none()
+            && conditional::head_confirms(&before.fields(kept, 0), before.length(), said);
+        let updated = is_about_it.then(|| self.freshened_with(kept, before, said, now, took));
+        updated.map(|(_, kept)| kept)
+    }
+}
+
+/// What followers are told where no origin brought an answer.
+fn stage_after(error: &OriginError, trail: &Trail) -> Stage {
+    let nothing_left = |attempt: &Attempt| attempt.sent == Sent::Nothing;
+    if !trail.attempts.iter().all(nothing_left) {
+        // It may have been something about this request that an origin broke down over.
+        return Stage::NotShared;
+    }
+    Stage::Failed(Arc::new(Failed {
+        fault: error.fault(),
+        attempts: trail.attempts.clone(),
+        delivered: trail.delivered,
+    }))
 }
 
 /// Tells those who wait for `lead`, if it is one.

@@ -24,6 +24,7 @@ mod tables {
     mod alarm;
     mod breaker;
     mod bucket;
+    mod cache_compression;
     mod cache_conditions;
     pub(crate) mod cache_freshness;
     mod cache_invalidation;

@@ -43,12 +43,13 @@ fn head() -> Head {
         status: StatusCode::OK,
         fields: HeaderMap::new(),
         lifetime: Lifetime::default(),
+        compressed: None,
         part: None,
     }
 }
 
 fn opened(held: &Arc<AtomicU64>) -> (Arc<Fill>, Inlet) {
-    let fill = Fill::new(b"key", Since::THE_BEGINNING, held);
+    let fill = Fill::new(b"key", Since::default(), held);
     let (inlet, _) = Inlet::opens(Arc::clone(&fill), head(), None, None);
     (fill, inlet)
 }
@@ -92,7 +93,7 @@ fn reads(mut reader: FillReader, until: u64) -> (u64, Option<bool>) {
 fn play(seed: u64) {
     let mut random = fastrand::Rng::with_seed(seed);
     let held: Arc<AtomicU64> = Arc::default();
-    let fill = Fill::new(b"key", Since::THE_BEGINNING, &held);
+    let fill = Fill::new(b"key", Since::default(), &held);
     let chunks = random.u64(1..60);
     let size = random.u64(1..70_000);
     let lets_go = random.bool().then(|| random.u64(0..chunks));
