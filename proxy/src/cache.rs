@@ -59,7 +59,7 @@ pub(crate) struct Cache {
 }
 
 /// A moment of a key. What is asked for from then on is made unusable by nothing that was ordered or written before.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Since {
     /// The latest order.
     generation: u64,
@@ -293,7 +293,7 @@ where
                 {
                     inlet.push(data);
                 }
-                let fits = inlet.bytes() <= cache.limits.object && cache.has_room_for(0);
+                let fits = inlet.arrived() <= cache.limits.object && cache.has_room_for(0);
                 if is_kept && !fits {
                     is_kept = false;
                     flight.closes();
@@ -307,12 +307,12 @@ where
             None => break,
         }
     }
-    if is_kept {
+    let kept = is_kept.then(|| {
         let chunks = inlet.chunks();
         let kept = Kept::answer(&key, since.generation, began, inlet.head(), &chunks);
-        cache.keep(kept, since);
-    }
-    flight.ends();
+        cache.keep(kept, since)
+    });
+    flight.ends(kept.as_deref());
 }
 
 /// A fetch with what it is kept by.

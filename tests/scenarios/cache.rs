@@ -1,6 +1,8 @@
 //! What was fetched before is served again, by the origin's own word, and the answer says so.
 
+mod collapsing;
 mod compression;
+mod stale;
 
 use std::time::Duration;
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Since;
 use super::fill::{ChosenBy, Fill, FillReader, Inlet, Stage};
-use super::kept::Head;
+use super::kept::{Head, Kept};
 
 const SHARDS: usize = 64;
 
@@ -119,8 +119,9 @@ impl Lead {
         chosen_by: Option<ChosenBy>,
     ) -> (Flight, FillReader) {
         self.is_settled = true;
-        let mut reader = self.fill.reader();
+        let reader = self.fill.join();
         let (inlet, flowing) = Inlet::opens(Arc::clone(&self.fill), head, length, chosen_by);
+        let mut reader = reader.unwrap_or_else(|| unreachable!("its first byte did not come yet"));
         reader.flows(flowing);
         let flight = Flight {
             inlet: Some(inlet),
@@ -166,10 +167,10 @@ impl Flight {
         self.flights.leaves(self.hash, &self.fill);
     }
 
-    /// Its body is whole, and the store has it if it is to have it.
-    pub(super) fn ends(mut self) {
+    /// Its body is whole, and the store has what is `kept` of it.
+    pub(super) fn ends(mut self, kept: Option<&Kept>) {
         if let Some(inlet) = self.inlet.take() {
-            inlet.ends();
+            inlet.ends(kept);
         }
     }
 }

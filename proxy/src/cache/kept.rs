@@ -230,7 +230,13 @@ impl Answer {
     /// The origins failed at `now`: they are left alone for so long.
     pub(crate) fn leave_alone(&self, now: Duration, span: Duration) {
         let until = nanos(now.saturating_add(span));
-        self.left_alone_until.store(until, Relaxed);
+        self.left_alone_until.fetch_max(until, Relaxed);
+    }
+
+    /// Whether whoever asks this is the one who finds out: the first one at `now`, and then nobody for a `span`.
+    pub(crate) fn is_its_turn(&self, now: Duration, span: Duration) -> bool {
+        let until = nanos(now.saturating_add(span));
+        self.left_alone_until.fetch_max(until, Relaxed) <= nanos(now)
     }
 
     /// Whether the origins are not to be asked yet.

@@ -19,8 +19,8 @@ use crate::origin::Wanted;
 use crate::viewer::Peer;
 use crate::worker::{View, Worker};
 
-/// Asks for what is `kept` under `key` anew, as the request of `line` does, if nobody does so already. `since` was before it
-/// was seen.
+/// Asks for what is `kept` under `key` anew, as `wanted` by the request of `line` does, if nobody does so already. `since` was
+/// before it was seen to be there still.
 pub(super) fn refresh(
     line: &Line,
     wanted: &Wanted<'_>,
@@ -28,9 +28,15 @@ pub(super) fn refresh(
     kept: &Arc<Kept>,
     since: Since,
 ) {
-    let Part::Leads(lead) = line.worker().shared.cache.join(key, since) else {
+    let cache = &line.worker().shared.cache;
+    let Part::Leads(lead) = cache.join(key, since) else {
         return;
     };
+    let still = cache.look_up_again(key);
+    if still.is_none_or(|still| !Arc::ptr_eq(&still, kept)) {
+        // Somebody did so between the look and the lead.
+        return;
+    }
     let asking = Asking {
         worker: Rc::clone(&line.worker),
         view: Rc::clone(&line.view),

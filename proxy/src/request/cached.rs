@@ -15,6 +15,7 @@ use tideover_rules::cache::range;
 use tideover_rules::cache::vary::{self, Varies};
 use tideover_rules::cache::verdict::{Fetched as Came, Forward, Verdict, WhyStale};
 use tideover_rules::error_page::error_ttl;
+use tideover_rules::failover::{Attempt, Sent};
 use tideover_rules::fields::{Known, Survey};
 use tideover_rules::headers::Conditions;
 use tokio::time::timeout;
@@ -84,11 +85,45 @@ pub(super) fn look<'a>(speaker: Speaker<'_>, wanted: Wanted<'a>, is_bodyless: bo
         let reply = respond::kept(speaker, wanted, policy, kept, Verdict::Hit(left), None);
         return Sight::Answers(reply);
     }
+    // What is served stale costs no more than that: it is all there is when nobody answers.
+    if matches!(found, Found::Answer(_))
+        && let Ok(reply) = at_once(speaker, wanted, policy, &key, &found, now)
+    {
+        return Sight::Answers(reply);
+    }
     Sight::Goes(Box::new(Search {
         policy,
         key: key.clone(),
         found,
     }))
+}
+
+/// The reply with what was `found` under `key`, if nobody has to be asked before; else how they are asked.
+fn at_once(
+    speaker: Speaker<'_>,
+    wanted: Wanted<'_>,
+    policy: &CachePolicy,
+    key: &[u8],
+    found: &Found,
+    now: Duration,
+) -> Result<Reply, Ask> {
+    let (plan, kept) = plan_for(&speaker.line().view, &wanted, policy, found, now);
+    let (verdict, is_asked_for, kept) = match (plan, kept) {
+        (Plan::Ask(ask), _) => return Err(ask),
+        (Plan::Serve(verdict), Some(kept)) => (verdict, false, kept),
+        (Plan::ServeAndRefresh(verdict), Some(kept)) => (verdict, true, kept),
+        (Plan::Serve(_) | Plan::ServeAndRefresh(_), None) => {
+            unreachable!("only what was found is served")
+        }
+    };
+    if is_asked_for
+        && let What::Answer(answer) = &kept.what
+        && answer.is_its_turn(now, FIND_OUT_EVERY)
+    {
+        let since = speaker.worker().shared.cache.since(key);
+        beside::refresh(speaker.line(), &wanted, key, kept, since);
+    }
+    Ok(respond::kept(speaker, wanted, policy, kept, verdict, None))
 }
 
 /// Everything that is more than a hit.
@@ -105,6 +140,7 @@ pub(super) async fn go_on(
         mut key,
         mut found,
     } = *search;
+    let mut patience = None;
     loop {
         let since = cache.since(&key);
         if let Found::Answer(kept) = &found
@@ -117,21 +153,9 @@ pub(super) async fn go_on(
             continue;
         }
         let now = cache.now(view.live.clock);
-        let ask = match plan_for(view, &wanted, policy, &found, now) {
-            (Plan::Serve(verdict), Some(kept)) => {
-                return respond::kept(speaker, wanted, policy, kept, verdict, None);
-            }
-            (Plan::ServeAndRefresh(verdict), Some(kept)) => {
-                if let What::Answer(answer) = &kept.what {
-                    answer.leave_alone(now, FIND_OUT_EVERY);
-                }
-                beside::refresh(line, &wanted, &key, kept, since);
-                return respond::kept(speaker, wanted, policy, kept, verdict, None);
-            }
-            (Plan::Ask(ask), _) => ask,
-            (Plan::Serve(_) | Plan::ServeAndRefresh(_), None) => {
-                unreachable!("only what was found is served")
-            }
+        let ask = match at_once(speaker, wanted, policy, &key, &found, now) {
+            Ok(reply) => return reply,
+            Err(ask) => ask,
         };
         let asks = |key, kept| Asks {
             worker,
@@ -151,14 +175,22 @@ pub(super) async fn go_on(
         let mut reader = match part {
             Part::Leads(lead) => {
                 // Whoever had the lead before may have ended in between.
-                if let Some(kept) = cache.look_up_again(&key) {
-                    let again = Found::Answer(kept);
-                    let (plan, _) = plan_for(view, &wanted, policy, &again, now);
-                    if matches!(plan, Plan::Serve(_)) {
-                        drop(lead);
-                        found = again;
-                        continue;
+                let length = key.len();
+                let again = cache.look_up(&mut key, wanted.request.fields, now);
+                let is_otherwise = match &again {
+                    // The lead is for a shorter key, or for nobody but this request.
+                    _ if key.len() > length => true,
+                    Found::Pass => true,
+                    Found::Answer(_) => {
+                        let (plan, _) = plan_for(view, &wanted, policy, &again, now);
+                        matches!(plan, Plan::Serve(_))
                     }
+                    Found::Nothing | Found::OtherVariants => false,
+                };
+                if is_otherwise {
+                    drop(lead);
+                    found = again;
+                    continue;
                 }
                 let kept = about(found, ask);
                 let brought = asks(key, kept).ask(Some(lead)).await;
@@ -171,12 +203,14 @@ pub(super) async fn go_on(
             }
             Part::Follows(reader) => reader,
         };
-        let patience = view.live.clock.real(PATIENCE);
+        // Not anew for each leader that goes away.
+        let patience =
+            *patience.get_or_insert_with(|| Moment::now() + view.live.clock.real(PATIENCE));
         let alone = Ask {
             together: false,
             ..ask
         };
-        match timeout(patience, reader.stage()).await {
+        match timeout(patience.since(Moment::now()), reader.stage()).await {
             Err(_) | Ok(Stage::NotShared) => {
                 drop(reader);
                 let asks = Asks {
@@ -405,14 +439,18 @@ impl Asks<'_> {
                 return self.passed(Ok(Answer::Page(page)), trail, WhyNot::Status);
             }
             Err(error) => {
-                settles(
-                    lead,
+                let nothing_left = |attempt: &Attempt| attempt.sent == Sent::Nothing;
+                let stage = if trail.attempts.iter().all(nothing_left) {
                     Stage::Failed(Arc::new(Failed {
                         fault: error.fault(),
                         attempts: trail.attempts.clone(),
                         delivered: trail.delivered,
-                    })),
-                );
+                    }))
+                } else {
+                    // It may have been something about this request that an origin broke down over.
+                    Stage::NotShared
+                };
+                settles(lead, stage);
                 return self.passed(Err(error), trail, WhyNot::Status);
             }
         };
@@ -472,7 +510,7 @@ impl Asks<'_> {
                     compression::describe(answer.response.headers_mut(), coding);
                     answer.survey = Survey::of(answer.response.headers());
                 }
-                if self.ask.together {
+                if self.ask.together && !self.is_its_own_doing(why, &answer) {
                     cache.remember_to_pass(&self.key, since, now);
                 }
                 settles(lead, Stage::NotShared);
@@ -540,6 +578,28 @@ impl Asks<'_> {
     fn coding(&self, status: StatusCode, fields: &http::HeaderMap) -> Option<Coding> {
         let (request, version) = (self.wanted.request, self.wanted.viewer.version);
         compression::coding(self.policy, request.fields, version, status, fields)
+    }
+
+    /// Whether nothing is kept only because of this request or of this moment: the next one's answer may be everybody's, and
+    /// what was kept before is not to be lost over it.
+    fn is_its_own_doing(&self, why: WhyNot, answer: &OriginAnswer) -> bool {
+        let request = self.wanted.request;
+        let asked = Asked::of(request.method, request.fields);
+        match why {
+            WhyNot::NoStore => asked.no_store,
+            WhyNot::Authorization => self.kept.is_some(),
+            WhyNot::NotWhole => {
+                let length = http_body::Body::size_hint(answer.response.body()).exact();
+                let limits = &self.worker.shared.cache.limits;
+                *request.method == Method::HEAD || length.is_some_and(|it| it <= limits.object)
+            }
+            WhyNot::Method
+            | WhyNot::Status
+            | WhyNot::Private
+            | WhyNot::NoTime
+            | WhyNot::TooOld
+            | WhyNot::VariesUnknowably => false,
+        }
     }
 
     fn came(&self, kept: Result<u32, WhyNot>) -> Verdict {
