@@ -43,6 +43,7 @@ fn head() -> Head {
         status: StatusCode::OK,
         fields: HeaderMap::new(),
         lifetime: Lifetime::default(),
+        compressed: None,
         part: None,
     }
 }
