@@ -121,8 +121,12 @@ fn at_once(
         && let What::Answer(answer) = &kept.what
         && answer.is_its_turn(now, FIND_OUT_EVERY)
     {
-        let since = speaker.worker().shared.cache.since(key);
-        beside::refresh(speaker.line(), &wanted, key, kept, since);
+        let cache = &speaker.worker().shared.cache;
+        let since = cache.since(key);
+        // What was made unusable after it was seen must not come back by a 304.
+        if cache.still_has(kept) {
+            beside::refresh(speaker.line(), &wanted, key, kept, since);
+        }
     }
     Ok(respond::kept(speaker, wanted, policy, kept, verdict, None))
 }
