@@ -277,6 +277,12 @@ impl Drop for Line {
                     answered.added(),
                     answered.first_byte,
                 );
+                if let Some(verdict) = facts.cache
+                    && let Some(used) = live.cache_use_of(facts.distribution, facts.behavior)
+                    && let Some(used) = used.of(self.view.worker)
+                {
+                    used.note(verdict, self.sent_bytes);
+                }
                 if facts.attempts.len() > 1 {
                     self.tell_of_a_fall(answered);
                 }

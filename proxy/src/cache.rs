@@ -10,6 +10,7 @@ mod head;
 mod invalidations;
 mod kept;
 mod store;
+mod tally;
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -29,6 +30,7 @@ pub(crate) use flights::{Lead, Part};
 use invalidations::Invalidations;
 pub(crate) use kept::{Answer, Head, Kept, What};
 use store::Store;
+use tally::Tally;
 
 use crate::clock::Clock;
 
@@ -43,6 +45,7 @@ pub(crate) struct Cache {
     flights: Arc<Flights>,
     pub(crate) invalidations: Invalidations,
     pub(crate) limits: CacheLimits,
+    pub(crate) tally: Arc<Tally>,
     /// Numbers for forks.
     forks: AtomicU64,
     /// Nominal nanoseconds by which its time is ahead of the clock's. Tests only.
@@ -64,8 +67,10 @@ pub(crate) enum Found {
 
 impl Cache {
     pub(crate) fn new(limits: CacheLimits) -> Self {
+        let tally = Arc::default();
         Self {
-            store: Store::new(limits.memory),
+            store: Store::new(limits.memory, &tally),
+            tally,
             flights: Arc::new(Flights::new()),
             invalidations: Invalidations::default(),
             limits,
@@ -145,7 +150,7 @@ impl Cache {
         self.flights.held()
     }
 
-    /// How many things are kept, and how many bytes they take, as of some moments ago.
+    /// How many things are kept, and how many bytes they take.
     pub(crate) fn held(&self) -> (u64, u64) {
         self.store.held()
     }
@@ -183,6 +188,7 @@ impl Cache {
 
     pub(crate) fn put(&self, kept: Kept) -> Arc<Kept> {
         let hash = self.store.hash(kept.key());
+        self.tally.inserted(&kept);
         let kept = Arc::new(kept);
         self.store.put(hash, Arc::clone(&kept));
         kept
@@ -229,6 +235,7 @@ where
                 let fits = inlet.bytes() <= cache.limits.object && cache.has_room_for(0);
                 if is_kept && !fits {
                     is_kept = false;
+                    cache.tally.refused();
                     flight.closes();
                     inlet.lets_go();
                 }

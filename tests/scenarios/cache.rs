@@ -79,11 +79,21 @@ async fn a_custom_error_page_is_kept_like_any_other_path() {
         )
         .start()
         .await;
-    for (name, value) in [("accept", "*/*"), ("range", "bytes=0-1"), ("if-none-match", "\"p\"")] {
+    for (name, value) in [
+        ("accept", "*/*"),
+        ("range", "bytes=0-1"),
+        ("if-none-match", "\"p\""),
+    ] {
         let shown = viewer(&edge).get("/missing").header(name, value).await;
         shown.expect(404).body("the page");
         shown.header("x-cache", "Error from tideover");
     }
     let pages = app.requests();
-    assert_eq!(pages.iter().filter(|seen| seen.target == "/404.html").count(), 1);
+    assert_eq!(
+        pages
+            .iter()
+            .filter(|seen| seen.target == "/404.html")
+            .count(),
+        1
+    );
 }

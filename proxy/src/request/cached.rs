@@ -487,10 +487,12 @@ impl Asks<'_> {
         };
         let length = http_body::Body::size_hint(answer.response.body()).exact();
         let cache = &self.worker.shared.cache;
-        if *self.wanted.request.method == Method::HEAD
-            || fields.contains_key(http::header::TRAILER)
-            || !cache.has_room_for(length.unwrap_or(0))
+        if *self.wanted.request.method == Method::HEAD || fields.contains_key(http::header::TRAILER)
         {
+            return Err(WhyNot::NotWhole);
+        }
+        if !cache.has_room_for(length.unwrap_or(0)) {
+            cache.tally.refused();
             return Err(WhyNot::NotWhole);
         }
         let chosen_by = self.choice(fields)?;
@@ -612,6 +614,7 @@ impl Asks<'_> {
             lifetime,
             part: before.part.as_deref().cloned(),
         };
+        cache.tally.revalidated();
         let fresh = kept.freshened(before, generation, now, &head);
         let fresh = match keep {
             Keep::For(_) => cache.put(fresh),
