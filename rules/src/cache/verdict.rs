@@ -177,6 +177,16 @@ impl Verdict {
         }
     }
 
+    /// The same in the log, which says of what was too old that it is no plain hit.
+    /// Source: Developer Guide, "Standard logging reference", x-edge-result-type; that it holds for whatever is served stale is
+    /// our reading.
+    pub fn logged(self, status: StatusCode) -> ResultType {
+        match (self, self.result(status)) {
+            (Self::Stale(..), ResultType::Hit) => ResultType::RefreshHit,
+            (_, result) => result,
+        }
+    }
+
     /// In a word that is counted and logged.
     pub fn role(self) -> Role {
         match self {
