@@ -31,6 +31,7 @@ mod tables {
     mod cache_range;
     pub(crate) mod cache_ttls;
     mod cache_vary;
+    mod cache_verdict;
     mod certificate;
     mod challenge;
     mod error_page;
