@@ -4,6 +4,7 @@ mod beside;
 mod cached;
 #[cfg(test)]
 mod sizes;
+mod written;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -127,7 +128,7 @@ async fn serve(
                         taking.ends(&fetched);
                     }
                     let reply = respond::fetched(speaker, wanted, fetched, verdict);
-                    cached::was_written(speaker, wanted, &reply);
+                    written::was_written(speaker, wanted, &reply);
                     reply
                 };
                 (Some(route.distribution), reply)

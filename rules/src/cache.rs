@@ -1,7 +1,8 @@
 //! What a cache may do: decisions over heads, times and policies. Nothing here keeps anything.
 //!
 //! In the order a request meets them: [`key`] and [`vary`] (what names an answer), [`plan`] (what is done by what was found),
-//! [`freshness`] (may it be used, may it be kept), [`conditional`] (who has it already), [`range`] (which part is asked for), [`compression`], [`invalidation`]; [`verdict`] says how the cache took part.
+//! [`freshness`] (may it be used, may it be kept), [`conditional`] (who has it already), [`range`] (which part is asked for), [`compression`], [`invalidation`],
+//! [`written`]; [`verdict`] says how the cache took part.
 
 pub mod compression;
 pub mod conditional;
@@ -14,3 +15,4 @@ pub mod plan;
 pub mod range;
 pub mod vary;
 pub mod verdict;
+pub mod written;

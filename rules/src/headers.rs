@@ -167,7 +167,7 @@ fn add_made(plan: &OriginRequest, sent: Fields<'_>, viewer: &Viewer<'_>, headers
         headers.insert(USER_AGENT, made::user_agent());
     }
     if let AcceptEncoding::Normalised { gzip, brotli } = plan.accept_encoding
-        && let Some(value) = made::accept_encoding(sent, gzip, brotli)
+        && let Some(value) = made::accept_encoding(sent, viewer.version, gzip, brotli)
     {
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(value));
     }

@@ -1,5 +1,9 @@
 //! What was fetched before is served again, by the origin's own word, and the answer says so.
 
+mod collapsing;
+mod compression;
+mod conformance;
+mod stale;
 mod told;
 
 use std::time::Duration;

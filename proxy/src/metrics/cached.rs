@@ -87,6 +87,9 @@ impl Hits {
 
 /// Writes what the cache did for every behavior of `live` that may keep something.
 pub(super) fn expose(live: &Live, text: &mut Exposition) {
+    if !live.keeps_something() {
+        return;
+    }
     let help = "Requests by what the cache was to them: no origin was asked for hit, stale and collapsed; one said that what was kept is good for refreshed; miss was fetched and kept, passed fetched and not kept.";
     text.counter("tideover_cache_requests_total", help);
     for (distribution, path, used) in live.cache_use() {

@@ -45,8 +45,11 @@ fn without_breaker(app: &Origin) -> EdgeBuilder {
     in_front_of(app).and("[origin.app]\nurl = \"http://app.test\"\nbreaker = false")
 }
 
+/// As the viewer of the scenarios comes: to the edge's own address, on a listener that counts as https.
 async fn explained(edge: &Edge, path: &str) -> Value {
-    let path = format!("/explain?method=GET&url={}", path.replace('/', "%2F"));
+    let url = format!("https://{}{path}", edge.address());
+    let url = url.replace(':', "%3A").replace('/', "%2F");
+    let path = format!("/explain?method=GET&url={url}");
     let answer = viewer_of(edge.admin()).get(&path).await;
     serde_json::from_str(&answer.expect(200).text()).expect("the answer is JSON")
 }
@@ -294,7 +297,6 @@ async fn it_is_told_beforehand_what_the_key_is_and_what_is_kept_now() {
     viewer(&edge).get("/a").await.expect(200);
     edge.time_passes(s(20));
 
-    // As the viewer of the scenarios comes: its Host is the edge's own address.
     let told = patiently("it is kept", async {
         loop {
             let told = explained(&edge, "/a").await;

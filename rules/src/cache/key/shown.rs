@@ -53,7 +53,7 @@ pub fn parts(
         }
     }
     if let AcceptEncoding::Normalised { gzip, brotli } = said.accept_encoding {
-        let accepted = made::accept_encoding(sent, gzip, brotli);
+        let accepted = made::accept_encoding(sent, viewer.version, gzip, brotli);
         parts.push(part("encodings", accepted.map(str::to_owned)));
     }
     parts.extend(said.made.iter().map(|wanted| edges_own(*wanted, viewer)));
