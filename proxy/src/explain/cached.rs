@@ -197,7 +197,7 @@ fn lifetime(policy: &CachePolicy) -> String {
             time => format!("is good for {}", seconds(time)),
         },
         DefaultTtl::Heuristic => {
-            "is good for a tenth of the time since its Last-Modified, a day at most, and not kept without that"
+            "is good for a tenth of the time since its Last-Modified, a day at most; without that it is asked about each time"
                 .to_owned()
         }
     };
