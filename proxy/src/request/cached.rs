@@ -411,12 +411,15 @@ impl Asks<'_> {
         let cache = &self.worker.shared.cache;
         if *self.wanted.request.method == Method::HEAD
             || fields.contains_key(http::header::TRAILER)
-            || !cache.has_room_for(length.unwrap_or(0))
             || part.as_ref().is_some_and(|(part, _)| {
                 // Nobody can say which bytes these are.
                 length.is_some_and(|length| length != part.end.saturating_sub(part.start))
             })
         {
+            return Err(WhyNot::NotWhole);
+        }
+        if !cache.has_room_for(length.unwrap_or(0)) {
+            cache.tally.refused();
             return Err(WhyNot::NotWhole);
         }
         let chosen_by = self.choice(fields)?;
