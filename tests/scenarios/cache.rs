@@ -3,7 +3,9 @@
 mod collapsing;
 mod compression;
 mod conformance;
+mod invalidation;
 mod stale;
+mod written;
 
 use std::time::Duration;
 

@@ -1,6 +1,7 @@
 //! A request whose answer may be kept: looked up, read along, or fetched for all who ask.
 
 mod going;
+mod revalidated;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -9,7 +10,6 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use tideover_config::{AcceptEncoding, CachePolicy, Distribution, VaryRule};
 use tideover_rules::cache::compression::{self, Coding};
-use tideover_rules::cache::conditional;
 use tideover_rules::cache::freshness::{self, Answered, Asked, Keep, Lifetime, Reuse, WhyNot};
 use tideover_rules::cache::key;
 use tideover_rules::cache::plan::{self, Ask, Candidate, Plan, Terms};
@@ -120,8 +120,12 @@ fn at_once(
         && let What::Answer(answer) = &kept.what
         && answer.is_its_turn(now, FIND_OUT_EVERY)
     {
-        let since = speaker.worker().shared.cache.since(key);
-        beside::refresh(speaker.line(), &wanted, key, kept, since);
+        let cache = &speaker.worker().shared.cache;
+        let since = cache.since(key);
+        // What was made unusable after it was seen must not come back by a 304.
+        if cache.still_has(kept) {
+            beside::refresh(speaker.line(), &wanted, key, kept, since);
+        }
     }
     Ok(respond::kept(speaker, wanted, policy, kept, verdict, None))
 }
@@ -389,19 +393,6 @@ impl Asks<'_> {
         origin::fetch(self.view, &wanted, &mut Once::Here(ViewerBody::Empty)).await
     }
 
-    /// A 304 came, and not about what is kept.
-    fn is_about_something_else(&self, fetched: &Fetched) -> bool {
-        let (Some(kept), Ok(Answer::Origin(answer))) = (&self.kept, &fetched.answer) else {
-            return false;
-        };
-        let fresh = answer.response.headers();
-        answer.response.status() == StatusCode::NOT_MODIFIED
-            && match &kept.what {
-                What::Answer(answer) => !conditional::confirms(&answer.fields(kept, 0), fresh),
-                What::Fork { .. } | What::Pass { .. } => false,
-            }
-    }
-
     /// What of `answer` is kept, and what chose it; or why nothing is.
     fn storable(
         &self,
@@ -480,21 +471,6 @@ impl Asks<'_> {
         Brought::Passes(self.came(Err(why)), Fetched { answer, trail })
     }
 
-    /// The conditions that ask whether what is kept is still good.
-    fn own_conditions(&self) -> Vec<(HeaderName, HeaderValue)> {
-        let Some(kept) = &self.kept else {
-            return Vec::new();
-        };
-        let What::Answer(answer) = &kept.what else {
-            return Vec::new();
-        };
-        let validators = conditional::validators(&answer.fields_of_the_origin(kept, 0));
-        let set = validators
-            .into_iter()
-            .filter_map(|(name, value)| Some((name, value?)));
-        set.collect()
-    }
-
     fn keep(&self, status: StatusCode, fields: &http::HeaderMap, took: Duration) -> Keep {
         let request = self.wanted.request;
         let asked = Asked::of(request.method, request.fields);
@@ -552,89 +528,6 @@ impl Asks<'_> {
         }
         answer.leave_alone(now, self.policy.stale.ask_again_after);
         Some((Arc::clone(kept), why))
-    }
-
-    /// What is `kept`, freshened by a 304.
-    fn freshened(
-        &self,
-        kept: &Arc<Kept>,
-        answer: OriginAnswer,
-        now: Duration,
-        took: Duration,
-    ) -> (Arc<Kept>, Verdict) {
-        let (head, body) = answer.response.into_parts();
-        body.drain();
-        let What::Answer(before) = &kept.what else {
-            return (Arc::clone(kept), self.came(Err(WhyNot::NotWhole)));
-        };
-        let (fresh, kept) = self.freshened_with(kept, before, &head.headers, now, took);
-        (fresh, Verdict::Revalidated(kept.unwrap_or(0)))
-    }
-
-    /// The same by the fields `said`, and for how many seconds it is kept fresh, or why it is not kept any more.
-    fn freshened_with(
-        &self,
-        kept: &Arc<Kept>,
-        before: &KeptAnswer,
-        said: &http::HeaderMap,
-        now: Duration,
-        took: Duration,
-    ) -> (Arc<Kept>, Result<u32, WhyNot>) {
-        let cache = &self.worker.shared.cache;
-        let as_it_came = before.fields_of_the_origin(kept, 8);
-        let mut fields = conditional::freshened(as_it_came, said);
-        let keep = self.keep(before.status, &fields, took);
-        let lifetime = match keep {
-            Keep::For(lifetime) => lifetime,
-            // It was good enough to be kept once, and is not any more: it serves this once.
-            Keep::Not(_) => Lifetime::default(),
-        };
-        // What a 304 says is about what the origin has.
-        let compressed =
-            (before.compressed).map(|it| compression::describe(&mut fields, it.coding));
-        let head = Head {
-            status: before.status,
-            fields,
-            lifetime,
-            compressed,
-            part: before.part.as_deref().cloned(),
-        };
-        let fresh = kept.freshened(before, self.since.generation(), now, &head);
-        let fresh = match keep {
-            Keep::For(_) => cache.keep(fresh, self.since),
-            Keep::Not(_) => {
-                cache.remove(kept.key());
-                Arc::new(fresh)
-            }
-        };
-        let kept = match keep {
-            Keep::For(lifetime) => Ok(left(&lifetime)),
-            Keep::Not(why) => Err(why),
-        };
-        (fresh, kept)
-    }
-
-    /// What is kept is freshened by an answer to HEAD that is about it; for how many seconds it is good then.
-    /// Source: RFC 9111, section 4.3.5.
-    fn updated_by_head(
-        &self,
-        answer: &OriginAnswer,
-        now: Duration,
-        took: Duration,
-    ) -> Option<Result<u32, WhyNot>> {
-        let said = answer.response.headers();
-        let is_an_update = *self.wanted.request.method == Method::HEAD
-            && answer.response.status() == StatusCode::OK;
-        let kept = self.kept.as_ref().filter(|_| is_an_update)?;
-        let What::Answer(before) = &kept.what else {
-            return None;
-        };
-        let is_about_it = before.status == StatusCode::OK
-            && before.part.is_none()
-            && before.compressed.is_none()
-            && conditional::head_confirms(&before.fields(kept, 0), before.length(), said);
-        let updated = is_about_it.then(|| self.freshened_with(kept, before, said, now, took));
-        updated.map(|(_, kept)| kept)
     }
 }
 
