@@ -501,14 +501,8 @@ impl Asks<'_> {
                 Brought::Flows(reader, verdict, trail)
             }
             Err(why) => {
-                let (status, fields) = (answer.response.status(), answer.response.headers());
-                if why == WhyNot::NotWhole
-                    && *self.wanted.request.method == Method::HEAD
-                    && let Some(coding) = self.coding(status, fields)
-                {
-                    // As a GET would be answered.
-                    compression::describe(answer.response.headers_mut(), coding);
-                    answer.survey = Survey::of(answer.response.headers());
+                if why == WhyNot::NotWhole && *self.wanted.request.method == Method::HEAD {
+                    self.tells_what_a_get_would(&mut answer);
                 }
                 if self.ask.together && !self.is_its_own_doing(why, &answer) {
                     cache.remember_to_pass(&self.key, since, now);
@@ -573,6 +567,15 @@ impl Asks<'_> {
         let coding = self.coding(status, fields)?;
         let length = compression::length(fields)?;
         self.worker.shared.cache.compressors.begin(coding, length)
+    }
+
+    /// A HEAD's answer, which is not kept, as that of a GET would be, which is.
+    fn tells_what_a_get_would(&self, answer: &mut OriginAnswer) {
+        let (status, fields) = (answer.response.status(), answer.response.headers());
+        if let Some(coding) = self.coding(status, fields) {
+            compression::describe(answer.response.headers_mut(), coding);
+            answer.survey = Survey::of(answer.response.headers());
+        }
     }
 
     fn coding(&self, status: StatusCode, fields: &http::HeaderMap) -> Option<Coding> {
