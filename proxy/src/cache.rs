@@ -29,7 +29,7 @@ use tideover_rules::fields::Fields;
 
 pub(crate) use compress::Compressor;
 use compress::Compressors;
-pub(crate) use fill::{BrokeOff, ChosenBy, Failed, FillReader, Settled, Stage};
+pub(crate) use fill::{BrokeOff, ChosenBy, Failed, FillReader, Flowing, Settled, Stage};
 use flights::{Flight, Flights};
 pub(crate) use flights::{Lead, Part};
 use invalidations::Invalidations;
@@ -198,6 +198,12 @@ impl Cache {
         bytes <= self.limits.object && self.flights.held().saturating_add(bytes) <= most
     }
 
+    /// Whether what fetches hold already may stay: what each was let begin with, and what its chunks take beside that.
+    fn has_room_to_go_on(&self) -> bool {
+        let memory = self.limits.memory;
+        self.flights.held() <= memory / 4 + memory / 32
+    }
+
     /// Bytes that fetches hold which go on now.
     pub(crate) fn held_by_fills(&self) -> u64 {
         self.flights.held()
@@ -301,7 +307,7 @@ where
                 {
                     inlet.push(data);
                 }
-                let fits = inlet.arrived() <= cache.limits.object && cache.has_room_for(0);
+                let fits = inlet.arrived() <= cache.limits.object && cache.has_room_to_go_on();
                 if is_kept && !fits {
                     is_kept = false;
                     cache.tally.refused();
@@ -340,14 +346,16 @@ impl Lead {
     /// others.
     pub(crate) fn pours(
         self,
+        cache: &Cache,
         key: &[u8],
-        since: Since,
         began: Duration,
         head: Head,
         length: Option<u64>,
         chosen_by: Option<ChosenBy>,
     ) -> (Pouring, FillReader) {
-        let (flight, reader) = self.flows(head, length, chosen_by);
+        let since = self.since();
+        let longer = chosen_by.is_some().then(|| (cache.store.hash(key), key));
+        let (flight, reader) = self.flows(longer, head, length, chosen_by);
         let pouring = Pouring {
             flight,
             key: key.into(),

@@ -21,6 +21,8 @@ mod config_files;
 mod drill;
 #[path = "program/environment.rs"]
 mod environment;
+#[path = "program/invalidate.rs"]
+mod invalidate;
 #[path = "program/journal.rs"]
 mod journal;
 #[path = "program/lifecycle.rs"]

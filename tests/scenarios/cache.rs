@@ -3,8 +3,10 @@
 mod collapsing;
 mod compression;
 mod conformance;
+mod invalidation;
 mod stale;
 mod told;
+mod written;
 
 use std::time::Duration;
 

@@ -34,8 +34,17 @@ fn scale() -> f64 {
 
 /// A tier that answers with its name, and 503 while the file `down` is in its folder.
 async fn tier(name: &str) -> Nginx {
+    tier_that(name, "").await
+}
+
+/// The same, whose answers may be used again for two seconds.
+async fn tier_to_keep(name: &str) -> Nginx {
+    tier_that(name, "add_header Cache-Control max-age=2;").await
+}
+
+async fn tier_that(name: &str, says: &str) -> Nginx {
     let server = format!(
-        "if (-f $document_root/down) {{ return 503; }} location / {{ return 200 \"from {name}\"; }}"
+        "if (-f $document_root/down) {{ return 503; }} location / {{ {says} return 200 \"from {name}\"; }}"
     );
     nginx(name, &server).start().await
 }
@@ -329,6 +338,111 @@ async fn where_an_operator_moves_it_writes_get_their_clear_error_until_then() {
     let mut lost = writes.iter().filter(|write| write.status != 200);
     assert!(lost.all(|write| write.status == 503 && write.by.contains("othing was sent")));
     no_write_was_sent_twice([&aws, &vm]);
+}
+
+/// Nothing is left of the three tiers but what the edge has kept.
+async fn all_die(death: Death) {
+    let scale = scale();
+    let mut tiers = [
+        tier_to_keep("aws").await,
+        tier_to_keep("azure-vm").await,
+        tier_to_keep("azure-swa").await,
+    ];
+    let mut edge = moved_by("auto", "auto");
+    for tier in &tiers {
+        edge = edge.map(tier.name(), &tier.url());
+    }
+    let edge = edge.time_scale(scale).start().await;
+    let crowd = Crowd::begins(&edge);
+    Crowd::until_served_by(&crowd.reads, "aws", Instant::now()).await;
+
+    let died = Instant::now();
+    for tier in &mut tiers {
+        match death {
+            Death::Silent => tier.is_stopped(true),
+            Death::Answers503 => tier.writes("www/down", ""),
+            Death::Refused | Death::BlackHoled => tier.is_killed().await,
+        }
+    }
+    // Until all that runs into their silence has come to its end, and what was fresh is long stale.
+    let viewer = viewer(&edge).host("www.goupang.shop");
+    patiently("it is served stale", async {
+        loop {
+            let read = viewer.get("/petclinic/").await;
+            let told = read.value("cache-status").to_owned();
+            if told.contains("hit; ttl=-")
+                && died.elapsed() > Duration::from_secs(12).mul_f64(scale)
+            {
+                assert!(told.contains("; detail="), "{told}");
+                read.expect(200).body("from aws");
+                return;
+            }
+            tokio::time::sleep(ms(10)).await;
+        }
+    })
+    .await;
+    // What nobody has kept gets the last page.
+    let unknown = viewer.get("/petclinic/unknown").await;
+    assert_eq!(unknown.status, 503, "{}", unknown.text());
+    let stale = Instant::now();
+    Crowd::until_served_by(&crowd.reads, "aws", stale).await;
+
+    let revived = Instant::now();
+    let [aws, ..] = &mut tiers;
+    match death {
+        Death::Silent => aws.is_stopped(false),
+        Death::Answers503 => aws.removes("www/down"),
+        Death::Refused | Death::BlackHoled => aws.starts().await,
+    }
+    patiently("it is fresh again", async {
+        loop {
+            let read = viewer.get("/petclinic/").await;
+            if !read.value("cache-status").contains("ttl=-") {
+                return;
+            }
+            tokio::time::sleep(ms(10)).await;
+        }
+    })
+    .await;
+    let fresh = revived.elapsed().div_f64(scale);
+    if death == Death::Silent {
+        tiers.iter().for_each(|tier| tier.is_stopped(false));
+    }
+    let (reads, _) = crowd.ends().await;
+
+    let failed: Vec<_> = reads.iter().filter(|read| read.status != 200).collect();
+    assert!(failed.is_empty(), "{failed:#?}");
+    let took = |read: &Answer| read.took.div_f64(scale);
+    let dead = reads.iter().filter(|read| read.asked > died);
+    let slow: Vec<_> = dead.clone().filter(|read| took(read) > ms(500)).collect();
+    let longest = slow.iter().map(|read| took(read)).max();
+    let last = slow
+        .iter()
+        .map(|read| read.asked.saturating_duration_since(died).div_f64(scale))
+        .max();
+    println!(
+        "| all {death:?} | 0 of {} reads failed; {} took longer than 0.5 s, {:.1} s at most, the last of them asked after {:.1} s; fresh again after {:.1} s |",
+        dead.count(),
+        slow.len(),
+        longest.unwrap_or_default().as_secs_f64(),
+        last.unwrap_or_default().as_secs_f64(),
+        fresh.as_secs_f64(),
+    );
+}
+
+#[tokio::test]
+async fn what_was_kept_is_read_on_when_all_tiers_refuse() {
+    all_die(Death::Refused).await;
+}
+
+#[tokio::test]
+async fn what_was_kept_is_read_on_when_all_tiers_are_silent() {
+    all_die(Death::Silent).await;
+}
+
+#[tokio::test]
+async fn what_was_kept_is_read_on_when_all_tiers_answer_503() {
+    all_die(Death::Answers503).await;
 }
 
 /// 2 s up, 2 s down for a minute, at a tenth of the time.

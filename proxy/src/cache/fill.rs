@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
@@ -24,7 +24,9 @@ const BESIDE: u64 = 64;
 /// One fetch, as its readers see it.
 #[derive(Debug)]
 pub(crate) struct Fill {
-    pub(super) key: Box<[u8]>,
+    key: Box<[u8]>,
+    /// The longer key that it is kept under, where its answer was chosen by more.
+    longer: OnceLock<Box<[u8]>>,
     /// No later than its fetch began.
     pub(super) since: Since,
     state: Mutex<State>,
@@ -139,6 +141,7 @@ impl Fill {
     pub(super) fn new(key: &[u8], since: Since, held: &Arc<AtomicU64>) -> Arc<Self> {
         Arc::new(Self {
             key: key.into(),
+            longer: OnceLock::new(),
             since,
             state: Mutex::new(State {
                 stage: Stage::Waiting,
@@ -158,6 +161,17 @@ impl Fill {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether what is asked for under `key` is what it fetches.
+    pub(super) fn is_for(&self, key: &[u8]) -> bool {
+        *self.key == *key || self.longer.get().is_some_and(|longer| **longer == *key)
+    }
+
+    /// It is for those who look under this key, too.
+    pub(super) fn is_also_for(&self, key: &[u8]) {
+        // A fill has one head, and so one longer key.
+        self.longer.get_or_init(|| key.into());
     }
 
     /// One more reader, from the first byte on; `None` if those are gone.
@@ -348,34 +362,35 @@ impl Inlet {
 
     /// It is whole. Who still reads goes on with what is `kept`, so that a slow one does not hold it a second time.
     pub(super) fn ends(self, kept: Option<&Kept>) {
-        if let Some(kept) = kept
-            && let What::Answer(answer) = &kept.what
-        {
-            let mut state = self.fill.lock();
-            state.kept = Some(answer.body(kept));
-            self.fill.held.fetch_sub(state.held, Relaxed);
-            state.held = 0;
-            let gone = std::mem::take(&mut state.chunks);
-            drop(state);
-            drop(gone);
-        }
-        self.set_end(End::Whole);
+        let body = kept.and_then(|kept| match &kept.what {
+            What::Answer(answer) => Some(answer.body(kept)),
+            What::Fork { .. } | What::Pass { .. } => None,
+        });
+        self.set_end(End::Whole, body);
     }
 
-    fn set_end(&self, end: End) {
+    fn set_end(&self, end: End, kept: Option<Vec<Bytes>>) {
         let mut state = self.fill.lock();
+        let mut gone = VecDeque::new();
         if state.end == End::NotYet {
             state.end = end;
+            if kept.is_some() {
+                state.kept = kept;
+                self.fill.held.fetch_sub(state.held, Relaxed);
+                state.held = 0;
+                gone = std::mem::take(&mut state.chunks);
+            }
         }
         let waiting = state.take_waiting();
         drop(state);
+        drop(gone);
         wake(waiting);
     }
 }
 
 impl Drop for Inlet {
     fn drop(&mut self) {
-        self.set_end(End::Broken);
+        self.set_end(End::Broken, None);
     }
 }
 

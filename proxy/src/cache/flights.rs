@@ -69,7 +69,7 @@ impl Flights {
         is_outdated: impl Fn(Since) -> bool,
     ) -> Part {
         match self.shard(hash).entry(hash) {
-            Entry::Occupied(flight) if *flight.get().key != *key => Part::Alone,
+            Entry::Occupied(flight) if !flight.get().is_for(key) => Part::Alone,
             Entry::Occupied(mut flight) if is_outdated(flight.get().since) => {
                 let lead = self.lead_alone(hash, key, since);
                 flight.insert(Arc::clone(&lead.fill));
@@ -94,6 +94,14 @@ impl Flights {
         }
     }
 
+    /// Who looks under `key`, which is longer than the one that `fill` began with, finds it from now on.
+    fn lands_also_at(&self, hash: u64, key: &[u8], fill: &Arc<Fill>) {
+        fill.is_also_for(key);
+        if let Entry::Vacant(place) = self.shard(hash).entry(hash) {
+            place.insert(Arc::clone(fill));
+        }
+    }
+
     fn leaves(&self, hash: u64, fill: &Arc<Fill>) {
         let mut shard = self.shard(hash);
         if shard
@@ -106,14 +114,21 @@ impl Flights {
 }
 
 impl Lead {
+    /// No later than it began to fetch.
+    pub(super) fn since(&self) -> Since {
+        self.fill.since
+    }
+
     /// The fetch ends without a body for all: everybody is told, and the key is free.
     pub(crate) fn settles(mut self, stage: Stage) {
         self.end(stage);
     }
 
-    /// The head is here. The flight goes on until the [`Flight`] is dropped.
+    /// The head is here. The flight goes on until the [`Flight`] is dropped. `longer`: the key, with its hash, that the
+    /// answer is kept under, if that is another one.
     pub(super) fn flows(
         mut self,
+        longer: Option<(u64, &[u8])>,
         head: Head,
         length: Option<u64>,
         chosen_by: Option<ChosenBy>,
@@ -123,10 +138,13 @@ impl Lead {
         let (inlet, flowing) = Inlet::opens(Arc::clone(&self.fill), head, length, chosen_by);
         let mut reader = reader.unwrap_or_else(|| unreachable!("its first byte did not come yet"));
         reader.flows(flowing);
+        if let Some((hash, key)) = longer {
+            self.flights.lands_also_at(hash, key, &self.fill);
+        }
         let flight = Flight {
             inlet: Some(inlet),
             fill: Arc::clone(&self.fill),
-            hash: self.hash,
+            hashes: [Some(self.hash), longer.map(|(hash, _)| hash)],
             flights: Arc::clone(&self.flights),
         };
         (flight, reader)
@@ -153,7 +171,8 @@ impl Drop for Lead {
 pub(super) struct Flight {
     inlet: Option<Inlet>,
     fill: Arc<Fill>,
-    hash: u64,
+    /// Where it is found.
+    hashes: [Option<u64>; 2],
     flights: Arc<Flights>,
 }
 
@@ -164,7 +183,9 @@ impl Flight {
 
     /// Nobody else is to read what was begun: the next request for the key asks anew.
     pub(super) fn closes(&self) {
-        self.flights.leaves(self.hash, &self.fill);
+        for hash in self.hashes.into_iter().flatten() {
+            self.flights.leaves(hash, &self.fill);
+        }
     }
 
     /// Its body is whole, and the store has what is `kept` of it.
@@ -177,6 +198,6 @@ impl Flight {
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        self.flights.leaves(self.hash, &self.fill);
+        self.closes();
     }
 }

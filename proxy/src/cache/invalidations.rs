@@ -204,3 +204,97 @@ fn new_id() -> Box<str> {
         .collect::<String>()
         .into()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::{Cache, Found};
+    use super::*;
+    use http::HeaderMap;
+    use tideover_config::CacheLimits;
+    use tideover_rules::fields::Fields;
+
+    fn key(target: &str) -> Vec<u8> {
+        let mut key = Vec::new();
+        for part in ["site", target] {
+            let length = u32::try_from(part.len()).expect("it is short");
+            key.extend_from_slice(&length.to_le_bytes());
+            key.extend_from_slice(part.as_bytes());
+        }
+        key
+    }
+
+    fn pass(target: &str, generation: u64) -> Kept {
+        let lasts = Duration::from_mins(5);
+        Kept::pass(&key(target), generation, Duration::ZERO, lasts)
+    }
+
+    fn pattern(written: &str) -> Vec<Pattern> {
+        vec![Pattern::new(written).expect("it is one")]
+    }
+
+    fn gives(orders: &Invalidations, path: &str) -> u64 {
+        let ordered = orders.order("site", pattern(path), None, Duration::ZERO);
+        assert!(matches!(ordered, Ordered::Done(_)), "{ordered:?}");
+        orders.latest()
+    }
+
+    #[test]
+    fn an_order_looks_at_nothing_that_is_kept_and_a_look_up_at_one_thing() {
+        for count in [10, 10_000] {
+            let cache = Cache::new(CacheLimits::default());
+            for number in 0..count {
+                let target = format!("/{number}");
+                let since = cache.since(&key(&target));
+                cache.keep(pass(&target, since.generation()), since);
+            }
+            let orders = &cache.invalidations;
+            gives(orders, "/1");
+            assert_eq!(orders.compared.load(Relaxed), 0, "of {count}");
+            let headers = HeaderMap::new();
+            let found = |target: &str| {
+                let mut key = key(target);
+                cache.look_up(&mut key, Fields::of(&headers), Duration::ZERO)
+            };
+            assert!(matches!(found("/2"), Found::Pass));
+            assert!(matches!(found("/2"), Found::Pass));
+            assert_eq!(orders.compared.load(Relaxed), 1, "of {count}");
+            assert!(matches!(found("/1"), Found::Nothing));
+            assert_eq!(orders.compared.load(Relaxed), 2, "of {count}");
+        }
+    }
+
+    #[test]
+    fn what_is_older_than_all_that_is_remembered_counts_as_invalidated() {
+        let orders = Invalidations::default();
+        let looked_up = pass("/a", 0);
+        for _ in 0..REMEMBERED {
+            gives(&orders, "/x");
+        }
+        assert!(!orders.is_about(&pass("/a", 0)));
+        assert!(orders.is_about(&pass("/x", 0)));
+        assert!(!orders.is_about(&looked_up));
+        let latest = gives(&orders, "/x");
+        assert!(orders.is_about(&pass("/a", 0)), "the first is forgotten");
+        assert!(!orders.is_about(&pass("/a", 1)), "the second is not");
+        assert!(!orders.is_about(&looked_up), "it was compared before");
+        assert!(!orders.is_about(&pass("/x", latest)), "it came after");
+        assert_eq!(orders.list().len(), REMEMBERED);
+    }
+
+    #[test]
+    fn so_many_bytes_of_orders_are_remembered() {
+        let orders = Invalidations::default();
+        let long = format!("/{}", "x".repeat(3_999));
+        let patterns: Vec<Pattern> = std::iter::repeat_n(pattern(&long), 1_000)
+            .flatten()
+            .collect();
+        for _ in 0..6 {
+            orders.order("site", patterns.clone(), None, Duration::ZERO);
+        }
+        assert_eq!(orders.list().len(), 4);
+        assert!(orders.is_about(&pass("/a", 1)));
+        assert!(!orders.is_about(&pass("/a", 2)));
+    }
+}

@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Version};
-use tideover_config::CachePolicy;
+use tideover_config::{CachePolicy, TargetId};
 use tideover_rules::cache::plan::Ask;
 use tideover_rules::cache::verdict::Forward;
 use tideover_rules::fields::Fields;
 use tideover_rules::headers::{Conditions, Request, Viewer};
 use tideover_rules::route::within;
 
-use super::cached::Asks;
+use super::cached::{Asks, FIND_OUT_EVERY};
 use crate::access_log::Line;
 use crate::cache::{Kept, Lead, Part, Since};
-use crate::origin::Wanted;
+use crate::origin::{self, Wanted};
 use crate::viewer::Peer;
 use crate::worker::{View, Worker};
 
@@ -32,8 +32,7 @@ pub(super) fn refresh(
     let Part::Leads(lead) = cache.join(key, since) else {
         return;
     };
-    let still = cache.look_up_again(key);
-    if still.is_none_or(|still| !Arc::ptr_eq(&still, kept)) {
+    if !cache.still_has(kept) {
         // Somebody did so between the look and the lead.
         return;
     }
@@ -118,6 +117,23 @@ impl Asking {
             },
         };
         // Whatever it brings is in the store by then, or for nobody.
-        drop(asks.ask(Some(lead)).await);
+        if origin::is_known_dead(&self.view, route.target) {
+            tokio::select! {
+                biased;
+                brought = asks.ask(Some(lead)) => drop(brought),
+                // It may hang at one that is still dead: whoever comes next asks the one who is back.
+                () = self.somebody_answers(route.behavior.target) => {}
+            }
+        } else {
+            drop(asks.ask(Some(lead)).await);
+        }
+    }
+
+    /// Returns when it is not known any more that no origin of `target` answers.
+    async fn somebody_answers(&self, target: TargetId) {
+        let live = &self.view.live;
+        while origin::is_known_dead(&self.view, live.target(live.routed(target))) {
+            tokio::time::sleep(live.clock.real(FIND_OUT_EVERY)).await;
+        }
     }
 }

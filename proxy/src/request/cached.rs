@@ -1,5 +1,8 @@
 //! A request whose answer may be kept: looked up, read along, or fetched for all who ask.
 
+mod going;
+mod revalidated;
+
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +10,6 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use tideover_config::{AcceptEncoding, CachePolicy, Distribution, VaryRule};
 use tideover_rules::cache::compression::{self, Coding};
-use tideover_rules::cache::conditional;
 use tideover_rules::cache::freshness::{self, Answered, Asked, Keep, Lifetime, Reuse, WhyNot};
 use tideover_rules::cache::key;
 use tideover_rules::cache::plan::{self, Ask, Candidate, Plan, Terms};
@@ -18,11 +20,10 @@ use tideover_rules::error_page::error_ttl;
 use tideover_rules::failover::{Attempt, Sent};
 use tideover_rules::fields::{Known, Survey};
 use tideover_rules::headers::Conditions;
-use tokio::time::timeout;
 
 use super::beside;
 use crate::cache::{
-    Answer as KeptAnswer, ChosenBy, Compressor, Failed, FillReader, Found, Head, Kept, Lead, Part,
+    Answer as KeptAnswer, ChosenBy, Compressor, Failed, FillReader, Found, Head, Kept, Lead,
     Settled, Since, Stage, What, pour,
 };
 use crate::clock::Moment;
@@ -31,11 +32,10 @@ use crate::message::{Once, ViewerBody};
 use crate::origin::{self, Answer, Fetched, OriginAnswer, Trail, Wanted};
 use crate::respond::{self, Reply, Speaker};
 use crate::worker::{View, Worker};
+pub(super) use going::go_on;
 
-/// So long a request waits for the head of what another fetches; then it asks for itself.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// Where it is known that no origin answers, what is kept is asked for anew so often, beside its being served.
-const FIND_OUT_EVERY: Duration = Duration::from_secs(1);
+pub(super) const FIND_OUT_EVERY: Duration = Duration::from_secs(1);
 
 /// What a request may be answered with before anybody is asked.
 #[expect(
@@ -120,143 +120,14 @@ fn at_once(
         && let What::Answer(answer) = &kept.what
         && answer.is_its_turn(now, FIND_OUT_EVERY)
     {
-        let since = speaker.worker().shared.cache.since(key);
-        beside::refresh(speaker.line(), &wanted, key, kept, since);
+        let cache = &speaker.worker().shared.cache;
+        let since = cache.since(key);
+        // What was made unusable after it was seen must not come back by a 304.
+        if cache.still_has(kept) {
+            beside::refresh(speaker.line(), &wanted, key, kept, since);
+        }
     }
     Ok(respond::kept(speaker, wanted, policy, kept, verdict, None))
-}
-
-/// Everything that is more than a hit.
-pub(super) async fn go_on(
-    speaker: Speaker<'_>,
-    wanted: Wanted<'_>,
-    search: Box<Search<'_>>,
-) -> Reply {
-    let line = speaker.line();
-    let (worker, view) = (&line.worker, &line.view);
-    let cache = &worker.shared.cache;
-    let Search {
-        policy,
-        mut key,
-        mut found,
-    } = *search;
-    let mut patience = None;
-    loop {
-        let since = cache.since(&key);
-        if let Found::Answer(kept) = &found
-            && !cache.still_has(kept)
-        {
-            // It must not be asked about: freshened, it would be kept as of now.
-            write_key(policy, &wanted, &mut key);
-            let now = cache.now(view.live.clock);
-            found = cache.look_up(&mut key, wanted.request.fields, now);
-            continue;
-        }
-        let now = cache.now(view.live.clock);
-        let ask = match at_once(speaker, wanted, policy, &key, &found, now) {
-            Ok(reply) => return reply,
-            Err(ask) => ask,
-        };
-        let asks = |key, kept| Asks {
-            worker,
-            view,
-            wanted,
-            policy,
-            key,
-            kept,
-            since,
-            ask,
-        };
-        let part = if ask.together {
-            cache.join(&key, since)
-        } else {
-            Part::Alone
-        };
-        let mut reader = match part {
-            Part::Leads(lead) => {
-                // Whoever had the lead before may have ended in between.
-                let length = key.len();
-                let again = cache.look_up(&mut key, wanted.request.fields, now);
-                let is_otherwise = match &again {
-                    // The lead is for a shorter key, or for nobody but this request.
-                    _ if key.len() > length => true,
-                    Found::Pass => true,
-                    Found::Answer(_) => {
-                        let (plan, _) = plan_for(view, &wanted, policy, &again, now);
-                        matches!(plan, Plan::Serve(_))
-                    }
-                    Found::Nothing | Found::OtherVariants => false,
-                };
-                if is_otherwise {
-                    drop(lead);
-                    found = again;
-                    continue;
-                }
-                let kept = about(found, ask);
-                let brought = asks(key, kept).ask(Some(lead)).await;
-                return respond_with(speaker, wanted, policy, brought);
-            }
-            Part::Alone => {
-                let kept = about(found, ask);
-                let brought = asks(key, kept).ask(None).await;
-                return respond_with(speaker, wanted, policy, brought);
-            }
-            Part::Follows(reader) => reader,
-        };
-        // Not anew for each leader that goes away.
-        let patience =
-            *patience.get_or_insert_with(|| Moment::now() + view.live.clock.real(PATIENCE));
-        let alone = Ask {
-            together: false,
-            ..ask
-        };
-        match timeout(patience.since(Moment::now()), reader.stage()).await {
-            Err(_) | Ok(Stage::NotShared) => {
-                drop(reader);
-                let asks = Asks {
-                    ask: alone,
-                    ..asks(key, about(found, ask))
-                };
-                let brought = asks.ask(None).await;
-                return respond_with(speaker, wanted, policy, brought);
-            }
-            Ok(Stage::Waiting | Stage::Abandoned) => {}
-            Ok(Stage::Settled(kept, settled)) => {
-                let now = cache.now(view.live.clock);
-                let verdict = settled_verdict(&kept, settled, now);
-                return respond::kept(speaker, wanted, policy, &kept, verdict, None);
-            }
-            Ok(Stage::Failed(failed)) => {
-                let verdict = Verdict::Fetched(Came {
-                    why: ask.why,
-                    kept: Err(WhyNot::Status),
-                    along: true,
-                });
-                let fetched = Fetched::failed_for_all(&failed);
-                return respond::fetched(speaker, wanted, fetched, Some(verdict));
-            }
-            Ok(Stage::Flowing(flowing)) => {
-                let is_chosen = flowing.chosen_by.as_ref().is_none_or(|chosen| {
-                    let mut suffix = Vec::new();
-                    vary::write(&chosen.names, wanted.request.fields, &mut suffix);
-                    suffix == chosen.suffix
-                });
-                if is_chosen {
-                    let verdict = Verdict::Fetched(Came {
-                        why: ask.why,
-                        kept: Ok(left(&flowing.head.lifetime)),
-                        along: true,
-                    });
-                    reader.flows(flowing);
-                    return respond::fill(speaker, wanted, policy, reader, verdict, None);
-                }
-            }
-        }
-        drop(reader);
-        write_key(policy, &wanted, &mut key);
-        let now = cache.now(view.live.clock);
-        found = cache.look_up(&mut key, wanted.request.fields, now);
-    }
 }
 
 /// What is done for `wanted` by what was `found`, and what of that is an answer.
@@ -439,18 +310,7 @@ impl Asks<'_> {
                 return self.passed(Ok(Answer::Page(page)), trail, WhyNot::Status);
             }
             Err(error) => {
-                let nothing_left = |attempt: &Attempt| attempt.sent == Sent::Nothing;
-                let stage = if trail.attempts.iter().all(nothing_left) {
-                    Stage::Failed(Arc::new(Failed {
-                        fault: error.fault(),
-                        attempts: trail.attempts.clone(),
-                        delivered: trail.delivered,
-                    }))
-                } else {
-                    // It may have been something about this request that an origin broke down over.
-                    Stage::NotShared
-                };
-                settles(lead, stage);
+                settles(lead, stage_after(&error, &trail));
                 return self.passed(Err(error), trail, WhyNot::Status);
             }
         };
@@ -494,7 +354,7 @@ impl Asks<'_> {
                 };
                 let verdict = self.came(Ok(left(&head.lifetime)));
                 let lead = lead.unwrap_or_else(|| cache.lead_alone(&self.key, since));
-                let (pouring, reader) = lead.pours(&self.key, since, now, head, length, chosen_by);
+                let (pouring, reader) = lead.pours(cache, &self.key, now, head, length, chosen_by);
                 let shared = Arc::clone(&self.worker.shared);
                 let worker = Rc::clone(self.worker);
                 match compressor {
@@ -531,19 +391,6 @@ impl Asks<'_> {
             wanted.request.conditions = Conditions::Own(own);
         }
         origin::fetch(self.view, &wanted, &mut Once::Here(ViewerBody::Empty)).await
-    }
-
-    /// A 304 came, and not about what is kept.
-    fn is_about_something_else(&self, fetched: &Fetched) -> bool {
-        let (Some(kept), Ok(Answer::Origin(answer))) = (&self.kept, &fetched.answer) else {
-            return false;
-        };
-        let fresh = answer.response.headers();
-        answer.response.status() == StatusCode::NOT_MODIFIED
-            && match &kept.what {
-                What::Answer(answer) => !conditional::confirms(&answer.fields(kept, 0), fresh),
-                What::Fork { .. } | What::Pass { .. } => false,
-            }
     }
 
     /// What of `answer` is kept, and what chose it; or why nothing is.
@@ -627,21 +474,6 @@ impl Asks<'_> {
         Brought::Passes(self.came(Err(why)), Fetched { answer, trail })
     }
 
-    /// The conditions that ask whether what is kept is still good.
-    fn own_conditions(&self) -> Vec<(HeaderName, HeaderValue)> {
-        let Some(kept) = &self.kept else {
-            return Vec::new();
-        };
-        let What::Answer(answer) = &kept.what else {
-            return Vec::new();
-        };
-        let validators = conditional::validators(&answer.fields_of_the_origin(kept, 0));
-        let set = validators
-            .into_iter()
-            .filter_map(|(name, value)| Some((name, value?)));
-        set.collect()
-    }
-
     fn keep(&self, status: StatusCode, fields: &http::HeaderMap, took: Duration) -> Keep {
         let request = self.wanted.request;
         let asked = Asked::of(request.method, request.fields);
@@ -700,90 +532,20 @@ impl Asks<'_> {
         answer.leave_alone(now, self.policy.stale.ask_again_after);
         Some((Arc::clone(kept), why))
     }
+}
 
-    /// What is `kept`, freshened by a 304.
-    fn freshened(
-        &self,
-        kept: &Arc<Kept>,
-        answer: OriginAnswer,
-        now: Duration,
-        took: Duration,
-    ) -> (Arc<Kept>, Verdict) {
-        let (head, body) = answer.response.into_parts();
-        body.drain();
-        let What::Answer(before) = &kept.what else {
-            return (Arc::clone(kept), self.came(Err(WhyNot::NotWhole)));
-        };
-        let (fresh, kept) = self.freshened_with(kept, before, &head.headers, now, took);
-        (fresh, Verdict::Revalidated(kept.unwrap_or(0)))
+/// What followers are told where no origin brought an answer.
+fn stage_after(error: &OriginError, trail: &Trail) -> Stage {
+    let nothing_left = |attempt: &Attempt| attempt.sent == Sent::Nothing;
+    if !trail.attempts.iter().all(nothing_left) {
+        // It may have been something about this request that an origin broke down over.
+        return Stage::NotShared;
     }
-
-    /// The same by the fields `said`, and for how many seconds it is kept fresh, or why it is not kept any more.
-    fn freshened_with(
-        &self,
-        kept: &Arc<Kept>,
-        before: &KeptAnswer,
-        said: &http::HeaderMap,
-        now: Duration,
-        took: Duration,
-    ) -> (Arc<Kept>, Result<u32, WhyNot>) {
-        let cache = &self.worker.shared.cache;
-        let as_it_came = before.fields_of_the_origin(kept, 8);
-        let mut fields = conditional::freshened(as_it_came, said);
-        let keep = self.keep(before.status, &fields, took);
-        let lifetime = match keep {
-            Keep::For(lifetime) => lifetime,
-            // It was good enough to be kept once, and is not any more: it serves this once.
-            Keep::Not(_) => Lifetime::default(),
-        };
-        // What a 304 says is about what the origin has.
-        let compressed =
-            (before.compressed).map(|it| compression::describe(&mut fields, it.coding));
-        let head = Head {
-            status: before.status,
-            fields,
-            lifetime,
-            compressed,
-            part: before.part.as_deref().cloned(),
-        };
-        cache.tally.revalidated();
-        let fresh = kept.freshened(before, self.since.generation(), now, &head);
-        let fresh = match keep {
-            Keep::For(_) => cache.keep(fresh, self.since),
-            Keep::Not(_) => {
-                cache.remove(kept.key());
-                Arc::new(fresh)
-            }
-        };
-        let kept = match keep {
-            Keep::For(lifetime) => Ok(left(&lifetime)),
-            Keep::Not(why) => Err(why),
-        };
-        (fresh, kept)
-    }
-
-    /// What is kept is freshened by an answer to HEAD that is about it; for how many seconds it is good then.
-    /// Source: RFC 9111, section 4.3.5.
-    fn updated_by_head(
-        &self,
-        answer: &OriginAnswer,
-        now: Duration,
-        took: Duration,
-    ) -> Option<Result<u32, WhyNot>> {
-        let said = answer.response.headers();
-        let is_an_update = *self.wanted.request.method == Method::HEAD
-            && answer.response.status() == StatusCode::OK;
-        let kept = self.kept.as_ref().filter(|_| is_an_update)?;
-        let What::Answer(before) = &kept.what else {
-            return None;
-        };
-        let is_about_it = before.status == StatusCode::OK
-            && before.part.is_none()
-            && before.compressed.is_none()
-            && conditional::head_confirms(&before.fields(kept, 0), before.length(), said);
-        let updated = is_about_it.then(|| self.freshened_with(kept, before, said, now, took));
-        updated.map(|(_, kept)| kept)
-    }
+    Stage::Failed(Arc::new(Failed {
+        fault: error.fault(),
+        attempts: trail.attempts.clone(),
+        delivered: trail.delivered,
+    }))
 }
 
 /// Tells those who wait for `lead`, if it is one.

@@ -8,31 +8,30 @@ struct Reference<'r> {
     query: Option<&'r str>,
 }
 
-/// The target (path and query) of the URI that `reference`, a `Location` or `Content-Location`, names: if it is of the
-/// same origin as the request, which came by `scheme` (`http`, `https`) to `host` and asked for `target`. `None` too where it
-/// is no URI reference.
+/// The target (path and query) of the URI that `reference`, a `Location` or `Content-Location`, names: if it is on the
+/// `host` of the request, which came by `scheme` (`http`, `https`) and asked for `target`. `None` too where it is no URI
+/// reference.
 ///
-/// Source: RFC 9111, section 4.4; RFC 3986, section 5.2; RFC 9110, section 4.3.1.
+/// Host and port have to be the same; of the scheme it is enough that it is one of HTTP's: origins behind an edge that ends
+/// TLS write `http` for what viewers know as `https`. Whoever may speak for the host only costs it a fetch.
+///
+/// Source: RFC 9111, section 4.4; RFC 3986, section 5.2.
 pub fn also_written(reference: &str, scheme: &str, host: &str, target: &str) -> Option<String> {
     if !reference.bytes().all(|byte| byte.is_ascii_graphic()) {
         return None;
     }
     let named = parse(reference);
-    if named
-        .scheme
-        .is_some_and(|named| !named.eq_ignore_ascii_case(scheme))
-    {
-        return None;
+    if let Some(named_scheme) = named.scheme {
+        default_port(named_scheme)?;
+        // `http:a` has a scheme and no authority: no URI of HTTP.
+        named.authority?;
     }
-    // `http:a` has a scheme and no authority: no URI of HTTP.
-    if named.scheme.is_some() && named.authority.is_none() {
-        return None;
-    }
-    let port = if scheme == "https" { ":443" } else { ":80" };
-    if let Some(authority) = named.authority
-        && !without(authority, port).eq_ignore_ascii_case(without(host, port))
-    {
-        return None;
+    if let Some(authority) = named.authority {
+        let authority = without(authority, default_port(named.scheme.unwrap_or(scheme))?);
+        let host = without(host, default_port(scheme)?);
+        if !authority.eq_ignore_ascii_case(host) {
+            return None;
+        }
     }
     let (own_path, own_query) = match target.split_once('?') {
         Some((path, query)) => (path, Some(query)),
@@ -83,6 +82,16 @@ fn parse(reference: &str) -> Reference<'_> {
         authority,
         path,
         query,
+    }
+}
+
+fn default_port(scheme: &str) -> Option<&'static str> {
+    if scheme.eq_ignore_ascii_case("http") {
+        Some(":80")
+    } else if scheme.eq_ignore_ascii_case("https") {
+        Some(":443")
+    } else {
+        None
     }
 }
 

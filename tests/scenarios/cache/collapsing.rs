@@ -279,6 +279,71 @@ mod who_follows {
     }
 
     #[tokio::test]
+    async fn and_comes_after_the_head_of_what_varies_reads_along_if_it_is_chosen_alike() {
+        let held = gate();
+        let varies = || kept().header("Vary", "Accept-Encoding, Accept-Language");
+        let app = origin("app")
+            .in_turn([
+                varies().body("for all").body_after(&held),
+                varies().body("another"),
+            ])
+            .start()
+            .await;
+        let edge = in_front_of(&app)
+            .flags(|flags| flags.workers = Some(2))
+            .start()
+            .await;
+        let mut lines = have_a_head(&edge, 1, "/a").await;
+        lines.extend(have_a_head(&edge, 20, "/a").await);
+        assert_eq!(app.count(), 1);
+        let other = viewer(&edge).get("/a").header("Accept-Language", "de");
+        other.await.expect(200).body("another");
+        held.open();
+        for line in &mut lines {
+            assert_eq!(line.receives_bytes(7).await, b"for all");
+        }
+        viewer(&edge).get("/a").await.expect(200).body("for all");
+        assert_eq!(app.count(), 2);
+    }
+
+    /// In a full cache there is no place for the word that an answer was chosen by more than its key.
+    #[tokio::test]
+    async fn and_was_not_meant_asks_alone_where_nothing_is_known_of_the_choice() {
+        let held = gate();
+        let app = origin("app")
+            .at(
+                "/a",
+                kept()
+                    .header("Vary", "Accept-Language")
+                    .body("hello")
+                    .body_after(&held),
+            )
+            .plays(kept().body(vec![b'x'; 4000]))
+            .start()
+            .await;
+        let edge = in_front_of(&app)
+            .and("[cache]\nmemory = \"1MiB\"\n")
+            .start()
+            .await;
+        let mut line = viewer(&edge).connects().await;
+        for _ in 0..5 {
+            for nth in 0..300 {
+                line.sends(get(&format!("/{nth}"))).await;
+                line.receives("GET").await.expect(200);
+            }
+        }
+        let leader = asks(&edge, "/a").await;
+        app.until_it_saw(app.count().max(1)).await;
+        let other = viewer(&edge).get("/a").header("Accept-Language", "de");
+        let other = tokio::spawn(async move { other.await });
+        line.sends(get("/1")).await;
+        line.receives("GET").await.expect(200);
+        held.open();
+        other.await.expect("no panic").expect(200).body("hello");
+        drop(leader);
+    }
+
+    #[tokio::test]
     async fn may_do_so_over_http2() {
         let held = gate();
         let object = large(MIB);
@@ -389,8 +454,20 @@ mod while_a_fetch_goes_on {
         leader.receives_a_head().await.expect(200);
         let new = edge().takes_over_from(&old).start().await;
         let drained = tokio::spawn(old.shuts_down(ms(10_000)));
+        // Until the old one has stopped to accept, it may be the one who is asked.
+        let mut asking = Vec::new();
+        patiently("the new one is asked", async {
+            while app.count() < 2 {
+                asking.push(asks(&new, "/a").await);
+                tokio::time::sleep(ms(5)).await;
+            }
+        })
+        .await;
         viewer(&new).get("/a").await.expect(200).body("alone");
         held.open();
+        for line in &mut asking {
+            line.receives("GET").await.expect(200);
+        }
         assert_eq!(leader.receives_bytes(7).await, b"for all");
         patiently("the old one ends", drained)
             .await

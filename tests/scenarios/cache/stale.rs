@@ -176,7 +176,7 @@ mod when_origins_fail {
             let stale = viewer(&edge).get("/a").await;
             stale.expect(200).body("kept");
             stale.header("x-cache", "Hit from tideover");
-            stale.header_has("cache-status", "tideover; hit; ttl=-4");
+            stale.header_has("cache-status", "tideover; hit; ttl=-");
             stale.header_has("cache-status", told);
         }
     }
@@ -389,7 +389,7 @@ mod while_it_is_known_that_nobody_answers {
     async fn a_failed_check_says_so_as_well_as_a_breaker() {
         let app = origin("app")
             .at("/healthz", answer(503))
-            .plays(kept("max-age=600"))
+            .in_turn(in_turn([kept("max-age=600"), answer(503)]))
             .start()
             .await;
         let edge = edge(

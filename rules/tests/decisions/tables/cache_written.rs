@@ -5,7 +5,7 @@ use tideover_rules::cache::written::also_written;
 use crate::cast::all_hold;
 
 #[test]
-fn what_is_named_is_of_the_same_origin() {
+fn what_is_named_is_on_the_same_host() {
     #[rustfmt::skip]
     let rows = [
         // Of a request for http://a.test/b/c/d?q.
@@ -35,6 +35,8 @@ fn what_is_named_is_of_the_same_origin() {
         ("http://a.test/x", Some("/x")),
         ("HTTP://A.test/x", Some("/x")),
         ("http://a.test:80/x", Some("/x")),
+        ("https://a.test/x", Some("/x")),
+        ("https://a.test:443/x", Some("/x")),
         ("http://a.test", Some("/")),
         ("http://a.test?y", Some("/?y")),
         ("//a.test/x", Some("/x")),
@@ -43,7 +45,8 @@ fn what_is_named_is_of_the_same_origin() {
         ("http://a.test.evil/x", None),
         ("http://a.test:8080/x", None),
         ("http://a.test@b.test/x", None),
-        ("https://a.test/x", None),
+        ("https://a.test:80/x", None),
+        ("ftp://a.test/x", None),
         ("//b.test/x", None),
         // No URI of HTTP.
         ("http:/x", None),

@@ -100,12 +100,14 @@ async fn a_viewer_has_it_by_its_date() {
             "GET | if-modified-since: {-3000}",
             "1 kept"
         ),
-        has!(
-            "only what is a success",
-            "etag: \"e\" | 404",
-            "GET | if-none-match: \"e\"",
-            "1 kept | 404"
-        ),
+        Row {
+            about: "only what is a success",
+            answers: &["404 | cache-control: max-age=600 | etag: \"e\""],
+            asks: &[
+                ("GET", "1 new | 404"),
+                ("GET | if-none-match: \"e\"", "1 kept | 404"),
+            ],
+        },
     ])
     .await;
 }
