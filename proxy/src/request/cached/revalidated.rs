@@ -51,6 +51,7 @@ impl Asks<'_> {
     ) -> (Arc<Kept>, Verdict) {
         let (head, body) = answer.response.into_parts();
         body.drain();
+        self.worker.shared.cache.tally.revalidated();
         let What::Answer(before) = &kept.what else {
             return (Arc::clone(kept), self.came(Err(WhyNot::NotWhole)));
         };
