@@ -1,7 +1,7 @@
 //! What was fetched before: looked up, kept, and fetched once for all who ask at the same time.
 //!
 //! [`kept`] is what is kept, [`store`] where; [`flights`] knows who fetches what, [`fill`] is one such fetch as its readers
-//! see it; [`invalidations`] what must not be used any more. What may be kept and used is decided in
+//! see it; [`slices`] is what is too large for that, read one after the other; [`invalidations`] what must not be used any more. What may be kept and used is decided in
 //! `tideover_rules::cache`; the request's way through all this is in `request`.
 
 mod fill;
@@ -9,6 +9,7 @@ mod flights;
 mod head;
 mod invalidations;
 mod kept;
+mod slices;
 mod store;
 
 use std::future::poll_fn;
@@ -28,6 +29,7 @@ use flights::{Flight, Flights};
 pub(crate) use flights::{Lead, Part};
 use invalidations::Invalidations;
 pub(crate) use kept::{Answer, Head, Kept, What};
+pub(crate) use slices::{Slice, Slices};
 use store::Store;
 
 use crate::clock::Clock;

@@ -4,6 +4,7 @@ mod beside;
 mod cached;
 #[cfg(test)]
 mod sizes;
+mod sliced;
 
 use std::convert::Infallible;
 use std::future::Future;

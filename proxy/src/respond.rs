@@ -28,7 +28,7 @@ use crate::live::Routed;
 use crate::message::ViewerBodyError;
 use crate::origin::{Answer, Fetched, OriginAnswer, Struck, Trail, Wanted, page_of};
 use crate::worker::{View, Worker};
-pub(crate) use cached::{fill, kept};
+pub(crate) use cached::{asked_for, fill, kept, sliced};
 pub(crate) use maintenance::maintenance;
 use page::{Cause, Page};
 

@@ -100,6 +100,11 @@ impl Flights {
 }
 
 impl Lead {
+    /// One who reads what a task of its own fetches by this lead.
+    pub(crate) fn reader(&self) -> FillReader {
+        self.fill.reader()
+    }
+
     /// The fetch ends without a body for all: everybody is told, and the key is free.
     pub(crate) fn settles(mut self, stage: Stage) {
         self.end(stage);

@@ -25,26 +25,15 @@ pub(super) fn refresh(line: &Line, wanted: &Wanted<'_>, key: &[u8], kept: &Arc<K
     let Part::Leads(lead) = line.worker().shared.cache.join(key) else {
         return;
     };
-    let asking = Asking {
-        worker: Rc::clone(&line.worker),
-        view: Rc::clone(&line.view),
-        peer: Rc::clone(&line.peer),
-        distribution: wanted.route.distribution.position,
-        path: wanted.route.path.into(),
-        target: target(&line.request),
-        fields: line.request.headers.clone(),
-        host: line.host.clone(),
-        version: line.request.version,
-        request_id: line.request_id.clone(),
-    };
+    let asking = Asking::of(line, wanted);
     let (key, kept) = (key.to_owned(), Arc::clone(kept));
     Rc::clone(&line.worker).pours(asking.asks(lead, key, kept));
 }
 
-/// What is left of a request that is asked again.
-struct Asking {
-    worker: Rc<Worker>,
-    view: Rc<View>,
+/// What is left of a request that is asked again, by a task that outlives it.
+pub(super) struct Asking {
+    pub(super) worker: Rc<Worker>,
+    pub(super) view: Rc<View>,
     peer: Rc<Peer>,
     distribution: usize,
     path: Box<str>,
@@ -56,7 +45,46 @@ struct Asking {
 }
 
 impl Asking {
+    /// As the request of `line` asks.
+    pub(super) fn of(line: &Line, wanted: &Wanted<'_>) -> Self {
+        Self {
+            worker: Rc::clone(&line.worker),
+            view: Rc::clone(&line.view),
+            peer: Rc::clone(&line.peer),
+            distribution: wanted.route.distribution.position,
+            path: wanted.route.path.into(),
+            target: target(&line.request),
+            fields: line.request.headers.clone(),
+            host: line.host.clone(),
+            version: line.request.version,
+            request_id: line.request_id.clone(),
+        }
+    }
+
     async fn asks(self, lead: Lead, key: Vec<u8>, kept: Arc<Kept>) {
+        let asked = self.ask(async |wanted, policy| {
+            let asks = Asks {
+                worker: &self.worker,
+                view: &self.view,
+                wanted,
+                policy,
+                key,
+                kept: Some(kept),
+                ask: Ask {
+                    why: Forward::Stale,
+                    about_what_was_found: true,
+                    for_all: true,
+                    together: true,
+                },
+            };
+            // Whatever it brings is in the store by then, or for nobody.
+            drop(asks.ask(Some(lead)).await);
+        });
+        asked.await;
+    }
+
+    /// Has `asks` ask with GET for what the request asked for. Nothing is asked if that is not kept.
+    pub(super) async fn ask(&self, asks: impl AsyncFnOnce(Wanted<'_>, &CachePolicy)) {
         let live = &self.view.live;
         let Some(distribution) = live.edge.distributions.get(self.distribution) else {
             return;
@@ -90,21 +118,6 @@ impl Asking {
             viewer: &viewer,
             watch: None,
         };
-        let asks = Asks {
-            worker: &self.worker,
-            view: &self.view,
-            wanted,
-            policy,
-            key,
-            kept: Some(kept),
-            ask: Ask {
-                why: Forward::Stale,
-                about_what_was_found: true,
-                for_all: true,
-                together: true,
-            },
-        };
-        // Whatever it brings is in the store by then, or for nobody.
-        drop(asks.ask(Some(lead)).await);
+        asks(wanted, policy).await;
     }
 }

@@ -11,6 +11,7 @@ use tideover_rules::cache::freshness::{self, Answered, Asked, Keep, Lifetime, Re
 use tideover_rules::cache::key;
 use tideover_rules::cache::plan::{self, Ask, Candidate, Plan, Terms};
 use tideover_rules::cache::range;
+use tideover_rules::cache::slices;
 use tideover_rules::cache::vary::{self, Varies};
 use tideover_rules::cache::verdict::{Fetched as Came, Forward, Verdict, WhyStale};
 use tideover_rules::error_page::error_ttl;
@@ -19,6 +20,7 @@ use tideover_rules::headers::Conditions;
 use tokio::time::timeout;
 
 use super::beside;
+use super::sliced::{self, NotSliced};
 use crate::cache::{
     Answer as KeptAnswer, ChosenBy, Failed, FillReader, Found, Head, Kept, Lead, Part, Settled,
     Stage, What, pour,
@@ -78,6 +80,7 @@ pub(super) fn look<'a>(speaker: Speaker<'_>, wanted: Wanted<'a>, is_bodyless: bo
     if let Found::Answer(kept) = &found
         && let What::Answer(answer) = &kept.what
         && let Reuse::Fresh(left) = freshness::reuse(&answer.lifetime, kept.resident(now))
+        && answer.in_slices().is_none()
         && covers(&wanted, policy, kept, answer)
     {
         let reply = respond::kept(speaker, wanted, policy, kept, Verdict::Hit(left), None);
@@ -108,14 +111,14 @@ pub(super) async fn go_on(
         let now = cache.now(view.live.clock);
         let ask = match plan_for(view, &wanted, policy, &found, now) {
             (Plan::Serve(verdict), Some(kept)) => {
-                return respond::kept(speaker, wanted, policy, kept, verdict, None);
+                return served(speaker, wanted, policy, kept, verdict, None).await;
             }
             (Plan::ServeAndRefresh(verdict), Some(kept)) => {
                 if let What::Answer(answer) = &kept.what {
                     answer.leave_alone(now, FIND_OUT_EVERY);
                 }
                 beside::refresh(line, &wanted, &key, kept);
-                return respond::kept(speaker, wanted, policy, kept, verdict, None);
+                return served(speaker, wanted, policy, kept, verdict, None).await;
             }
             (Plan::Ask(ask), _) => ask,
             (Plan::Serve(_) | Plan::ServeAndRefresh(_), None) => {
@@ -148,12 +151,12 @@ pub(super) async fn go_on(
                 }
                 let kept = about(found, ask);
                 let brought = asks(key, kept).ask(Some(lead)).await;
-                return respond_with(speaker, wanted, policy, brought);
+                return respond_with(speaker, wanted, policy, brought).await;
             }
             Part::Alone => {
                 let kept = about(found, ask);
                 let brought = asks(key, kept).ask(None).await;
-                return respond_with(speaker, wanted, policy, brought);
+                return respond_with(speaker, wanted, policy, brought).await;
             }
             Part::Follows(reader) => reader,
         };
@@ -170,13 +173,13 @@ pub(super) async fn go_on(
                     ..asks(key, about(found, ask))
                 };
                 let brought = asks.ask(None).await;
-                return respond_with(speaker, wanted, policy, brought);
+                return respond_with(speaker, wanted, policy, brought).await;
             }
             Ok(Stage::Waiting | Stage::Abandoned) => {}
             Ok(Stage::Settled(kept, settled)) => {
                 let now = cache.now(view.live.clock);
                 let verdict = settled_verdict(&kept, settled, now);
-                return respond::kept(speaker, wanted, policy, &kept, verdict, None);
+                return served(speaker, wanted, policy, &kept, verdict, None).await;
             }
             Ok(Stage::Failed(failed)) => {
                 let verdict = Verdict::Fetched(Came {
@@ -279,6 +282,11 @@ fn covers(wanted: &Wanted<'_>, policy: &CachePolicy, kept: &Kept, answer: &KeptA
     match answer.part.as_deref() {
         _ if is_conditional_on_the_origin(wanted, policy) => false,
         None => true,
+        // Several parts are the origin's business.
+        Some((none, total)) if none.is_empty() => {
+            let asked = range::part(fields, &answer.fields(kept, 0), *total);
+            !matches!(asked, range::Part::Several(_))
+        }
         Some((part, total)) => {
             range::covered(fields, &answer.fields(kept, 0), part, *total).is_some()
         }
@@ -314,7 +322,7 @@ fn settled_verdict(kept: &Kept, settled: Settled, now: Duration) -> Verdict {
     }
 }
 
-fn left(lifetime: &Lifetime) -> u32 {
+pub(super) fn left(lifetime: &Lifetime) -> u32 {
     lifetime.fresh.saturating_sub(lifetime.age)
 }
 
@@ -341,7 +349,7 @@ pub(super) enum Brought {
     Passes(Verdict, Fetched),
 }
 
-fn respond_with(
+async fn respond_with(
     speaker: Speaker<'_>,
     wanted: Wanted<'_>,
     policy: &CachePolicy,
@@ -349,13 +357,72 @@ fn respond_with(
 ) -> Reply {
     match brought {
         Brought::Kept(kept, verdict, trail) => {
-            respond::kept(speaker, wanted, policy, &kept, verdict, Some(trail))
+            served(speaker, wanted, policy, &kept, verdict, Some(trail)).await
         }
         Brought::Flows(reader, verdict, trail) => {
             respond::fill(speaker, wanted, policy, reader, verdict, Some(trail))
         }
         Brought::Passes(verdict, fetched) => {
             respond::fetched(speaker, wanted, fetched, Some(verdict))
+        }
+    }
+}
+
+/// What is `kept`, as it is asked for.
+async fn served(
+    speaker: Speaker<'_>,
+    wanted: Wanted<'_>,
+    policy: &CachePolicy,
+    kept: &Arc<Kept>,
+    verdict: Verdict,
+    trail: Option<Trail>,
+) -> Reply {
+    let is_in_slices = match &kept.what {
+        What::Answer(answer) => answer.in_slices().is_some(),
+        What::Fork { .. } | What::Pass { .. } => false,
+    };
+    if !is_in_slices {
+        return respond::kept(speaker, wanted, policy, kept, verdict, trail);
+    }
+    // Boxed: rare, and large.
+    match Box::pin(sliced::begin(speaker, &wanted, policy, kept, verdict)).await {
+        Ok((slices, verdict)) => {
+            respond::sliced(speaker, wanted, policy, kept, verdict, trail, slices)
+        }
+        Err(NotSliced::Failed(failed)) => {
+            let verdict = Verdict::Fetched(Came {
+                why: Forward::Partial,
+                kept: Err(WhyNot::Status),
+                along: true,
+            });
+            let fetched = Fetched::failed_for_all(&failed);
+            respond::fetched(speaker, wanted, fetched, Some(verdict))
+        }
+        Err(NotSliced::AskOtherwise) => {
+            let line = speaker.line();
+            let asks = Asks {
+                worker: &line.worker,
+                view: &line.view,
+                wanted,
+                policy,
+                key: kept.key().to_vec(),
+                kept: None,
+                ask: Ask {
+                    why: Forward::Partial,
+                    about_what_was_found: false,
+                    for_all: false,
+                    together: false,
+                },
+            };
+            match asks.ask(None).await {
+                Brought::Flows(reader, verdict, trail) => {
+                    respond::fill(speaker, wanted, policy, reader, verdict, Some(trail))
+                }
+                Brought::Passes(verdict, fetched) => {
+                    respond::fetched(speaker, wanted, fetched, Some(verdict))
+                }
+                Brought::Kept(..) => unreachable!("nothing was asked about"),
+            }
         }
     }
 }
@@ -418,6 +485,20 @@ impl Asks<'_> {
             let (kept, verdict) = self.freshened(&kept, answer, generation, now, took);
             settles(lead, Stage::Settled(Arc::clone(&kept), Settled::Fresh));
             return Brought::Kept(kept, verdict, trail);
+        }
+        if let Some(large) = self.large(&answer, generation, now, took) {
+            // Those who wait find it.
+            drop(lead);
+            let What::Answer(of_slices) = &large.what else {
+                unreachable!("an answer was kept")
+            };
+            let verdict = self.came(Ok(left(&of_slices.lifetime)));
+            if self.ask.for_all && self.wanted.request.fields.has(Known::Range) {
+                // The viewer asked for less.
+                answer.response.into_body().drain();
+                return Brought::Kept(large, verdict, trail);
+            }
+            return self.passed(Ok(Answer::Origin(answer)), trail, WhyNot::NotWhole);
         }
         match self.storable(&answer, took) {
             Ok((storable, chosen_by)) => {
@@ -505,6 +586,61 @@ impl Asks<'_> {
         Ok((Storable { lifetime, part }, chosen_by))
     }
 
+    /// Keeps the head of `answer` if it is too large to be kept whole, and what it is an answer to can be kept in slices.
+    fn large(
+        &mut self,
+        answer: &OriginAnswer,
+        generation: u64,
+        now: Duration,
+        took: Duration,
+    ) -> Option<Arc<Kept>> {
+        let cache = &self.worker.shared.cache;
+        let request = self.wanted.request;
+        let has = |known| !self.ask.for_all && request.fields.has(known);
+        let asked = match (has(Known::Range), has(Known::IfRange)) {
+            (false, _) => slices::Asked::Whole,
+            (true, false) => slices::Asked::Part,
+            (true, true) => slices::Asked::PartIfUnchanged,
+        };
+        let (status, fields) = (answer.response.status(), answer.response.headers());
+        let length = http_body::Body::size_hint(answer.response.body()).exact();
+        let total = slices::in_slices(asked, status, fields, length, cache.limits.object)?;
+        // It is known that its origin does not know parts, or that it is for its viewer only.
+        if self.ask.why == Forward::Known
+            || *request.method != Method::GET
+            || fields.contains_key(http::header::TRAILER)
+        {
+            return None;
+        }
+        let Keep::For(lifetime) = self.keep(StatusCode::OK, fields, took) else {
+            return None;
+        };
+        let chosen_by = self.choice(fields).ok()?;
+        let mut fields = fields.clone();
+        for name in freshness::withheld(self.policy, &fields) {
+            fields.remove(name);
+        }
+        fields.remove(http::header::CONTENT_RANGE);
+        fields.insert(http::header::CONTENT_LENGTH, total.into());
+        if let Some(chosen) = &chosen_by {
+            write_key(self.policy, &self.wanted, &mut self.key);
+            cache.fork(
+                &mut self.key,
+                &chosen.names,
+                request.fields,
+                generation,
+                now,
+            );
+        }
+        let head = Head {
+            status: StatusCode::OK,
+            fields,
+            lifetime,
+            part: Some((0..0, total)),
+        };
+        Some(cache.put(Kept::answer(&self.key, generation, now, &head, &[])))
+    }
+
     fn came(&self, kept: Result<u32, WhyNot>) -> Verdict {
         Verdict::Fetched(Came {
             why: self.ask.why,
@@ -534,16 +670,7 @@ impl Asks<'_> {
     }
 
     fn keep(&self, status: StatusCode, fields: &http::HeaderMap, took: Duration) -> Keep {
-        let request = self.wanted.request;
-        let asked = Asked::of(request.method, request.fields);
-        let answered = Answered {
-            status,
-            fields,
-            at: Moment::now().on_the_wall(),
-            took,
-        };
-        let error_ttl = error_ttl(self.wanted.route.distribution, status);
-        freshness::keep(self.policy, asked, answered, error_ttl)
+        keep(self.policy, &self.wanted, status, fields, took)
     }
 
     /// What chose an answer with these `fields`, beside the key.
@@ -630,6 +757,26 @@ impl Asks<'_> {
         };
         (fresh, Verdict::Revalidated(left(&lifetime)))
     }
+}
+
+/// Whether, and for how long, what came for `wanted` is kept.
+pub(super) fn keep(
+    policy: &CachePolicy,
+    wanted: &Wanted<'_>,
+    status: StatusCode,
+    fields: &http::HeaderMap,
+    took: Duration,
+) -> Keep {
+    let request = wanted.request;
+    let asked = Asked::of(request.method, request.fields);
+    let answered = Answered {
+        status,
+        fields,
+        at: Moment::now().on_the_wall(),
+        took,
+    };
+    let error_ttl = error_ttl(wanted.route.distribution, status);
+    freshness::keep(policy, asked, answered, error_ttl)
 }
 
 /// Tells those who wait for `lead`, if it is one.
