@@ -151,8 +151,6 @@ impl EdgeBuilder {
                 status: Some("127.0.0.1:0".to_owned()),
                 // One worker has one pool: what is kept in it is found again.
                 workers: Some(1),
-                // What is kept, and who waits for whose fetch, is the business of those who ask for it.
-                cache: Some("off".to_owned()),
                 ..Overrides::default()
             },
             log: None,
@@ -207,9 +205,9 @@ impl EdgeBuilder {
         self
     }
 
-    /// It keeps what it may: `--cache` is left to the config.
-    pub fn keeps(mut self) -> Self {
-        self.overrides.cache = None;
+    /// Nothing is kept, and nobody waits for another's fetch: `--cache off`.
+    pub fn keeps_nothing(mut self) -> Self {
+        self.overrides.cache = Some("off".to_owned());
         self
     }
 

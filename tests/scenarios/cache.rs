@@ -18,7 +18,7 @@ async fn a_fresh_answer_is_served_without_asking_and_says_how_old_it_is() {
         )
         .start()
         .await;
-    let edge = in_front_of(&app).keeps().start().await;
+    let edge = in_front_of(&app).start().await;
 
     let first = viewer(&edge).get("/a").await;
     first.expect(200).header("x-cache", "Miss from tideover");
@@ -43,7 +43,7 @@ async fn what_is_too_old_is_asked_about_and_freshened_by_304() {
         ])
         .start()
         .await;
-    let edge = in_front_of(&app).keeps().start().await;
+    let edge = in_front_of(&app).start().await;
 
     viewer(&edge).get("/a").await.expect(200);
     edge.time_passes(s(61));

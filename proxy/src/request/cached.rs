@@ -142,12 +142,14 @@ pub(super) async fn go_on(
         let mut reader = match part {
             Part::Leads(lead) => {
                 // Whoever had the lead before may have ended in between.
-                if let Some(kept) = cache.look_up_again(&key)
-                    && is_fresh(&kept, now)
-                {
-                    drop(lead);
-                    found = Found::Answer(kept);
-                    continue;
+                if let Some(kept) = cache.look_up_again(&key) {
+                    let again = Found::Answer(kept);
+                    let (plan, _) = plan_for(view, &wanted, policy, &again, now);
+                    if matches!(plan, Plan::Serve(_)) {
+                        drop(lead);
+                        found = again;
+                        continue;
+                    }
                 }
                 let kept = about(found, ask);
                 let brought = asks(key, kept).ask(Some(lead)).await;
@@ -256,16 +258,6 @@ fn candidate(
         stands_in: freshness::stands_in(&answer.lifetime, resident, None),
         is_left_alone: answer.is_left_alone(now),
     })
-}
-
-fn is_fresh(kept: &Kept, now: Duration) -> bool {
-    match &kept.what {
-        What::Answer(answer) => {
-            let reuse = freshness::reuse(&answer.lifetime, kept.resident(now));
-            matches!(reuse, Reuse::Fresh(_))
-        }
-        What::Fork { .. } | What::Pass { .. } => false,
-    }
 }
 
 /// What of what was `found` the origins are asked about.

@@ -93,6 +93,8 @@ impl Crowd {
             .await;
         let edge = petclinic_toml(&vm, &swa)
             .flags(|flags| flags.workers = Some(2))
+            // Every read is to come to a tier.
+            .keeps_nothing()
             .start()
             .await;
 
