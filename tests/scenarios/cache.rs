@@ -1,5 +1,7 @@
 //! What was fetched before is served again, by the origin's own word, and the answer says so.
 
+mod slices;
+
 use std::time::Duration;
 
 use harness::{answer, in_front_of, origin, viewer};

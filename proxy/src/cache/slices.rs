@@ -110,22 +110,19 @@ impl Slices {
                 From::Flows(reader) => ready!(reader.poll_chunk(context)),
                 From::Waits(_) => None,
             };
-            match chunk {
-                Some(Ok(chunk)) => {
-                    let begins = current.at;
-                    current.at += chunk.len() as u64;
-                    if let Some(wanted) = self.take(begins, &chunk) {
-                        return Poll::Ready(Some(Ok(wanted)));
-                    }
+            if let Some(Ok(chunk)) = chunk {
+                let begins = current.at;
+                current.at += chunk.len() as u64;
+                if let Some(wanted) = self.take(begins, &chunk) {
+                    return Poll::Ready(Some(Ok(wanted)));
                 }
+            } else {
                 // It broke off, or ended before its end.
-                Some(Err(BrokeOff)) | None => {
-                    self.now = None;
-                    if self.anew == ANEW {
-                        return Poll::Ready(Some(Err(BrokeOff)));
-                    }
-                    self.anew += 1;
+                self.now = None;
+                if self.anew == ANEW {
+                    return Poll::Ready(Some(Err(BrokeOff)));
                 }
+                self.anew += 1;
             }
         }
     }
@@ -187,7 +184,11 @@ impl Slices {
                     self.anew += 1;
                     self.now = None;
                 }
-                stage => return Poll::Ready(Err(stage)),
+                stage @ (Stage::Waiting
+                | Stage::Abandoned
+                | Stage::NotShared
+                | Stage::Settled(..)
+                | Stage::Failed(_)) => return Poll::Ready(Err(stage)),
             }
         }
     }
