@@ -11,7 +11,6 @@ use tideover_rules::cache::freshness::{self, Answered, Asked, Keep, Lifetime, Re
 use tideover_rules::cache::key;
 use tideover_rules::cache::plan::{self, Ask, Candidate, Plan, Terms};
 use tideover_rules::cache::range;
-use tideover_rules::cache::slices;
 use tideover_rules::cache::vary::{self, Varies};
 use tideover_rules::cache::verdict::{Fetched as Came, Forward, Verdict, WhyStale};
 use tideover_rules::error_page::error_ttl;
@@ -20,7 +19,7 @@ use tideover_rules::headers::Conditions;
 use tokio::time::timeout;
 
 use super::beside;
-use super::sliced::{self, NotSliced};
+use super::sliced::served;
 use crate::cache::{
     Answer as KeptAnswer, ChosenBy, Failed, FillReader, Found, Head, Kept, Lead, Part, Settled,
     Stage, What, pour,
@@ -318,7 +317,7 @@ pub(super) fn left(lifetime: &Lifetime) -> u32 {
     lifetime.fresh.saturating_sub(lifetime.age)
 }
 
-fn write_key(policy: &CachePolicy, wanted: &Wanted<'_>, key: &mut Vec<u8>) {
+pub(super) fn write_key(policy: &CachePolicy, wanted: &Wanted<'_>, key: &mut Vec<u8>) {
     let route = wanted.route;
     let distribution: &Distribution = route.distribution;
     key::write(
@@ -356,65 +355,6 @@ async fn respond_with(
         }
         Brought::Passes(verdict, fetched) => {
             respond::fetched(speaker, wanted, fetched, Some(verdict))
-        }
-    }
-}
-
-/// What is `kept`, as it is asked for.
-async fn served(
-    speaker: Speaker<'_>,
-    wanted: Wanted<'_>,
-    policy: &CachePolicy,
-    kept: &Arc<Kept>,
-    verdict: Verdict,
-    trail: Option<Trail>,
-) -> Reply {
-    let is_in_slices = match &kept.what {
-        What::Answer(answer) => answer.in_slices().is_some(),
-        What::Fork { .. } | What::Pass { .. } => false,
-    };
-    if !is_in_slices {
-        return respond::kept(speaker, wanted, policy, kept, verdict, trail);
-    }
-    // Boxed: rare, and large.
-    match Box::pin(sliced::begin(speaker, &wanted, policy, kept, verdict)).await {
-        Ok((slices, verdict)) => {
-            respond::sliced(speaker, wanted, policy, kept, verdict, trail, slices)
-        }
-        Err(NotSliced::Failed(failed)) => {
-            let verdict = Verdict::Fetched(Came {
-                why: Forward::Partial,
-                kept: Err(WhyNot::Status),
-                along: true,
-            });
-            let fetched = Fetched::failed_for_all(&failed);
-            respond::fetched(speaker, wanted, fetched, Some(verdict))
-        }
-        Err(NotSliced::AskOtherwise) => {
-            let line = speaker.line();
-            let asks = Asks {
-                worker: &line.worker,
-                view: &line.view,
-                wanted,
-                policy,
-                key: kept.key().to_vec(),
-                kept: None,
-                ask: Ask {
-                    why: Forward::Partial,
-                    about_what_was_found: false,
-                    for_all: false,
-                    together: false,
-                },
-            };
-            match asks.ask(None).await {
-                Brought::Flows(reader, verdict, trail) => {
-                    respond::fill(speaker, wanted, policy, reader, verdict, Some(trail))
-                }
-                Brought::Passes(verdict, fetched) => {
-                    respond::fetched(speaker, wanted, fetched, Some(verdict))
-                }
-                Brought::Kept(..) => unreachable!("nothing was asked about"),
-            }
         }
     }
 }
@@ -478,13 +418,9 @@ impl Asks<'_> {
             settles(lead, Stage::Settled(Arc::clone(&kept), Settled::Fresh));
             return Brought::Kept(kept, verdict, trail);
         }
-        if let Some(large) = self.large(&answer, generation, now, took) {
+        if let Some((large, verdict)) = self.large(&answer, generation, now, took) {
             // Those who wait find it.
             drop(lead);
-            let What::Answer(of_slices) = &large.what else {
-                unreachable!("an answer was kept")
-            };
-            let verdict = self.came(Ok(left(&of_slices.lifetime)));
             if self.ask.for_all && self.wanted.request.fields.has(Known::Range) {
                 // The viewer asked for less.
                 answer.response.into_body().drain();
@@ -578,62 +514,7 @@ impl Asks<'_> {
         Ok((Storable { lifetime, part }, chosen_by))
     }
 
-    /// Keeps the head of `answer` if it is too large to be kept whole, and what it is an answer to can be kept in slices.
-    fn large(
-        &mut self,
-        answer: &OriginAnswer,
-        generation: u64,
-        now: Duration,
-        took: Duration,
-    ) -> Option<Arc<Kept>> {
-        let cache = &self.worker.shared.cache;
-        let request = self.wanted.request;
-        let has = |known| !self.ask.for_all && request.fields.has(known);
-        let asked = match (has(Known::Range), has(Known::IfRange)) {
-            (false, _) => slices::Asked::Whole,
-            (true, false) => slices::Asked::Part,
-            (true, true) => slices::Asked::PartIfUnchanged,
-        };
-        let (status, fields) = (answer.response.status(), answer.response.headers());
-        let length = http_body::Body::size_hint(answer.response.body()).exact();
-        let total = slices::in_slices(asked, status, fields, length, cache.limits.object)?;
-        // It is known that its origin does not know parts, or that it is for its viewer only.
-        if self.ask.why == Forward::Known
-            || *request.method != Method::GET
-            || fields.contains_key(http::header::TRAILER)
-        {
-            return None;
-        }
-        let Keep::For(lifetime) = self.keep(StatusCode::OK, fields, took) else {
-            return None;
-        };
-        let chosen_by = self.choice(fields).ok()?;
-        let mut fields = fields.clone();
-        for name in freshness::withheld(self.policy, &fields) {
-            fields.remove(name);
-        }
-        fields.remove(http::header::CONTENT_RANGE);
-        fields.insert(http::header::CONTENT_LENGTH, total.into());
-        if let Some(chosen) = &chosen_by {
-            write_key(self.policy, &self.wanted, &mut self.key);
-            cache.fork(
-                &mut self.key,
-                &chosen.names,
-                request.fields,
-                generation,
-                now,
-            );
-        }
-        let head = Head {
-            status: StatusCode::OK,
-            fields,
-            lifetime,
-            part: Some((0..0, total)),
-        };
-        Some(cache.put(Kept::answer(&self.key, generation, now, &head, &[])))
-    }
-
-    fn came(&self, kept: Result<u32, WhyNot>) -> Verdict {
+    pub(super) fn came(&self, kept: Result<u32, WhyNot>) -> Verdict {
         Verdict::Fetched(Came {
             why: self.ask.why,
             kept,
@@ -661,12 +542,17 @@ impl Asks<'_> {
         set.collect()
     }
 
-    fn keep(&self, status: StatusCode, fields: &http::HeaderMap, took: Duration) -> Keep {
+    pub(super) fn keep(
+        &self,
+        status: StatusCode,
+        fields: &http::HeaderMap,
+        took: Duration,
+    ) -> Keep {
         keep(self.policy, &self.wanted, status, fields, took)
     }
 
     /// What chose an answer with these `fields`, beside the key.
-    fn choice(&self, fields: &http::HeaderMap) -> Result<Option<ChosenBy>, WhyNot> {
+    pub(super) fn choice(&self, fields: &http::HeaderMap) -> Result<Option<ChosenBy>, WhyNot> {
         if self.policy.vary == VaryRule::KeySaysAll {
             return Ok(None);
         }
@@ -802,7 +688,7 @@ pub(super) fn was_written(speaker: Speaker<'_>, mut wanted: Wanted<'_>, reply: &
 
 impl Fetched {
     /// What became of somebody else's fetch that brought nothing.
-    fn failed_for_all(failed: &Failed) -> Self {
+    pub(super) fn failed_for_all(failed: &Failed) -> Self {
         Self {
             answer: Err(OriginError::ForAll(failed.fault)),
             trail: Trail {

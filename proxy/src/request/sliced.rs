@@ -8,19 +8,140 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use tideover_config::CachePolicy;
+use tideover_rules::cache::freshness::{self, Keep, WhyNot};
+use tideover_rules::cache::plan::Ask;
 use tideover_rules::cache::slices;
 use tideover_rules::cache::verdict::{Fetched as Came, Forward, Verdict};
+use tideover_rules::fields::Known;
 use tideover_rules::headers::Conditions;
 
 use super::beside::Asking;
-use super::cached::{keep, left};
+use super::cached::{Asks, Brought, keep, left, write_key};
 use crate::cache::{Failed, Head, Kept, Lead, Part, Slice, Slices, Stage, What, pour};
 use crate::message::{Once, ViewerBody};
-use crate::origin::{self, Answer, Wanted};
-use crate::respond::{self, Speaker};
+use crate::origin::{self, Answer, Fetched, OriginAnswer, Trail, Wanted};
+use crate::respond::{self, Reply, Speaker};
+
+/// What is `kept`, as it is asked for.
+pub(super) async fn served(
+    speaker: Speaker<'_>,
+    wanted: Wanted<'_>,
+    policy: &CachePolicy,
+    kept: &Arc<Kept>,
+    verdict: Verdict,
+    trail: Option<Trail>,
+) -> Reply {
+    let is_in_slices = match &kept.what {
+        What::Answer(answer) => answer.in_slices().is_some(),
+        What::Fork { .. } | What::Pass { .. } => false,
+    };
+    if !is_in_slices {
+        return respond::kept(speaker, wanted, policy, kept, verdict, trail);
+    }
+    // Boxed: rare, and large.
+    match Box::pin(begin(speaker, &wanted, policy, kept, verdict)).await {
+        Ok((slices, verdict)) => {
+            respond::sliced(speaker, wanted, policy, kept, verdict, trail, slices)
+        }
+        Err(NotSliced::Failed(failed)) => {
+            let verdict = Verdict::Fetched(Came {
+                why: Forward::Partial,
+                kept: Err(WhyNot::Status),
+                along: true,
+            });
+            let fetched = Fetched::failed_for_all(&failed);
+            respond::fetched(speaker, wanted, fetched, Some(verdict))
+        }
+        Err(NotSliced::AskOtherwise) => {
+            let line = speaker.line();
+            let asks = Asks {
+                worker: &line.worker,
+                view: &line.view,
+                wanted,
+                policy,
+                key: kept.key().to_vec(),
+                kept: None,
+                ask: Ask {
+                    why: Forward::Partial,
+                    about_what_was_found: false,
+                    for_all: false,
+                    together: false,
+                },
+            };
+            match asks.ask(None).await {
+                Brought::Flows(reader, verdict, trail) => {
+                    respond::fill(speaker, wanted, policy, reader, verdict, Some(trail))
+                }
+                Brought::Passes(verdict, fetched) => {
+                    respond::fetched(speaker, wanted, fetched, Some(verdict))
+                }
+                Brought::Kept(..) => unreachable!("nothing was asked about"),
+            }
+        }
+    }
+}
+
+impl Asks<'_> {
+    /// Keeps the head of `answer` if it is too large to be kept whole, and what it is an answer to can be kept in slices.
+    pub(super) fn large(
+        &mut self,
+        answer: &OriginAnswer,
+        generation: u64,
+        now: Duration,
+        took: Duration,
+    ) -> Option<(Arc<Kept>, Verdict)> {
+        let cache = &self.worker.shared.cache;
+        let request = self.wanted.request;
+        let has = |known| !self.ask.for_all && request.fields.has(known);
+        let asked = match (has(Known::Range), has(Known::IfRange)) {
+            (false, _) => slices::Asked::Whole,
+            (true, false) => slices::Asked::Part,
+            (true, true) => slices::Asked::PartIfUnchanged,
+        };
+        let (status, fields) = (answer.response.status(), answer.response.headers());
+        let length = http_body::Body::size_hint(answer.response.body()).exact();
+        let total = slices::in_slices(asked, status, fields, length, cache.limits.object)?;
+        // It is known that its origin does not know parts, or that it is for its viewer only.
+        if self.ask.why == Forward::Known
+            || *request.method != Method::GET
+            || fields.contains_key(http::header::TRAILER)
+        {
+            return None;
+        }
+        let Keep::For(lifetime) = self.keep(StatusCode::OK, fields, took) else {
+            return None;
+        };
+        let chosen_by = self.choice(fields).ok()?;
+        let mut fields = fields.clone();
+        for name in freshness::withheld(self.policy, &fields) {
+            fields.remove(name);
+        }
+        fields.remove(http::header::CONTENT_RANGE);
+        fields.insert(http::header::CONTENT_LENGTH, total.into());
+        if let Some(chosen) = &chosen_by {
+            write_key(self.policy, &self.wanted, &mut self.key);
+            cache.fork(
+                &mut self.key,
+                &chosen.names,
+                request.fields,
+                generation,
+                now,
+            );
+        }
+        let head = Head {
+            status: StatusCode::OK,
+            fields,
+            lifetime,
+            part: Some((0..0, total)),
+        };
+        let verdict = self.came(Ok(left(&lifetime)));
+        let kept = Kept::answer(&self.key, generation, now, &head, &[]);
+        Some((cache.put(kept), verdict))
+    }
+}
 
 /// Why an answer is not served in slices. Nothing of it was sent.
-pub(super) enum NotSliced {
+enum NotSliced {
     /// No origin brought the first slice.
     Failed(Arc<Failed>),
     /// The origins have another answer now, do not know parts, or failed with an answer of their own: they are asked as the
@@ -30,7 +151,7 @@ pub(super) enum NotSliced {
 
 /// The slices of what is `kept` that `wanted` asks for, once there is a first byte; `None` if it is answered without any. The
 /// verdict says if that byte had to be fetched.
-pub(super) async fn begin(
+async fn begin(
     speaker: Speaker<'_>,
     wanted: &Wanted<'_>,
     policy: &CachePolicy,

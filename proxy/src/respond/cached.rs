@@ -255,6 +255,8 @@ fn extent(method: &Method, viewer: Fields<'_>, answer: &Answer, fields: &HeaderM
     match range::part(viewer, fields, length) {
         Part::Whole => Extent::Whole,
         Part::One(part) => Extent::One(part),
+        // Several slices at a time are nobody's: whole is an answer, too.
+        Part::Several(_) if answer.in_slices().is_some() => Extent::Whole,
         Part::Several(parts) => Extent::Several(parts),
         Part::Unsatisfiable => Extent::Unsatisfiable,
     }
