@@ -126,6 +126,15 @@ impl Cache {
         (is_answer && !self.invalidations.is_about(&kept)).then_some(kept)
     }
 
+    /// It is known that what is under `key`, which is a whole one, is for its viewer only.
+    pub(crate) fn passes(&self, key: &[u8], now: Duration) -> bool {
+        let kept = self.store.get(self.store.hash(key), key);
+        kept.is_some_and(|kept| match &kept.what {
+            What::Pass { lasts } => kept.resident(now) < *lasts,
+            What::Answer(_) | What::Fork { .. } => false,
+        })
+    }
+
     /// What a request for `key` is from here on: the one who fetches, or one who reads along.
     pub(crate) fn join(&self, key: &[u8]) -> Part {
         self.flights.join(self.store.hash(key), key)

@@ -101,11 +101,7 @@ impl Asks<'_> {
         let (status, fields) = (answer.response.status(), answer.response.headers());
         let length = http_body::Body::size_hint(answer.response.body()).exact();
         let total = slices::in_slices(asked, status, fields, length, cache.limits.object)?;
-        // It is known that its origin does not know parts, or that it is for its viewer only.
-        if self.ask.why == Forward::Known
-            || *request.method != Method::GET
-            || fields.contains_key(http::header::TRAILER)
-        {
+        if *request.method != Method::GET || fields.contains_key(http::header::TRAILER) {
             return None;
         }
         let Keep::For(lifetime) = self.keep(StatusCode::OK, fields, took) else {
@@ -127,6 +123,10 @@ impl Asks<'_> {
                 generation,
                 now,
             );
+        }
+        // Its origin does not know parts.
+        if cache.passes(&self.key, now) {
+            return None;
         }
         let head = Head {
             status: StatusCode::OK,
