@@ -5,8 +5,8 @@ use std::ops::Range;
 use std::time::Duration;
 
 use harness::{
-    Content, Edge, EdgeBuilder, Line, Object, Origin, Protocol, Response, in_front_of, object,
-    origin, settles, tiers, viewer, viewer_by,
+    Content, Edge, EdgeBuilder, Line, Object, Origin, Protocol, Response, Step, edge, in_front_of,
+    nginx, object, origin, settles, tiers, viewer, viewer_by,
 };
 
 const KIB: u64 = 1024;
@@ -415,4 +415,136 @@ async fn over_http_2_it_is_the_same() {
     head.expect(200)
         .header("content-length", &TOTAL.to_string());
     assert_eq!(app.count(), 1 + slices(TOTAL).len());
+}
+
+#[tokio::test]
+async fn four_who_read_different_places_hold_two_slices_each() {
+    const TOTAL: u64 = 5_000_000_000;
+    const EACH: u64 = 32 * MIB;
+    let app = shows("app", &object(TOTAL, TAG)).await;
+    let edge = knows_of_it(before(&app)).await;
+    let content = Content::of(TAG);
+
+    let begins_with = resident();
+    let mut lines = Vec::new();
+    for place in 0..4 {
+        let begin = place * 1_000_000_000 + 17;
+        let mut line = viewer(&edge).connects().await;
+        let range = format!("bytes={begin}-{}", begin + EACH - 1);
+        line.sends(format!(
+            "GET /a HTTP/1.1\r\nHost: localhost\r\nRange: {range}\r\n\r\n"
+        ))
+        .await;
+        line.receives_a_head().await.expect(206);
+        lines.push((begin, line));
+    }
+    let mut most = 0;
+    for mib in 0..EACH / MIB {
+        for (begin, line) in &mut lines {
+            let at = *begin + mib * MIB;
+            let came = line.receives_bytes(MIB).await;
+            assert!(
+                came == content.bytes(at..at + MIB),
+                "the bytes from {at} on"
+            );
+        }
+        most = most.max(resident());
+    }
+    // The cache has its 8 MiB; the rest is of buffers here and there, of viewers and of the origin, who are in this process too.
+    let more = most.saturating_sub(begins_with) / MIB;
+    assert!(more < 48, "{more} MiB");
+}
+
+/// Bytes of memory that this process has.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("a process knows itself");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    kib.expect("it has a size") * KIB
+}
+
+#[tokio::test]
+async fn a_file_of_64_mib_that_nginx_has_comes_out_of_slices() {
+    const TOTAL: u64 = 64 * MIB;
+    let marks = [0, SLICE - 4, 33 * MIB + 1, TOTAL - 8];
+    let server = nginx("app", "expires 1h;")
+        .hole("a", TOTAL, &marks)
+        .start()
+        .await;
+    let edge = edge("[distribution.site.default_behavior]\ntarget = \"app\"\n")
+        .map("app", &server.url())
+        .and(BOUNDS)
+        .start()
+        .await;
+
+    let cold = viewer(&edge).get("/a").header("Range", "bytes=-8").await;
+    cold.expect(206);
+    assert_eq!(cold.body, (TOTAL - 8).to_be_bytes());
+    let whole = viewer(&edge).get("/a").await;
+    whole.expect(200).whole();
+    assert_eq!(whole.body.len() as u64, TOTAL);
+    for mark in marks {
+        let at = usize::try_from(mark).expect("it fits");
+        assert_eq!(whole.body[at..at + 8], mark.to_be_bytes(), "at {mark}");
+    }
+    let bytes: usize = whole.body.iter().filter(|byte| **byte != 0).count();
+    let due = marks.iter().flat_map(|mark| mark.to_be_bytes());
+    assert_eq!(bytes, due.filter(|byte| *byte != 0).count());
+    let part = viewer(&edge)
+        .get("/a")
+        .header("Range", "bytes=34603009-34603016")
+        .await;
+    part.expect(206);
+    assert_eq!(part.body, (33 * MIB + 1).to_be_bytes());
+    let log = server.logged(1 + 1024).await;
+    assert!(
+        log.iter().all(|line| line.contains("GET /a 206 ")),
+        "{log:?}"
+    );
+}
+
+#[tokio::test]
+async fn what_chooses_among_whole_answers_chooses_among_their_slices() {
+    let it = object(2 * MIB, TAG);
+    it.says("Vary", "Accept-Language");
+    let app = shows("app", &it).await;
+    let edge = before(&app).start().await;
+    let asks = |language: &str| {
+        viewer(&edge)
+            .get("/a")
+            .header("Accept-Language", language)
+            .header("Range", "bytes=0-99")
+    };
+
+    for language in ["de", "de", "de"] {
+        has(asks(language).await.expect(206), TAG, 0..100);
+    }
+    assert_eq!(app.count(), 2);
+    it.becomes(2 * MIB, "\"two\"");
+    has(asks("en").await.expect(206), "\"two\"", 0..100);
+    has(asks("en").await.expect(206), "\"two\"", 0..100);
+    has(asks("de").await.expect(206), TAG, 0..100);
+    assert_eq!(app.count(), 4);
+}
+
+#[tokio::test]
+async fn an_origin_that_falls_silent_in_what_is_kept_is_waited_for_no_longer_than_otherwise() {
+    let head = "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 10\r\n\r\n";
+    let app = origin("app")
+        .plays([
+            Step::ReadBody,
+            Step::Send(head.into()),
+            Step::Send("abc".into()),
+            Step::Silence,
+        ])
+        .start()
+        .await;
+    let edge = before(&app)
+        .and("[origin.app]\nurl = \"http://app.test\"\nresponse_timeout = \"200ms\"")
+        .start()
+        .await;
+
+    let response = viewer(&edge).get("/a").await;
+    response.expect(200).cut();
+    assert_eq!(response.text(), "abc");
 }
