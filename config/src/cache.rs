@@ -39,6 +39,8 @@ pub struct CachePolicy {
     pub answers_conditions: bool,
     /// What the edge compresses with.
     pub compression: Compression,
+    /// `no-transform` of an answer keeps the edge from compressing it (RFC 9110, section 7.7); false: it is not looked at.
+    pub heeds_no_transform: bool,
 }
 
 /// What tells two requests apart, beside the distribution, the path and, for OPTIONS, the method.
@@ -179,6 +181,7 @@ impl CachePolicy {
             collapse: !sends_cookies,
             answers_conditions: !sends_cookies,
             compression: Compression::default(),
+            heeds_no_transform: false,
         }
     }
 
@@ -213,6 +216,7 @@ impl CachePolicy {
             collapse: true,
             answers_conditions: true,
             compression: Compression::default(),
+            heeds_no_transform: true,
         }
     }
 }

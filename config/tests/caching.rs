@@ -152,6 +152,7 @@ fn managed_policies_come_to_what_is_documented() {
                     | AcceptEncoding::Viewer
                     | AcceptEncoding::Removed => Compression::default(),
                 },
+                heeds_no_transform: false,
             };
             assert_eq!(of_json(&text), Some(expected.clone()), "{named}");
             let in_toml = format!("cache_policy = \"{named}\"\ncompress = {compress}");

@@ -9,6 +9,7 @@ mod events;
 mod explain;
 mod faults;
 mod guard;
+mod invalidate;
 mod journal;
 mod page;
 mod query;
@@ -38,7 +39,7 @@ pub use token::token_left_for;
 use crate::worker::Shared;
 use answer::{Problem, guarded};
 
-/// Most bytes of a request's body.
+/// Most bytes of a request's body, where its path says nothing else.
 const MOST_BODY_BYTES: usize = 64 * 1024;
 /// For all of a request's body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -52,6 +53,13 @@ const ROUTES: &[Route] = &[
     get("/explain", |asked| Box::pin(explain::explain(asked))),
     get("/journal.json", |asked| Box::pin(journal::journal(asked))),
     post("/switch", |asked| Box::pin(switch::switch(asked))),
+    post("/invalidate", |asked| {
+        Box::pin(invalidate::invalidate(asked))
+    })
+    .takes_up_to(invalidate::MOST_BODY_BYTES),
+    get("/invalidations.json", |asked| {
+        Box::pin(invalidate::list(asked))
+    }),
     page("/", |asked| Box::pin(page::part(asked))),
     page("/page.css", |asked| Box::pin(page::part(asked))),
     page("/page.js", |asked| Box::pin(page::part(asked))),
@@ -92,6 +100,14 @@ struct Route {
     path: &'static str,
     access: Access,
     answer: fn(Asked) -> Answering,
+    most_body_bytes: usize,
+}
+
+impl Route {
+    const fn takes_up_to(mut self, bytes: usize) -> Self {
+        self.most_body_bytes = bytes;
+        self
+    }
 }
 
 /// What a path asks of who asks.
@@ -139,6 +155,7 @@ const fn route(path: &'static str, access: Access, answer: fn(Asked) -> Answerin
         path,
         access,
         answer,
+        most_body_bytes: MOST_BODY_BYTES,
     }
 }
 
@@ -191,7 +208,7 @@ async fn try_to_answer(shared: &Arc<Shared>, request: Request<Incoming>) -> Outc
     guard::admits(shared, route.access, &head)?;
     let body = match route.access {
         Access::Open | Access::Look => Bytes::new(),
-        Access::Change => whole(body).await?,
+        Access::Change => whole(body, route.most_body_bytes).await?,
     };
     let asked = Asked {
         shared: Arc::clone(shared),
@@ -201,13 +218,13 @@ async fn try_to_answer(shared: &Arc<Shared>, request: Request<Incoming>) -> Outc
     (route.answer)(asked).await
 }
 
-async fn whole(body: Incoming) -> Result<Bytes, Problem> {
-    let limited = Limited::new(body, MOST_BODY_BYTES).collect();
+async fn whole(body: Incoming, most_bytes: usize) -> Result<Bytes, Problem> {
+    let limited = Limited::new(body, most_bytes).collect();
     match tokio::time::timeout(BODY_TIMEOUT, limited).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(Problem::new(
             StatusCode::PAYLOAD_TOO_LARGE,
-            format!("a body has {MOST_BODY_BYTES} bytes at most"),
+            format!("a body has {most_bytes} bytes at most"),
         )),
         Ok(Err(_)) => Err(Problem::bad_request("the body broke off")),
         Err(_) => Err(Problem::new(

@@ -1,9 +1,11 @@
 //! What was fetched before: looked up, kept, and fetched once for all who ask at the same time.
 //!
 //! [`kept`] is what is kept, [`store`] where; [`flights`] knows who fetches what, [`fill`] is one such fetch as its readers
-//! see it; [`slices`] is what is too large for that, read one after the other; [`invalidations`] what must not be used any more. What may be kept and used is decided in
+//! see it, [`compress`] what is done to its body on the way; [`slices`] is what is too large for that, read one after the other;
+//! [`invalidations`] is what must not be used any more, and [`writes`] what must not be kept. What may be kept and used is decided in
 //! `tideover_rules::cache`; the request's way through all this is in `request`.
 
+mod compress;
 mod fill;
 mod flights;
 mod head;
@@ -11,6 +13,7 @@ mod invalidations;
 mod kept;
 mod slices;
 mod store;
+mod writes;
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -21,16 +24,20 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::HeaderName;
 use tideover_config::CacheLimits;
-use tideover_rules::cache::vary;
+use tideover_rules::cache::{key, vary};
 use tideover_rules::fields::Fields;
 
+pub(crate) use compress::Compressor;
+use compress::Compressors;
 pub(crate) use fill::{BrokeOff, ChosenBy, Failed, FillReader, Settled, Stage};
 use flights::{Flight, Flights};
 pub(crate) use flights::{Lead, Part};
 use invalidations::Invalidations;
+pub(crate) use invalidations::{Order, Ordered};
 pub(crate) use kept::{Answer, Head, Kept, What};
 pub(crate) use slices::{Slice, Slices};
 use store::Store;
+use writes::Writes;
 
 use crate::clock::Clock;
 
@@ -43,12 +50,30 @@ const PASS: Duration = Duration::from_mins(5);
 pub(crate) struct Cache {
     store: Store,
     flights: Arc<Flights>,
+    pub(crate) compressors: Compressors,
     pub(crate) invalidations: Invalidations,
+    writes: Writes,
     pub(crate) limits: CacheLimits,
     /// Numbers for forks.
     forks: AtomicU64,
     /// Nominal nanoseconds by which its time is ahead of the clock's. Tests only.
     ahead: AtomicU64,
+}
+
+/// A moment of a key. What is asked for from then on is made unusable by nothing that was ordered or written before.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Since {
+    /// The latest order.
+    generation: u64,
+    /// Writes until then.
+    written: u64,
+}
+
+impl Since {
+    /// The number of the latest order then.
+    pub(crate) fn generation(self) -> u64 {
+        self.generation
+    }
 }
 
 /// What a look-up found.
@@ -69,7 +94,9 @@ impl Cache {
         Self {
             store: Store::new(limits.memory),
             flights: Arc::new(Flights::new()),
+            compressors: Compressors::default(),
             invalidations: Invalidations::default(),
+            writes: Writes::new(),
             limits,
             // Not the numbers of a process before this one, should the store ever outlive one.
             forks: AtomicU64::new(fastrand::u64(..)),
@@ -135,14 +162,40 @@ impl Cache {
         })
     }
 
-    /// What a request for `key` is from here on: the one who fetches, or one who reads along.
-    pub(crate) fn join(&self, key: &[u8]) -> Part {
-        self.flights.join(self.store.hash(key), key)
+    /// Whether `kept` is what is kept under its key, and may be used.
+    pub(crate) fn still_has(&self, kept: &Arc<Kept>) -> bool {
+        let found = self.look_up_again(kept.key());
+        found.is_some_and(|found| Arc::ptr_eq(&found, kept))
+    }
+
+    fn uri(&self, key: &[u8]) -> u64 {
+        self.store.uri(key::distribution(key), key::target(key))
+    }
+
+    /// This moment of `key`. Who fetches takes it before what is kept is looked at: an order or a write after that may be
+    /// about what was seen.
+    pub(crate) fn since(&self, key: &[u8]) -> Since {
+        Since {
+            generation: self.invalidations.latest(),
+            written: self.writes.count(self.uri(key)),
+        }
+    }
+
+    /// What a request for `key` is from here on: the one who fetches, as of `since`, or one who reads along. Nobody reads
+    /// what was begun before an order or a write that is about it.
+    pub(crate) fn join(&self, key: &[u8], since: Since) -> Part {
+        let is_outdated = |begun: Since| {
+            let orders = &self.invalidations;
+            begun.written != self.writes.count(self.uri(key))
+                || orders.is_about_what_was_asked(key, begun.generation)
+        };
+        let hash = self.store.hash(key);
+        self.flights.join(hash, key, since, is_outdated)
     }
 
     /// Someone who fetches `key` for itself and the store, and whom nobody reads along with.
-    pub(crate) fn lead_alone(&self, key: &[u8]) -> Lead {
-        self.flights.lead_alone(self.store.hash(key), key)
+    pub(crate) fn lead_alone(&self, key: &[u8], since: Since) -> Lead {
+        self.flights.lead_alone(self.store.hash(key), key, since)
     }
 
     /// Whether one more fetch of so many bytes may be held in memory while it goes on.
@@ -162,9 +215,9 @@ impl Cache {
     }
 
     /// The last answer under `key` was for its viewer only.
-    pub(crate) fn remember_to_pass(&self, key: &[u8], generation: u64, now: Duration) {
-        let kept = Kept::pass(key, generation, now, PASS);
-        self.put(kept);
+    pub(crate) fn remember_to_pass(&self, key: &[u8], since: Since, now: Duration) {
+        let kept = Kept::pass(key, since.generation, now, PASS);
+        self.keep(kept, since);
     }
 
     /// Answers under `key` are chosen by the fields `names`, too. `key` grows by what `request` has in them. What was kept of
@@ -174,10 +227,11 @@ impl Cache {
         key: &mut Vec<u8>,
         names: &[HeaderName],
         request: Fields<'_>,
-        generation: u64,
+        since: Since,
         now: Duration,
     ) {
         let before = self.store.get(self.store.hash(key), key);
+        let before = before.filter(|kept| !self.invalidations.is_about(kept));
         let number = match before.as_deref().map(|kept| &kept.what) {
             Some(What::Fork {
                 names: same,
@@ -185,23 +239,36 @@ impl Cache {
             }) if **same == *names => *number,
             _ => {
                 let number = self.forks.fetch_add(1, Relaxed);
-                self.put(Kept::fork(key, generation, now, names, number));
+                let kept = Kept::fork(key, since.generation, now, names, number);
+                self.keep(kept, since);
                 number
             }
         };
         write_choice(names, number, request, key);
     }
 
-    pub(crate) fn put(&self, kept: Kept) -> Arc<Kept> {
-        let hash = self.store.hash(kept.key());
+    /// `kept`, which was asked for as of `since`, in place of what was under its key; unless an order or a write since then
+    /// is about it.
+    pub(crate) fn keep(&self, kept: Kept, since: Since) -> Arc<Kept> {
         let kept = Arc::new(kept);
-        self.store.put(hash, Arc::clone(&kept));
+        // An order from here on is seen by whoever looks it up.
+        if !self.invalidations.is_about(&kept) {
+            let (uri, hash) = (self.uri(kept.key()), self.store.hash(kept.key()));
+            let puts = || self.store.put(hash, Arc::clone(&kept));
+            self.writes.unless_written(uri, since.written, puts);
+        }
         kept
     }
 
     /// Nothing is kept under `key` any more, whatever chose it.
     pub(crate) fn remove(&self, key: &[u8]) {
         self.store.remove(self.store.hash(key));
+    }
+
+    /// The URI of `key` was written. From the return on nothing is used that was asked for under `key` before, whatever
+    /// chose it.
+    pub(crate) fn was_written(&self, key: &[u8]) {
+        self.writes.write(self.uri(key), || self.remove(key));
     }
 }
 
@@ -221,7 +288,7 @@ where
     let Pouring {
         flight,
         key,
-        generation,
+        since,
         began,
     } = flight;
     let Some(inlet) = flight.inlet() else { return };
@@ -237,7 +304,7 @@ where
                 {
                     inlet.push(data);
                 }
-                let fits = inlet.bytes() <= cache.limits.object && cache.has_room_for(0);
+                let fits = inlet.arrived() <= cache.limits.object && cache.has_room_for(0);
                 if is_kept && !fits {
                     is_kept = false;
                     flight.closes();
@@ -251,16 +318,13 @@ where
             None => break,
         }
     }
-    if is_kept {
-        cache.put(Kept::answer(
-            &key,
-            generation,
-            began,
-            inlet.head(),
-            &inlet.chunks(),
-        ));
-    }
-    flight.ends();
+    let is_as_said = inlet.head().fits(inlet.arrived());
+    let kept = (is_kept && is_as_said).then(|| {
+        let chunks = inlet.chunks();
+        let kept = Kept::answer(&key, since.generation, began, inlet.head(), &chunks);
+        cache.keep(kept, since)
+    });
+    flight.ends(kept.as_deref());
 }
 
 /// A fetch with what it is kept by.
@@ -268,7 +332,7 @@ where
 pub(crate) struct Pouring {
     flight: Flight,
     key: Box<[u8]>,
-    generation: u64,
+    since: Since,
     /// When its head came, by the cache's time.
     began: Duration,
 }
@@ -279,7 +343,7 @@ impl Lead {
     pub(crate) fn pours(
         self,
         key: &[u8],
-        generation: u64,
+        since: Since,
         began: Duration,
         head: Head,
         length: Option<u64>,
@@ -289,7 +353,7 @@ impl Lead {
         let pouring = Pouring {
             flight,
             key: key.into(),
-            generation,
+            since,
             began,
         };
         (pouring, reader)

@@ -12,6 +12,7 @@ mod environment;
 mod explain;
 mod fields;
 mod healthcheck;
+mod invalidate;
 mod journal;
 mod maintenance;
 mod open_files;
@@ -66,6 +67,10 @@ enum Command {
     Status(status::Options),
     /// Switch an origin, a failover record or a distribution of a running edge.
     Switch(switch::Options),
+    /// Have a running edge use nothing any more of what it keeps for some paths.
+    Invalidate(invalidate::Options),
+    /// List what was invalidated.
+    Invalidations(invalidate::ListOptions),
     /// List the writes that the secondary of a failover record took.
     Journal(journal::Options),
     /// Ask a running edge whether it is alive: exit 0 or 1.
@@ -109,6 +114,8 @@ fn obey(command: Command, given: &ArgMatches) -> anyhow::Result<ExitCode> {
         Command::Fields(options) => fields::fields(&options),
         Command::Status(options) => status::status(&options),
         Command::Switch(options) => switch::switch(&options),
+        Command::Invalidate(options) => invalidate::invalidate(&options),
+        Command::Invalidations(options) => invalidate::invalidations(&options),
         Command::Journal(options) => journal::journal(&options),
         Command::Healthcheck(options) => healthcheck::healthcheck(&options),
     }
@@ -126,6 +133,8 @@ fn tell_events(command: &Command) {
         | Command::Fields(_)
         | Command::Status(_)
         | Command::Switch(_)
+        | Command::Invalidate(_)
+        | Command::Invalidations(_)
         | Command::Journal(_)
         | Command::Healthcheck(_) => "info",
     };

@@ -5,6 +5,7 @@ mod cached;
 #[cfg(test)]
 mod sizes;
 mod sliced;
+mod written;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -18,6 +19,7 @@ use tideover_config::{Distribution, ErrorPage, MethodSet};
 use tideover_rules::admit::{Malformed, admit};
 use tideover_rules::challenge;
 use tideover_rules::error_page;
+use tideover_rules::fields::Fields;
 use tideover_rules::headers::{self, Conditions, Viewer};
 use tideover_rules::route::{Arrival, Refusal, Route, route, within};
 use tideover_rules::websocket::is_asked_for;
@@ -127,7 +129,7 @@ async fn serve(
                         taking.ends(&fetched);
                     }
                     let reply = respond::fetched(speaker, wanted, fetched, verdict);
-                    cached::was_written(speaker, wanted, &reply);
+                    written::was_written(speaker, wanted, &reply);
                     reply
                 };
                 (Some(route.distribution), reply)
@@ -235,10 +237,15 @@ async fn with_error_page(
     let mut route = within(&view.live.edge, distribution, &method, target.path());
     let routed = view.live.routed(route.behavior.target);
     route.target = view.live.target(routed);
+    // They are about what was asked for, and not about the page.
+    let mut fields = line.request.headers.clone();
+    for name in &headers::CONDITIONS {
+        fields.remove(name);
+    }
     let asked = headers::Request {
         method: &method,
         target: &target,
-        fields: line.fields(),
+        fields: Fields::of(&fields),
         // What the viewer asked for is not what is asked for here.
         to_websocket: false,
         conditions: Conditions::Viewers,
@@ -250,8 +257,15 @@ async fn with_error_page(
         viewer: &viewer,
         watch: None,
     };
-    let fetched = origin::fetch(view, &wanted, &mut Once::Here(ViewerBody::Empty)).await;
-    respond::with_page(speaker, wanted, reply, fetched, page.status)
+    let shown = match cached::look(speaker, wanted, true) {
+        Sight::Answers(reply) => reply,
+        Sight::Goes(search) => cached::go_on(speaker, wanted, search).await,
+        Sight::None(verdict) => {
+            let fetched = origin::fetch(view, &wanted, &mut Once::Here(ViewerBody::Empty)).await;
+            respond::fetched(speaker, wanted, fetched, verdict)
+        }
+    };
+    respond::with_page(speaker, reply, shown, page.status)
 }
 
 /// What the edge tells origins about the viewer.

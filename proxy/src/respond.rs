@@ -3,17 +3,17 @@
 mod cached;
 mod maintenance;
 mod page;
+mod told_before;
 
-use std::cell::RefCell;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use tideover_config::{AttemptsShown, Distribution, MethodSet, OriginId, Voice, WriteError};
 use tideover_rules::admit::{Host, Malformed};
-use tideover_rules::cache::verdict::{Verdict, cache_status};
+use tideover_rules::cache::verdict::Verdict;
 use tideover_rules::error_page::status_of;
-use tideover_rules::failover::{Attempt, Sent};
+use tideover_rules::failover::Sent;
 use tideover_rules::fields::Known;
 use tideover_rules::headers;
 use tideover_rules::route::{Refusal, Route, https_location};
@@ -24,13 +24,14 @@ use crate::body::Body;
 use crate::clock::Clock;
 use crate::error::{Fault, OriginError};
 use crate::limit::Limit;
-use crate::live::Routed;
 use crate::message::ViewerBodyError;
 use crate::origin::{Answer, Fetched, OriginAnswer, Struck, Trail, Wanted, page_of};
 use crate::worker::{View, Worker};
 pub(crate) use cached::{asked_for, fill, kept, sliced};
 pub(crate) use maintenance::maintenance;
 use page::{Cause, Page};
+use told_before::Told;
+pub(crate) use told_before::ToldBefore;
 
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const TIDEOVER_ATTEMPTS: HeaderName = HeaderName::from_static("tideover-attempts");
@@ -132,7 +133,10 @@ impl<'a> Speaker<'a> {
         if let Some(verdict) = facts.cache
             && self.may_know(&self.voice.attempts)
         {
-            headers.append(CACHE_STATUS, cache_status(&self.voice.name, verdict));
+            let position = facts.distribution.unwrap_or(usize::MAX);
+            let before = &self.view.told_before;
+            let told = before.recall_verdict(position, &self.voice.name, verdict);
+            headers.append(CACHE_STATUS, told);
         }
     }
 
@@ -224,38 +228,6 @@ impl<'a> Speaker<'a> {
         headers.insert(header::VIA, self.voice.via.by_http_1_1().clone());
         self.sign(headers, result);
         response
-    }
-}
-
-/// What was tried, in the words of headers.
-#[derive(Clone, Debug)]
-struct Told {
-    proxy_status: HeaderValue,
-    attempts: Option<HeaderValue>,
-}
-
-/// What an answer to a request with one attempt is told by: distribution, target, the attempt, who made it.
-type OneAttempt = (usize, Routed, Attempt, AnsweredBy);
-
-/// What was told lately. Most answers are told what one of the last few was: the same member, the same status, as many
-/// milliseconds.
-#[derive(Debug, Default)]
-pub(crate) struct ToldBefore([RefCell<Option<(OneAttempt, Told)>>; 8]);
-
-impl ToldBefore {
-    /// What was told for these `facts`, or what `tell` makes of them now. Facts that are told alike count as the same.
-    fn recall(&self, facts: OneAttempt, tell: impl FnOnce() -> Told) -> Told {
-        let (distribution, target, attempt, by) = facts;
-        let ms = attempt.took.as_millis();
-        // The rest of the time is not told.
-        let took = Duration::from_millis(u64::try_from(ms).unwrap_or(u64::MAX));
-        let facts = (distribution, target, Attempt { took, ..attempt }, by);
-        let place = usize::try_from(ms).unwrap_or(0) ^ usize::from(target.target.0);
-        let mut place = self.0[place % self.0.len()].borrow_mut();
-        match &*place {
-            Some((same, told)) if *same == facts => told.clone(),
-            Some(_) | None => place.insert((facts, tell())).1.clone(),
-        }
     }
 }
 
@@ -643,22 +615,20 @@ fn bad_body(
     }
 }
 
-/// A custom error page was fetched for `reply`: its head and body, under the status that was chosen for it.
-/// If the fetch failed, or did not bring a page, the viewer gets the fetch's status and no page.
+/// A custom error page was asked for in place of `reply`, and `shown` came: its head and body, under the status that was chosen
+/// for it. If that is no page, the viewer gets its status and no page.
 pub(crate) fn with_page(
     speaker: Speaker<'_>,
-    wanted: Wanted<'_>,
     reply: Reply,
-    page: Fetched,
+    shown: Reply,
     status: StatusCode,
 ) -> Reply {
-    let fetched = fetched(speaker, wanted, page, None);
-    if fetched.status() != StatusCode::OK {
-        let status = fetched.status();
-        fetched.response.into_body().set_aside();
+    if shown.status() != StatusCode::OK {
+        let status = shown.status();
+        shown.response.into_body().set_aside();
         return without_page(speaker, reply, status);
     }
-    let mut response = fetched.response;
+    let mut response = shown.response;
     *response.status_mut() = status;
     // The verdict stays that of the request, whatever status the page is shown with.
     response.headers_mut().insert(

@@ -62,6 +62,16 @@ pub struct Request<'r> {
     pub conditions: Conditions<'r>,
 }
 
+/// The fields that make an answer another than the whole of it.
+pub static CONDITIONS: [HeaderName; 6] = [
+    header::IF_MATCH,
+    header::IF_MODIFIED_SINCE,
+    header::IF_NONE_MATCH,
+    header::IF_RANGE,
+    header::IF_UNMODIFIED_SINCE,
+    header::RANGE,
+];
+
 /// Whose conditions an origin is sent: `If-*` and `Range`.
 #[derive(Clone, Copy, Debug)]
 pub enum Conditions<'r> {
@@ -143,14 +153,7 @@ pub fn conditioned(request: Request<'_>) -> Cow<'_, HeaderMap> {
 
 /// The edge's `own` conditions, in place of the viewer's.
 fn put_in_place(own: &[(HeaderName, HeaderValue)], headers: &mut HeaderMap) {
-    for name in [
-        header::IF_MATCH,
-        header::IF_MODIFIED_SINCE,
-        header::IF_NONE_MATCH,
-        header::IF_RANGE,
-        header::IF_UNMODIFIED_SINCE,
-        header::RANGE,
-    ] {
+    for name in &CONDITIONS {
         headers.remove(name);
     }
     for (name, value) in own {
@@ -164,7 +167,7 @@ fn add_made(plan: &OriginRequest, sent: Fields<'_>, viewer: &Viewer<'_>, headers
         headers.insert(USER_AGENT, made::user_agent());
     }
     if let AcceptEncoding::Normalised { gzip, brotli } = plan.accept_encoding
-        && let Some(value) = made::accept_encoding(sent, gzip, brotli)
+        && let Some(value) = made::accept_encoding(sent, viewer.version, gzip, brotli)
     {
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(value));
     }

@@ -1,6 +1,10 @@
 //! What was fetched before is served again, by the origin's own word, and the answer says so.
 
+mod collapsing;
+mod compression;
+mod conformance;
 mod slices;
+mod stale;
 
 use std::time::Duration;
 
@@ -59,4 +63,43 @@ async fn what_is_too_old_is_asked_about_and_freshened_by_304() {
         .header("x-cache", "Hit from tideover");
     assert_eq!(app.count(), 2);
     assert_eq!(app.requests()[1].value("if-none-match"), "\"1\"");
+}
+
+/// The page is one of the distribution's own paths: kept by its own behavior, and whole whatever was asked for.
+#[tokio::test]
+async fn a_custom_error_page_is_kept_like_any_other_path() {
+    let app = origin("app")
+        .at("/missing", answer(404))
+        .at(
+            "/404.html",
+            answer(200)
+                .header("Cache-Control", "max-age=60")
+                .header("ETag", "\"p\"")
+                .body("the page"),
+        )
+        .start()
+        .await;
+    let edge = in_front_of(&app)
+        .and(
+            "[[distribution.site.error_response]]\nerror_code = 404\npage = \"/404.html\"\nresponse_code = 404",
+        )
+        .start()
+        .await;
+    for (name, value) in [
+        ("accept", "*/*"),
+        ("range", "bytes=0-1"),
+        ("if-none-match", "\"p\""),
+    ] {
+        let shown = viewer(&edge).get("/missing").header(name, value).await;
+        shown.expect(404).body("the page");
+        shown.header("x-cache", "Error from tideover");
+    }
+    let pages = app.requests();
+    assert_eq!(
+        pages
+            .iter()
+            .filter(|seen| seen.target == "/404.html")
+            .count(),
+        1
+    );
 }

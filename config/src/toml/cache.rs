@@ -17,7 +17,7 @@
 //! | `min_ttl`, `default_ttl`, `max_ttl` | 0s, `"heuristic"` (`cloudfront`: 24h), 8760h | bounds of what the origin says; all 0: nothing is kept |
 //! | `stale_if_error` | 24h (`cloudfront`: `max_ttl`) | how long after it went stale an answer is served because origins failed; 0s: never |
 //! | `collapse` | true (`cloudfront`: where origins are sent no cookies) | requests with one key wait for one fetch |
-//! | `compress` | false | true, false, or a list of `"gzip"` and `"br"`: what the edge compresses with. Origins are asked for no encoding but these two then, so that there are few variants |
+//! | `compress` | false | true, false, or a list of `"gzip"` and `"br"`: what the edge compresses with. Origins are asked for no encoding but these two then, so that there are few variants. Of what is kept, types that shrink are compressed, 1,000 to 10,000,000 bytes of them, with statuses 200, 403 and 404; what comes while all threads for it are busy is kept as it is |
 //!
 //! A `cache_policy` of a behavior has a key and times of its own, in place of these; `cached_methods` says whether OPTIONS is kept.
 

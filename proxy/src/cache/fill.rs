@@ -10,18 +10,23 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 
-use super::kept::{Head, Kept};
+use super::Since;
+use super::kept::{Head, Kept, What};
 use crate::error::Fault;
 use tideover_rules::cache::verdict::WhyStale;
 use tideover_rules::failover::Attempt;
 
 /// A fill whose length turns out to be beyond all bounds is so far ahead of its slowest reader at most.
 const WINDOW: u64 = 1024 * 1024;
+/// What a chunk takes beside its bytes: an origin that sends them one by one is not to be held for nothing.
+const BESIDE: u64 = 64;
 
 /// One fetch, as its readers see it.
 #[derive(Debug)]
 pub(crate) struct Fill {
     pub(super) key: Box<[u8]>,
+    /// No later than its fetch began.
+    pub(super) since: Since,
     state: Mutex<State>,
     /// What all fills together hold.
     held: Arc<AtomicU64>,
@@ -30,16 +35,34 @@ pub(crate) struct Fill {
 #[derive(Debug)]
 struct State {
     stage: Stage,
-    chunks: VecDeque<Bytes>,
+    chunks: VecDeque<Chunk>,
     /// So many chunks were dropped at the front.
     dropped: usize,
-    bytes: u64,
+    /// Bytes that came so far.
+    arrived: u64,
+    /// What the chunks take that are here.
+    held: u64,
     /// Chunks stay until the end, so that anybody may still begin to read.
     is_kept: bool,
     readers: Vec<Option<Waiting>>,
     /// Wants to know when the slowest reader has gone on.
     pump: Option<Waker>,
     end: End,
+    /// All of the body, as it is kept: it stands in for the chunks once these are whole.
+    kept: Option<Vec<Bytes>>,
+}
+
+#[derive(Debug)]
+struct Chunk {
+    bytes: Bytes,
+    /// So many have not read it. Counted only where chunks do not stay.
+    unread: usize,
+}
+
+impl Chunk {
+    fn takes(&self) -> u64 {
+        self.bytes.len() as u64 + BESIDE
+    }
 }
 
 #[derive(Debug, Default)]
@@ -113,18 +136,21 @@ enum End {
 pub(crate) struct BrokeOff;
 
 impl Fill {
-    pub(super) fn new(key: &[u8], held: &Arc<AtomicU64>) -> Arc<Self> {
+    pub(super) fn new(key: &[u8], since: Since, held: &Arc<AtomicU64>) -> Arc<Self> {
         Arc::new(Self {
             key: key.into(),
+            since,
             state: Mutex::new(State {
                 stage: Stage::Waiting,
                 chunks: VecDeque::new(),
                 dropped: 0,
-                bytes: 0,
+                arrived: 0,
+                held: 0,
                 is_kept: true,
                 readers: Vec::new(),
                 pump: None,
                 end: End::NotYet,
+                kept: None,
             }),
             held: Arc::clone(held),
         })
@@ -136,27 +162,16 @@ impl Fill {
 
     /// One more reader, from the first byte on; `None` if those are gone.
     pub(super) fn join(self: &Arc<Self>) -> Option<FillReader> {
-        // Not in one expression: the guard would live on, and the reader takes the lock again.
-        let may_begin = self.lock().is_kept;
-        may_begin.then(|| self.reader())
-    }
-
-    /// A reader from the first byte on, as long as that is there.
-    pub(super) fn reader(self: &Arc<Self>) -> FillReader {
+        // Under one lock: in between the first bytes may go.
         let mut state = self.lock();
-        let free = state.readers.iter().position(Option::is_none);
-        let slot = free.unwrap_or_else(|| {
-            state.readers.push(None);
-            state.readers.len() - 1
-        });
-        state.readers[slot] = Some(Waiting::default());
+        let slot = state.is_kept.then(|| state.takes_a_seat())?;
         drop(state);
-        FillReader {
+        Some(FillReader {
             fill: Arc::clone(self),
             slot,
             flowing: None,
             read: 0,
-        }
+        })
     }
 
     /// The next stage.
@@ -169,11 +184,17 @@ impl Fill {
     }
 
     /// One more chunk.
-    fn push(&self, chunk: Bytes) {
+    fn push(&self, bytes: Bytes) {
         let mut state = self.lock();
-        let bytes = chunk.len() as u64;
-        state.bytes += bytes;
-        self.held.fetch_add(bytes, Relaxed);
+        let unread = if state.is_kept {
+            0
+        } else {
+            state.readers.iter().flatten().count()
+        };
+        state.arrived += bytes.len() as u64;
+        let chunk = Chunk { bytes, unread };
+        state.held += chunk.takes();
+        self.held.fetch_add(chunk.takes(), Relaxed);
         state.chunks.push_back(chunk);
         let waiting = state.take_waiting();
         drop(state);
@@ -183,29 +204,41 @@ impl Fill {
     /// Who has not begun to read can do so no more, and what all have read is dropped.
     fn lets_go(&self) {
         let mut state = self.lock();
+        if !state.is_kept {
+            return;
+        }
         state.is_kept = false;
+        let State {
+            chunks,
+            readers,
+            dropped,
+            ..
+        } = &mut *state;
+        // How many begin with each chunk.
+        for reader in readers.iter().flatten() {
+            let begins_with = reader.next.checked_sub(*dropped);
+            if let Some(chunk) = begins_with.and_then(|at| chunks.get_mut(at)) {
+                chunk.unread += 1;
+            }
+        }
+        // Whoever is behind has not read the later ones either.
+        let mut unread = 0;
+        for chunk in chunks {
+            unread += chunk.unread;
+            chunk.unread = unread;
+        }
         self.forget(&mut state);
     }
 
+    /// Drops what all have read.
     fn forget(&self, state: &mut State) {
         if state.is_kept {
             return;
         }
-        let slowest = state
-            .readers
-            .iter()
-            .flatten()
-            .map(|reader| reader.next)
-            .min();
-        let last = state.dropped + state.chunks.len();
-        while state.dropped < slowest.unwrap_or(last) {
-            let Some(chunk) = state.chunks.pop_front() else {
-                break;
-            };
+        while let Some(chunk) = state.chunks.pop_front_if(|chunk| chunk.unread == 0) {
             state.dropped += 1;
-            let bytes = chunk.len() as u64;
-            state.bytes -= bytes;
-            self.held.fetch_sub(bytes, Relaxed);
+            state.held -= chunk.takes();
+            self.held.fetch_sub(chunk.takes(), Relaxed);
         }
     }
 
@@ -218,7 +251,7 @@ impl Fill {
         if state.readers.iter().all(Option::is_none) {
             return Poll::Ready(Err(BrokeOff));
         }
-        if state.bytes < WINDOW {
+        if state.held < WINDOW {
             return Poll::Ready(Ok(()));
         }
         state.pump = Some(context.waker().clone());
@@ -227,20 +260,32 @@ impl Fill {
 }
 
 impl State {
+    fn takes_a_seat(&mut self) -> usize {
+        let free = self.readers.iter().position(Option::is_none);
+        let slot = free.unwrap_or_else(|| {
+            self.readers.push(None);
+            self.readers.len() - 1
+        });
+        if let Some(seat) = self.readers.get_mut(slot) {
+            *seat = Some(Waiting::default());
+        }
+        slot
+    }
+
     fn take_waiting(&mut self) -> Vec<Waker> {
         let readers = self.readers.iter_mut().flatten();
         readers.filter_map(|reader| reader.waker.take()).collect()
     }
 }
 
-fn wake(waiting: Vec<Waker>) {
+fn wake(waiting: impl IntoIterator<Item = Waker>) {
     waiting.into_iter().for_each(Waker::wake);
 }
 
 impl Drop for Fill {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        self.held.fetch_sub(state.bytes, Relaxed);
+        self.held.fetch_sub(state.held, Relaxed);
     }
 }
 
@@ -289,18 +334,31 @@ impl Inlet {
         self.fill.lets_go();
     }
 
-    /// Bytes that are held of it.
-    pub(super) fn bytes(&self) -> u64 {
-        self.fill.lock().bytes
+    /// Bytes that came so far.
+    pub(super) fn arrived(&self) -> u64 {
+        self.fill.lock().arrived
     }
 
     /// All of it, in order; the chunks that are held.
     pub(super) fn chunks(&self) -> Vec<Bytes> {
-        self.fill.lock().chunks.iter().cloned().collect()
+        let state = self.fill.lock();
+        let chunks = state.chunks.iter();
+        chunks.map(|chunk| chunk.bytes.clone()).collect()
     }
 
-    /// It is whole.
-    pub(super) fn ends(self) {
+    /// It is whole. Who still reads goes on with what is `kept`, so that a slow one does not hold it a second time.
+    pub(super) fn ends(self, kept: Option<&Kept>) {
+        if let Some(kept) = kept
+            && let What::Answer(answer) = &kept.what
+        {
+            let mut state = self.fill.lock();
+            state.kept = Some(answer.body(kept));
+            self.fill.held.fetch_sub(state.held, Relaxed);
+            state.held = 0;
+            let gone = std::mem::take(&mut state.chunks);
+            drop(state);
+            drop(gone);
+        }
         self.set_end(End::Whole);
     }
 
@@ -346,6 +404,11 @@ impl FillReader {
             }
             return Poll::Pending;
         }
+        let broke_off = state.end == End::Broken;
+        if broke_off && matches!(state.stage, Stage::Flowing(_)) {
+            // Nothing of it was given to this reader's viewer yet.
+            return Poll::Ready(Stage::Abandoned);
+        }
         Poll::Ready(state.stage.clone())
     }
 
@@ -359,23 +422,29 @@ impl FillReader {
         &mut self,
         context: &Context<'_>,
     ) -> Poll<Option<Result<Bytes, BrokeOff>>> {
-        let mut state = self.fill.lock();
-        let state = &mut *state;
+        let mut guard = self.fill.lock();
+        let state = &mut *guard;
         let Some(Some(waiting)) = state.readers.get_mut(self.slot) else {
             return Poll::Ready(Some(Err(BrokeOff)));
         };
+        if let Some(kept) = &state.kept {
+            let rest = rest_of_a_piece(kept, self.read);
+            self.read += rest.as_ref().map_or(0, |rest| rest.len() as u64);
+            return Poll::Ready(rest.map(Ok));
+        }
         let at = waiting.next.checked_sub(state.dropped);
-        if let Some(chunk) = at.and_then(|at| state.chunks.get(at)) {
-            let chunk = chunk.clone();
+        if let Some(chunk) = at.and_then(|at| state.chunks.get_mut(at)) {
+            let bytes = chunk.bytes.clone();
             waiting.next += 1;
-            self.read += chunk.len() as u64;
+            self.read += bytes.len() as u64;
             if !state.is_kept {
+                chunk.unread = chunk.unread.saturating_sub(1);
                 self.fill.forget(state);
-                if let Some(pump) = state.pump.take() {
-                    pump.wake();
-                }
+                let pump = state.pump.take();
+                drop(guard);
+                wake(pump);
             }
-            return Poll::Ready(Some(Ok(chunk)));
+            return Poll::Ready(Some(Ok(bytes)));
         }
         match state.end {
             End::Whole => Poll::Ready(None),
@@ -399,9 +468,7 @@ impl FillReader {
             return true;
         }
         let state = self.fill.lock();
-        let next = state.readers.get(self.slot).and_then(Option::as_ref);
-        let next = next.map_or(0, |waiting| waiting.next);
-        state.end == End::Whole && next >= state.dropped + state.chunks.len()
+        state.end == End::Whole && self.read >= state.arrived
     }
 
     /// What it begins with.
@@ -410,17 +477,37 @@ impl FillReader {
     }
 }
 
+/// From byte `from` on to the end of the piece that it is in.
+fn rest_of_a_piece(pieces: &[Bytes], from: u64) -> Option<Bytes> {
+    let mut before = usize::try_from(from).ok()?;
+    for piece in pieces {
+        if before < piece.len() {
+            return Some(piece.slice(before..));
+        }
+        before -= piece.len();
+    }
+    None
+}
+
 impl Drop for FillReader {
     fn drop(&mut self) {
-        let mut state = self.fill.lock();
-        if let Some(slot) = state.readers.get_mut(self.slot) {
-            *slot = None;
+        let mut guard = self.fill.lock();
+        let state = &mut *guard;
+        let seat = state.readers.get_mut(self.slot).and_then(Option::take);
+        if let Some(seat) = &seat
+            && !state.is_kept
+        {
+            let read = seat.next.saturating_sub(state.dropped);
+            for chunk in state.chunks.iter_mut().skip(read) {
+                chunk.unread = chunk.unread.saturating_sub(1);
+            }
+            self.fill.forget(state);
         }
-        self.fill.forget(&mut state);
         let pump = state.pump.take();
-        drop(state);
-        if let Some(pump) = pump {
-            pump.wake();
-        }
+        drop(guard);
+        wake(pump);
     }
 }
+
+#[cfg(test)]
+mod tests;

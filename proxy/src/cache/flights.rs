@@ -5,8 +5,9 @@ use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::Since;
 use super::fill::{ChosenBy, Fill, FillReader, Inlet, Stage};
-use super::kept::Head;
+use super::kept::{Head, Kept};
 
 const SHARDS: usize = 64;
 
@@ -58,30 +59,35 @@ impl Flights {
         self.held.load(Relaxed)
     }
 
-    /// What a request for `key` is from here on.
-    pub(super) fn join(self: &Arc<Self>, hash: u64, key: &[u8]) -> Part {
+    /// What a request for `key` is from here on, which fetches as of `since` if it is to. A fetch that `is_outdated` goes on
+    /// for those who read it, and this request is the one who fetches anew.
+    pub(super) fn join(
+        self: &Arc<Self>,
+        hash: u64,
+        key: &[u8],
+        since: Since,
+        is_outdated: impl Fn(Since) -> bool,
+    ) -> Part {
         match self.shard(hash).entry(hash) {
-            Entry::Occupied(flight) if *flight.get().key == *key => {
-                flight.get().join().map_or(Part::Alone, Part::Follows)
+            Entry::Occupied(flight) if *flight.get().key != *key => Part::Alone,
+            Entry::Occupied(mut flight) if is_outdated(flight.get().since) => {
+                let lead = self.lead_alone(hash, key, since);
+                flight.insert(Arc::clone(&lead.fill));
+                Part::Leads(lead)
             }
-            Entry::Occupied(_) => Part::Alone,
+            Entry::Occupied(flight) => flight.get().join().map_or(Part::Alone, Part::Follows),
             Entry::Vacant(place) => {
-                let fill = Fill::new(key, &self.held);
-                place.insert(Arc::clone(&fill));
-                Part::Leads(Lead {
-                    fill,
-                    hash,
-                    flights: Arc::clone(self),
-                    is_settled: false,
-                })
+                let lead = self.lead_alone(hash, key, since);
+                place.insert(Arc::clone(&lead.fill));
+                Part::Leads(lead)
             }
         }
     }
 
     /// Someone who fetches `key` for itself: nobody follows.
-    pub(super) fn lead_alone(self: &Arc<Self>, hash: u64, key: &[u8]) -> Lead {
+    pub(super) fn lead_alone(self: &Arc<Self>, hash: u64, key: &[u8], since: Since) -> Lead {
         Lead {
-            fill: Fill::new(key, &self.held),
+            fill: Fill::new(key, since, &self.held),
             hash,
             flights: Arc::clone(self),
             is_settled: false,
@@ -102,7 +108,8 @@ impl Flights {
 impl Lead {
     /// One who reads what a task of its own fetches by this lead.
     pub(crate) fn reader(&self) -> FillReader {
-        self.fill.reader()
+        let reader = self.fill.join();
+        reader.unwrap_or_else(|| unreachable!("its first byte did not come yet"))
     }
 
     /// The fetch ends without a body for all: everybody is told, and the key is free.
@@ -118,8 +125,9 @@ impl Lead {
         chosen_by: Option<ChosenBy>,
     ) -> (Flight, FillReader) {
         self.is_settled = true;
-        let mut reader = self.fill.reader();
+        let reader = self.fill.join();
         let (inlet, flowing) = Inlet::opens(Arc::clone(&self.fill), head, length, chosen_by);
+        let mut reader = reader.unwrap_or_else(|| unreachable!("its first byte did not come yet"));
         reader.flows(flowing);
         let flight = Flight {
             inlet: Some(inlet),
@@ -165,10 +173,10 @@ impl Flight {
         self.flights.leaves(self.hash, &self.fill);
     }
 
-    /// Its body is whole, and the store has it if it is to have it.
-    pub(super) fn ends(mut self) {
+    /// Its body is whole, and the store has what is `kept` of it.
+    pub(super) fn ends(mut self, kept: Option<&Kept>) {
         if let Some(inlet) = self.inlet.take() {
-            inlet.ends();
+            inlet.ends(kept);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The fields of a kept answer in few bytes: a map of them would take several times as much as the fields themselves.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
@@ -66,13 +68,16 @@ pub(super) fn write(fields: &HeaderMap, bytes: &mut Vec<u8>) {
 
 /// The fields that were written to `bytes`, with room for `more`.
 pub(super) fn read(bytes: &Bytes, more: usize) -> HeaderMap {
-    let mut fields = HeaderMap::with_capacity(bytes.len() / 32 + more);
-    let mut rest = Reading { bytes, at: 0 };
-    while let Some((name, value)) = rest.field() {
+    let mut fields = HeaderMap::with_capacity(bytes.len() / AVERAGE + more);
+    let mut at = 0;
+    while let Some((name, value)) = field(bytes, &mut at) {
         fields.append(name, value);
     }
     fields
 }
+
+/// Bytes of a field, about: for the room that a map is given at once.
+const AVERAGE: usize = 32;
 
 fn push(bytes: &mut Vec<u8>, part: &[u8]) {
     let length = u32::try_from(part.len()).unwrap_or_default().to_le_bytes();
@@ -80,36 +85,27 @@ fn push(bytes: &mut Vec<u8>, part: &[u8]) {
     bytes.extend_from_slice(part);
 }
 
-struct Reading<'b> {
-    bytes: &'b Bytes,
-    at: usize,
+/// The field that begins `at`, which moves behind it. The value shares the bytes.
+fn field(bytes: &Bytes, at: &mut usize) -> Option<(HeaderName, HeaderValue)> {
+    let short = *bytes.get(*at)?;
+    *at += 1;
+    let name = if short == WRITTEN_OUT {
+        HeaderName::from_bytes(bytes.get(part(bytes, at)?)?).ok()?
+    } else {
+        SHORT.get(usize::from(short))?.clone()
+    };
+    let value = part(bytes, at)?;
+    let value = HeaderValue::from_maybe_shared(bytes.slice(value)).ok()?;
+    Some((name, value))
 }
 
-impl Reading<'_> {
-    fn field(&mut self) -> Option<(HeaderName, HeaderValue)> {
-        let name = match self.take(1)?.first()? {
-            &WRITTEN_OUT => HeaderName::from_bytes(&self.part()?).ok()?,
-            short => SHORT.get(usize::from(*short))?.clone(),
-        };
-        let value = HeaderValue::from_maybe_shared(self.part()?).ok()?;
-        Some((name, value))
-    }
-
-    fn part(&mut self) -> Option<Bytes> {
-        let length = self.take(4)?;
-        let length = u32::from_le_bytes(length[..].try_into().ok()?);
-        self.take(usize::try_from(length).ok()?)
-    }
-
-    fn take(&mut self, bytes: usize) -> Option<Bytes> {
-        let end = self.at.checked_add(bytes)?;
-        if end > self.bytes.len() {
-            return None;
-        }
-        let taken = self.bytes.slice(self.at..end);
-        self.at = end;
-        Some(taken)
-    }
+/// Where the part lies whose length is `at`, which moves behind it.
+fn part(bytes: &Bytes, at: &mut usize) -> Option<Range<usize>> {
+    let length = bytes.get(*at..)?.first_chunk::<4>()?;
+    let start = at.checked_add(length.len())?;
+    let end = start.checked_add(usize::try_from(u32::from_le_bytes(*length)).ok()?)?;
+    *at = end;
+    (end <= bytes.len()).then_some(start..end)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, StatusCode};
+use tideover_rules::cache::compression::Compressed;
 use tideover_rules::cache::freshness::Lifetime;
 use tideover_rules::fields::Survey;
 
@@ -49,6 +50,8 @@ pub(crate) struct Answer {
     head_length: u32,
     survey: Survey,
     pub(crate) lifetime: Lifetime,
+    /// The edge has compressed it.
+    pub(crate) compressed: Option<Compressed>,
     /// Until then it is served stale without asking, because the origins failed just before; the cache's time in
     /// nanoseconds.
     left_alone_until: AtomicU64,
@@ -98,6 +101,7 @@ impl Kept {
             head_length,
             survey: Survey::of(&head.fields),
             lifetime: head.lifetime,
+            compressed: head.compressed,
             left_alone_until: AtomicU64::new(0),
             pieces,
             length: length as u64,
@@ -162,7 +166,7 @@ impl Kept {
 }
 
 impl Answer {
-    /// The fields as they came, with room for `more`.
+    /// The fields as they are kept, with room for `more`.
     pub(crate) fn fields(&self, kept: &Kept, more: usize) -> HeaderMap {
         let start = usize::try_from(kept.key_length).unwrap_or_default();
         let end = start + usize::try_from(self.head_length).unwrap_or_default();
@@ -170,6 +174,15 @@ impl Answer {
             return HeaderMap::new();
         }
         head::read(&kept.block.slice(start..end), more)
+    }
+
+    /// The fields, with the tag that the origin gave them, and room for `more`.
+    pub(crate) fn fields_of_the_origin(&self, kept: &Kept, more: usize) -> HeaderMap {
+        let fields = self.fields(kept, more);
+        match self.compressed {
+            Some(compressed) => compressed.with_the_origins_tag(fields),
+            None => fields,
+        }
     }
 
     pub(crate) fn survey(&self) -> Survey {
@@ -223,7 +236,13 @@ impl Answer {
     /// The origins failed at `now`: they are left alone for so long.
     pub(crate) fn leave_alone(&self, now: Duration, span: Duration) {
         let until = nanos(now.saturating_add(span));
-        self.left_alone_until.store(until, Relaxed);
+        self.left_alone_until.fetch_max(until, Relaxed);
+    }
+
+    /// Whether whoever asks this is the one who finds out: the first one at `now`, and then nobody for a `span`.
+    pub(crate) fn is_its_turn(&self, now: Duration, span: Duration) -> bool {
+        let until = nanos(now.saturating_add(span));
+        self.left_alone_until.fetch_max(until, Relaxed) <= nanos(now)
     }
 
     /// Whether the origins are not to be asked yet.
@@ -237,11 +256,21 @@ impl Answer {
 #[derive(Clone, Debug)]
 pub(crate) struct Head {
     pub(crate) status: StatusCode,
-    /// As the origin sent them.
+    /// As the origin sent them, but for what is said of an answer that the edge compresses.
     pub(crate) fields: HeaderMap,
     pub(crate) lifetime: Lifetime,
+    /// The edge compresses it.
+    pub(crate) compressed: Option<Compressed>,
     /// Which part of how much, where it is not the whole; an empty one of what is kept in slices.
     pub(crate) part: Option<(Range<u64>, u64)>,
+}
+
+impl Head {
+    /// Whether a body of `length` bytes is the part that the head tells of, if it does.
+    pub(crate) fn fits(&self, length: u64) -> bool {
+        let part = self.part.as_ref();
+        part.is_none_or(|(part, _)| part.end.checked_sub(part.start) == Some(length))
+    }
 }
 
 /// What arrived lies in the buffers of its connection, which are larger: what is kept is copied out of them.

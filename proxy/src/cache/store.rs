@@ -39,6 +39,14 @@ impl Store {
         hasher.finish()
     }
 
+    /// What stands for a URI of a distribution where many share a slot.
+    pub(super) fn uri(&self, distribution: &[u8], target: &[u8]) -> u64 {
+        let mut hasher = self.hashes.build_hasher();
+        hasher.write(distribution);
+        hasher.write(target);
+        hasher.finish()
+    }
+
     /// What is kept under `key`, whose hash is `hash`.
     pub(super) fn get(&self, hash: u64, key: &[u8]) -> Option<Arc<Kept>> {
         let kept = self.entries.get(&hash)?;

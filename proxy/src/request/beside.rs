@@ -13,21 +13,33 @@ use tideover_rules::headers::{Conditions, Request, Viewer};
 use tideover_rules::route::within;
 
 use super::cached::Asks;
-use super::target;
 use crate::access_log::Line;
-use crate::cache::{Kept, Lead, Part};
+use crate::cache::{Kept, Lead, Part, Since};
 use crate::origin::Wanted;
 use crate::viewer::Peer;
 use crate::worker::{View, Worker};
 
-/// Asks for what is `kept` under `key` anew, as the request of `line` does, if nobody does so already.
-pub(super) fn refresh(line: &Line, wanted: &Wanted<'_>, key: &[u8], kept: &Arc<Kept>) {
-    let Part::Leads(lead) = line.worker().shared.cache.join(key) else {
+/// Asks for what is `kept` under `key` anew, as `wanted` by the request of `line` does, if nobody does so already. `since` was
+/// before it was seen to be there still.
+pub(super) fn refresh(
+    line: &Line,
+    wanted: &Wanted<'_>,
+    key: &[u8],
+    kept: &Arc<Kept>,
+    since: Since,
+) {
+    let cache = &line.worker().shared.cache;
+    let Part::Leads(lead) = cache.join(key, since) else {
         return;
     };
+    let still = cache.look_up_again(key);
+    if still.is_none_or(|still| !Arc::ptr_eq(&still, kept)) {
+        // Somebody did so between the look and the lead.
+        return;
+    }
     let asking = Asking::of(line, wanted);
     let (key, kept) = (key.to_owned(), Arc::clone(kept));
-    Rc::clone(&line.worker).pours(asking.asks(lead, key, kept));
+    Rc::clone(&line.worker).pours(asking.asks(lead, key, kept, since));
 }
 
 /// What is left of a request that is asked again, by a task that outlives it.
@@ -53,7 +65,7 @@ impl Asking {
             peer: Rc::clone(&line.peer),
             distribution: wanted.route.distribution.position,
             path: wanted.route.path.into(),
-            target: target(&line.request),
+            target: wanted.request.target.clone(),
             fields: line.request.headers.clone(),
             host: line.host.clone(),
             version: line.request.version,
@@ -61,7 +73,7 @@ impl Asking {
         }
     }
 
-    async fn asks(self, lead: Lead, key: Vec<u8>, kept: Arc<Kept>) {
+    async fn asks(self, lead: Lead, key: Vec<u8>, kept: Arc<Kept>, since: Since) {
         let asked = self.ask(async |wanted, policy| {
             let asks = Asks {
                 worker: &self.worker,
@@ -70,6 +82,7 @@ impl Asking {
                 policy,
                 key,
                 kept: Some(kept),
+                since,
                 ask: Ask {
                     why: Forward::Stale,
                     about_what_was_found: true,

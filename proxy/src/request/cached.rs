@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method, StatusCode};
-use tideover_config::{AcceptEncoding, CachePolicy, Distribution, MethodSet, VaryRule};
+use tideover_config::{AcceptEncoding, CachePolicy, Distribution, VaryRule};
+use tideover_rules::cache::compression::{self, Coding};
 use tideover_rules::cache::conditional;
 use tideover_rules::cache::freshness::{self, Answered, Asked, Keep, Lifetime, Reuse, WhyNot};
 use tideover_rules::cache::key;
@@ -14,15 +15,16 @@ use tideover_rules::cache::range;
 use tideover_rules::cache::vary::{self, Varies};
 use tideover_rules::cache::verdict::{Fetched as Came, Forward, Verdict, WhyStale};
 use tideover_rules::error_page::error_ttl;
-use tideover_rules::fields::Known;
+use tideover_rules::failover::{Attempt, Sent};
+use tideover_rules::fields::{Known, Survey};
 use tideover_rules::headers::Conditions;
 use tokio::time::timeout;
 
 use super::beside;
 use super::sliced::served;
 use crate::cache::{
-    Answer as KeptAnswer, ChosenBy, Failed, FillReader, Found, Head, Kept, Lead, Part, Settled,
-    Stage, What, pour,
+    Answer as KeptAnswer, ChosenBy, Compressor, Failed, FillReader, Found, Head, Kept, Lead, Part,
+    Settled, Since, Stage, What, pour,
 };
 use crate::clock::Moment;
 use crate::error::OriginError;
@@ -85,11 +87,48 @@ pub(super) fn look<'a>(speaker: Speaker<'_>, wanted: Wanted<'a>, is_bodyless: bo
         let reply = respond::kept(speaker, wanted, policy, kept, Verdict::Hit(left), None);
         return Sight::Answers(reply);
     }
+    // What is served stale costs no more than that: it is all there is when nobody answers.
+    if let Found::Answer(kept) = &found
+        && let What::Answer(answer) = &kept.what
+        && answer.in_slices().is_none()
+        && let Ok((kept, verdict)) = at_once(speaker, &wanted, policy, &key, &found, now)
+    {
+        let reply = respond::kept(speaker, wanted, policy, kept, verdict, None);
+        return Sight::Answers(reply);
+    }
     Sight::Goes(Box::new(Search {
         policy,
         key: key.clone(),
         found,
     }))
+}
+
+/// What was `found` under `key`, if nobody has to be asked before it is served; else how they are asked.
+fn at_once<'f>(
+    speaker: Speaker<'_>,
+    wanted: &Wanted<'_>,
+    policy: &CachePolicy,
+    key: &[u8],
+    found: &'f Found,
+    now: Duration,
+) -> Result<(&'f Arc<Kept>, Verdict), Ask> {
+    let (plan, kept) = plan_for(&speaker.line().view, wanted, policy, found, now);
+    let (verdict, is_asked_for, kept) = match (plan, kept) {
+        (Plan::Ask(ask), _) => return Err(ask),
+        (Plan::Serve(verdict), Some(kept)) => (verdict, false, kept),
+        (Plan::ServeAndRefresh(verdict), Some(kept)) => (verdict, true, kept),
+        (Plan::Serve(_) | Plan::ServeAndRefresh(_), None) => {
+            unreachable!("only what was found is served")
+        }
+    };
+    if is_asked_for
+        && let What::Answer(answer) = &kept.what
+        && answer.is_its_turn(now, FIND_OUT_EVERY)
+    {
+        let since = speaker.worker().shared.cache.since(key);
+        beside::refresh(speaker.line(), wanted, key, kept, since);
+    }
+    Ok((kept, verdict))
 }
 
 /// Everything that is more than a hit.
@@ -106,23 +145,24 @@ pub(super) async fn go_on(
         mut key,
         mut found,
     } = *search;
+    let mut patience = None;
     loop {
+        let since = cache.since(&key);
+        if let Found::Answer(kept) = &found
+            && !cache.still_has(kept)
+        {
+            // It must not be asked about: freshened, it would be kept as of now.
+            write_key(policy, &wanted, &mut key);
+            let now = cache.now(view.live.clock);
+            found = cache.look_up(&mut key, wanted.request.fields, now);
+            continue;
+        }
         let now = cache.now(view.live.clock);
-        let ask = match plan_for(view, &wanted, policy, &found, now) {
-            (Plan::Serve(verdict), Some(kept)) => {
+        let ask = match at_once(speaker, &wanted, policy, &key, &found, now) {
+            Ok((kept, verdict)) => {
                 return served(speaker, wanted, policy, kept, verdict, None).await;
             }
-            (Plan::ServeAndRefresh(verdict), Some(kept)) => {
-                if let What::Answer(answer) = &kept.what {
-                    answer.leave_alone(now, FIND_OUT_EVERY);
-                }
-                beside::refresh(line, &wanted, &key, kept);
-                return served(speaker, wanted, policy, kept, verdict, None).await;
-            }
-            (Plan::Ask(ask), _) => ask,
-            (Plan::Serve(_) | Plan::ServeAndRefresh(_), None) => {
-                unreachable!("only what was found is served")
-            }
+            Err(ask) => ask,
         };
         let asks = |key, kept| Asks {
             worker,
@@ -131,24 +171,33 @@ pub(super) async fn go_on(
             policy,
             key,
             kept,
+            since,
             ask,
         };
         let part = if ask.together {
-            cache.join(&key)
+            cache.join(&key, since)
         } else {
             Part::Alone
         };
         let mut reader = match part {
             Part::Leads(lead) => {
                 // Whoever had the lead before may have ended in between.
-                if let Some(kept) = cache.look_up_again(&key) {
-                    let again = Found::Answer(kept);
-                    let (plan, _) = plan_for(view, &wanted, policy, &again, now);
-                    if matches!(plan, Plan::Serve(_)) {
-                        drop(lead);
-                        found = again;
-                        continue;
+                let length = key.len();
+                let again = cache.look_up(&mut key, wanted.request.fields, now);
+                let is_otherwise = match &again {
+                    // The lead is for a shorter key, or for nobody but this request.
+                    _ if key.len() > length => true,
+                    Found::Pass => true,
+                    Found::Answer(_) => {
+                        let (plan, _) = plan_for(view, &wanted, policy, &again, now);
+                        matches!(plan, Plan::Serve(_))
                     }
+                    Found::Nothing | Found::OtherVariants => false,
+                };
+                if is_otherwise {
+                    drop(lead);
+                    found = again;
+                    continue;
                 }
                 let kept = about(found, ask);
                 let brought = asks(key, kept).ask(Some(lead)).await;
@@ -161,12 +210,14 @@ pub(super) async fn go_on(
             }
             Part::Follows(reader) => reader,
         };
-        let patience = view.live.clock.real(PATIENCE);
+        // Not anew for each leader that goes away.
+        let patience =
+            *patience.get_or_insert_with(|| Moment::now() + view.live.clock.real(PATIENCE));
         let alone = Ask {
             together: false,
             ..ask
         };
-        match timeout(patience, reader.stage()).await {
+        match timeout(patience.since(Moment::now()), reader.stage()).await {
             Err(_) | Ok(Stage::NotShared) => {
                 drop(reader);
                 let asks = Asks {
@@ -368,13 +419,15 @@ pub(super) struct Asks<'a> {
     pub(super) key: Vec<u8>,
     /// What is asked about whether it is still good.
     pub(super) kept: Option<Arc<Kept>>,
+    /// Before `kept` was seen.
+    pub(super) since: Since,
     pub(super) ask: Ask,
 }
 
 impl Asks<'_> {
     pub(super) async fn ask(mut self, lead: Option<Lead>) -> Brought {
         let cache = &self.worker.shared.cache;
-        let generation = cache.invalidations.latest();
+        let since = self.since;
         let mut fetched = self.fetch(&self.own_conditions()).await;
         if self.is_about_something_else(&fetched) {
             self.kept = None;
@@ -391,21 +444,25 @@ impl Asks<'_> {
             return Brought::Kept(kept, verdict, fetched.trail);
         }
         let trail = fetched.trail;
-        let answer = match fetched.answer {
+        let mut answer = match fetched.answer {
             Ok(Answer::Origin(answer)) => answer,
             Ok(Answer::Page(page)) => {
                 settles(lead, Stage::NotShared);
                 return self.passed(Ok(Answer::Page(page)), trail, WhyNot::Status);
             }
             Err(error) => {
-                settles(
-                    lead,
+                let nothing_left = |attempt: &Attempt| attempt.sent == Sent::Nothing;
+                let stage = if trail.attempts.iter().all(nothing_left) {
                     Stage::Failed(Arc::new(Failed {
                         fault: error.fault(),
                         attempts: trail.attempts.clone(),
                         delivered: trail.delivered,
-                    })),
-                );
+                    }))
+                } else {
+                    // It may have been something about this request that an origin broke down over.
+                    Stage::NotShared
+                };
+                settles(lead, stage);
                 return self.passed(Err(error), trail, WhyNot::Status);
             }
         };
@@ -414,11 +471,16 @@ impl Asks<'_> {
         if answer.response.status() == StatusCode::NOT_MODIFIED
             && let Some(kept) = self.kept.take()
         {
-            let (kept, verdict) = self.freshened(&kept, answer, generation, now, took);
+            let (kept, verdict) = self.freshened(&kept, answer, now, took);
             settles(lead, Stage::Settled(Arc::clone(&kept), Settled::Fresh));
             return Brought::Kept(kept, verdict, trail);
         }
-        if let Some((large, verdict)) = self.large(&answer, generation, now, took) {
+        if let Some(kept) = self.updated_by_head(&answer, now, took) {
+            settles(lead, Stage::NotShared);
+            let answer = Ok(Answer::Origin(answer));
+            return Brought::Passes(self.came(kept), Fetched { answer, trail });
+        }
+        if let Some((large, verdict)) = self.large(&answer, now, took) {
             // Those who wait find it.
             drop(lead);
             if self.ask.for_all && self.wanted.request.fields.has(Known::Range) {
@@ -433,7 +495,7 @@ impl Asks<'_> {
                 if let Some(chosen) = &chosen_by {
                     let fields = self.wanted.request.fields;
                     write_key(self.policy, &self.wanted, &mut self.key);
-                    cache.fork(&mut self.key, &chosen.names, fields, generation, now);
+                    cache.fork(&mut self.key, &chosen.names, fields, since, now);
                 }
                 let length = http_body::Body::size_hint(answer.response.body()).exact();
                 let (head, body) = answer.response.into_parts();
@@ -441,24 +503,42 @@ impl Asks<'_> {
                 for name in freshness::withheld(self.policy, &fields) {
                     fields.remove(name);
                 }
+                let compressor = length.and_then(|_| self.compressor(head.status, &fields));
+                let compressed =
+                    (compressor.as_ref()).map(|it| compression::describe(&mut fields, it.coding()));
+                let length = length.filter(|_| compressed.is_none());
                 let head = Head {
                     status: head.status,
                     fields,
                     lifetime: storable.lifetime,
+                    compressed,
                     part: storable.part,
                 };
                 let verdict = self.came(Ok(left(&head.lifetime)));
-                let lead = lead.unwrap_or_else(|| cache.lead_alone(&self.key));
-                let (pouring, reader) =
-                    lead.pours(&self.key, generation, now, head, length, chosen_by);
+                let lead = lead.unwrap_or_else(|| cache.lead_alone(&self.key, since));
+                let (pouring, reader) = lead.pours(&self.key, since, now, head, length, chosen_by);
                 let shared = Arc::clone(&self.worker.shared);
-                let pours = async move { pour(&shared.cache, pouring, body).await };
-                Rc::clone(self.worker).pours(pours);
+                let worker = Rc::clone(self.worker);
+                match compressor {
+                    Some(compressor) => worker.pours(async move {
+                        pour(&shared.cache, pouring, compressor.compresses(body)).await;
+                    }),
+                    None => worker.pours(async move { pour(&shared.cache, pouring, body).await }),
+                }
                 Brought::Flows(reader, verdict, trail)
             }
             Err(why) => {
-                if self.ask.together {
-                    cache.remember_to_pass(&self.key, generation, now);
+                let (status, fields) = (answer.response.status(), answer.response.headers());
+                if why == WhyNot::NotWhole
+                    && *self.wanted.request.method == Method::HEAD
+                    && let Some(coding) = self.coding(status, fields)
+                {
+                    // As a GET would be answered.
+                    compression::describe(answer.response.headers_mut(), coding);
+                    answer.survey = Survey::of(answer.response.headers());
+                }
+                if self.ask.together && !self.is_its_own_doing(why, &answer) {
+                    cache.remember_to_pass(&self.key, since, now);
                 }
                 settles(lead, Stage::NotShared);
                 self.passed(Ok(Answer::Origin(answer)), trail, why)
@@ -507,11 +587,50 @@ impl Asks<'_> {
         if *self.wanted.request.method == Method::HEAD
             || fields.contains_key(http::header::TRAILER)
             || !cache.has_room_for(length.unwrap_or(0))
+            || part.as_ref().is_some_and(|(part, _)| {
+                // Nobody can say which bytes these are.
+                length.is_some_and(|length| length != part.end.saturating_sub(part.start))
+            })
         {
             return Err(WhyNot::NotWhole);
         }
         let chosen_by = self.choice(fields)?;
         Ok((Storable { lifetime, part }, chosen_by))
+    }
+
+    /// Whether nothing is kept only because of this request or of this moment: the next one's answer may be everybody's, and
+    /// what was kept before is not to be lost over it.
+    fn is_its_own_doing(&self, why: WhyNot, answer: &OriginAnswer) -> bool {
+        let request = self.wanted.request;
+        let asked = Asked::of(request.method, request.fields);
+        match why {
+            WhyNot::NoStore => asked.no_store,
+            WhyNot::Authorization => self.kept.is_some(),
+            WhyNot::NotWhole => {
+                let length = http_body::Body::size_hint(answer.response.body()).exact();
+                let limits = &self.worker.shared.cache.limits;
+                *request.method == Method::HEAD || length.is_some_and(|it| it <= limits.object)
+            }
+            WhyNot::Method
+            | WhyNot::Status
+            | WhyNot::Private
+            | WhyNot::NoTime
+            | WhyNot::TooOld
+            | WhyNot::VariesUnknowably => false,
+        }
+    }
+
+    /// What compresses an answer with these `fields`, which is kept; `None`: nothing does, or those who could are too busy. It is
+    /// kept as it is then, as CloudFront does: the next fetch of it may meet idle ones.
+    fn compressor(&self, status: StatusCode, fields: &http::HeaderMap) -> Option<Compressor> {
+        let coding = self.coding(status, fields)?;
+        let length = compression::length(fields)?;
+        self.worker.shared.cache.compressors.begin(coding, length)
+    }
+
+    fn coding(&self, status: StatusCode, fields: &http::HeaderMap) -> Option<Coding> {
+        let (request, version) = (self.wanted.request, self.wanted.viewer.version);
+        compression::coding(self.policy, request.fields, version, status, fields)
     }
 
     pub(super) fn came(&self, kept: Result<u32, WhyNot>) -> Verdict {
@@ -535,7 +654,7 @@ impl Asks<'_> {
         let What::Answer(answer) = &kept.what else {
             return Vec::new();
         };
-        let validators = conditional::validators(&answer.fields(kept, 0));
+        let validators = conditional::validators(&answer.fields_of_the_origin(kept, 0));
         let set = validators
             .into_iter()
             .filter_map(|(name, value)| Some((name, value?)));
@@ -602,38 +721,82 @@ impl Asks<'_> {
         &self,
         kept: &Arc<Kept>,
         answer: OriginAnswer,
-        generation: u64,
         now: Duration,
         took: Duration,
     ) -> (Arc<Kept>, Verdict) {
-        let cache = &self.worker.shared.cache;
         let (head, body) = answer.response.into_parts();
         body.drain();
         let What::Answer(before) = &kept.what else {
             return (Arc::clone(kept), self.came(Err(WhyNot::NotWhole)));
         };
-        let fields = conditional::freshened(before.fields(kept, 8), &head.headers);
+        let (fresh, kept) = self.freshened_with(kept, before, &head.headers, now, took);
+        (fresh, Verdict::Revalidated(kept.unwrap_or(0)))
+    }
+
+    /// The same by the fields `said`, and for how many seconds it is kept fresh, or why it is not kept any more.
+    fn freshened_with(
+        &self,
+        kept: &Arc<Kept>,
+        before: &KeptAnswer,
+        said: &http::HeaderMap,
+        now: Duration,
+        took: Duration,
+    ) -> (Arc<Kept>, Result<u32, WhyNot>) {
+        let cache = &self.worker.shared.cache;
+        let as_it_came = before.fields_of_the_origin(kept, 8);
+        let mut fields = conditional::freshened(as_it_came, said);
         let keep = self.keep(before.status, &fields, took);
         let lifetime = match keep {
             Keep::For(lifetime) => lifetime,
             // It was good enough to be kept once, and is not any more: it serves this once.
             Keep::Not(_) => Lifetime::default(),
         };
+        // What a 304 says is about what the origin has.
+        let compressed =
+            (before.compressed).map(|it| compression::describe(&mut fields, it.coding));
         let head = Head {
             status: before.status,
             fields,
             lifetime,
+            compressed,
             part: before.part.as_deref().cloned(),
         };
-        let fresh = kept.freshened(before, generation, now, &head);
+        let fresh = kept.freshened(before, self.since.generation(), now, &head);
         let fresh = match keep {
-            Keep::For(_) => cache.put(fresh),
+            Keep::For(_) => cache.keep(fresh, self.since),
             Keep::Not(_) => {
                 cache.remove(kept.key());
                 Arc::new(fresh)
             }
         };
-        (fresh, Verdict::Revalidated(left(&lifetime)))
+        let kept = match keep {
+            Keep::For(lifetime) => Ok(left(&lifetime)),
+            Keep::Not(why) => Err(why),
+        };
+        (fresh, kept)
+    }
+
+    /// What is kept is freshened by an answer to HEAD that is about it; for how many seconds it is good then.
+    /// Source: RFC 9111, section 4.3.5.
+    fn updated_by_head(
+        &self,
+        answer: &OriginAnswer,
+        now: Duration,
+        took: Duration,
+    ) -> Option<Result<u32, WhyNot>> {
+        let said = answer.response.headers();
+        let is_an_update = *self.wanted.request.method == Method::HEAD
+            && answer.response.status() == StatusCode::OK;
+        let kept = self.kept.as_ref().filter(|_| is_an_update)?;
+        let What::Answer(before) = &kept.what else {
+            return None;
+        };
+        let is_about_it = before.status == StatusCode::OK
+            && before.part.is_none()
+            && before.compressed.is_none()
+            && conditional::head_confirms(&before.fields(kept, 0), before.length(), said);
+        let updated = is_about_it.then(|| self.freshened_with(kept, before, said, now, took));
+        updated.map(|(_, kept)| kept)
     }
 }
 
@@ -668,22 +831,6 @@ fn settles(lead: Option<Lead>, stage: Stage) {
 struct Storable {
     lifetime: Lifetime,
     part: Option<(std::ops::Range<u64>, u64)>,
-}
-
-/// What is kept of a URI is not used any more after a write to it that went well.
-pub(super) fn was_written(speaker: Speaker<'_>, mut wanted: Wanted<'_>, reply: &Reply) {
-    let Some(policy) = &wanted.route.behavior.cache else {
-        return;
-    };
-    let went_well = reply.status().is_success() || reply.status().is_redirection();
-    let is_write = !MethodSet::READS_AND_OPTIONS.contains(wanted.request.method);
-    if !(policy.writes_invalidate && is_write && went_well) {
-        return;
-    }
-    let mut key = Vec::new();
-    wanted.request.method = &Method::GET;
-    write_key(policy, &wanted, &mut key);
-    speaker.worker().shared.cache.remove(&key);
 }
 
 impl Fetched {

@@ -12,12 +12,13 @@ use tideover_rules::cache::freshness::{self, Keep, WhyNot};
 use tideover_rules::cache::plan::Ask;
 use tideover_rules::cache::slices;
 use tideover_rules::cache::verdict::{Fetched as Came, Forward, Verdict};
+use tideover_rules::failover::{Attempt, Sent};
 use tideover_rules::fields::Known;
 use tideover_rules::headers::Conditions;
 
 use super::beside::Asking;
 use super::cached::{Asks, Brought, keep, left, write_key};
-use crate::cache::{Failed, Head, Kept, Lead, Part, Slice, Slices, Stage, What, pour};
+use crate::cache::{Failed, Head, Kept, Lead, Part, Since, Slice, Slices, Stage, What, pour};
 use crate::message::{Once, ViewerBody};
 use crate::origin::{self, Answer, Fetched, OriginAnswer, Trail, Wanted};
 use crate::respond::{self, Reply, Speaker};
@@ -61,6 +62,7 @@ pub(super) async fn served(
                 policy,
                 key: kept.key().to_vec(),
                 kept: None,
+                since: line.worker.shared.cache.since(kept.key()),
                 ask: Ask {
                     why: Forward::Partial,
                     about_what_was_found: false,
@@ -86,10 +88,10 @@ impl Asks<'_> {
     pub(super) fn large(
         &mut self,
         answer: &OriginAnswer,
-        generation: u64,
         now: Duration,
         took: Duration,
     ) -> Option<(Arc<Kept>, Verdict)> {
+        let since = self.since;
         let cache = &self.worker.shared.cache;
         let request = self.wanted.request;
         let has = |known| !self.ask.for_all && request.fields.has(known);
@@ -116,13 +118,7 @@ impl Asks<'_> {
         fields.insert(http::header::CONTENT_LENGTH, total.into());
         if let Some(chosen) = &chosen_by {
             write_key(self.policy, &self.wanted, &mut self.key);
-            cache.fork(
-                &mut self.key,
-                &chosen.names,
-                request.fields,
-                generation,
-                now,
-            );
+            cache.fork(&mut self.key, &chosen.names, request.fields, since, now);
         }
         // Its origin does not know parts.
         if cache.passes(&self.key, now) {
@@ -132,11 +128,12 @@ impl Asks<'_> {
             status: StatusCode::OK,
             fields,
             lifetime,
+            compressed: None,
             part: Some((0..0, total)),
         };
         let verdict = self.came(Ok(left(&lifetime)));
-        let kept = Kept::answer(&self.key, generation, now, &head, &[]);
-        Some((cache.put(kept), verdict))
+        let kept = Kept::answer(&self.key, since.generation(), now, &head, &[]);
+        Some((cache.keep(kept, since), verdict))
     }
 }
 
@@ -242,11 +239,12 @@ impl Looks {
         let worker = &self.asking.worker;
         let cache = &worker.shared.cache;
         let key = slices::key(self.large.kept.key(), &self.large.validator, index);
+        let since = cache.since(&key);
         if let Some(kept) = cache.look_up_again(&key) {
             return (Slice::Kept(kept), false);
         }
         let part = if self.collapses {
-            cache.join(&key)
+            cache.join(&key, since)
         } else {
             Part::Alone
         };
@@ -259,20 +257,20 @@ impl Looks {
                 }
                 lead
             }
-            Part::Alone => cache.lead_alone(&key),
+            Part::Alone => cache.lead_alone(&key, since),
         };
         let reader = lead.reader();
         let begin = index * self.size;
         let bytes = begin..self.large.total.min(begin.saturating_add(self.size));
-        Rc::clone(worker).pours(Rc::clone(self).fetches(lead, key, bytes));
+        Rc::clone(worker).pours(Rc::clone(self).fetches(lead, key, since, bytes));
         (Slice::Comes(reader), false)
     }
 
     /// Fetches the slice that has these `bytes`, for all who wait for `lead`.
-    async fn fetches(self: Rc<Self>, lead: Lead, key: Vec<u8>, bytes: Range<u64>) {
+    async fn fetches(self: Rc<Self>, lead: Lead, key: Vec<u8>, since: Since, bytes: Range<u64>) {
         let this = &*self;
         let fetched = this.asking.ask(async |wanted, policy| {
-            this.fetch(wanted, policy, lead, key, bytes).await;
+            this.fetch(wanted, policy, lead, (key, since), bytes).await;
         });
         fetched.await;
     }
@@ -282,12 +280,11 @@ impl Looks {
         mut wanted: Wanted<'_>,
         policy: &CachePolicy,
         lead: Lead,
-        key: Vec<u8>,
+        (key, since): (Vec<u8>, Since),
         bytes: Range<u64>,
     ) {
         let Asking { worker, view, .. } = &self.asking;
         let cache = &worker.shared.cache;
-        let generation = cache.invalidations.latest();
         let conditions = slices::conditions(&bytes, &self.large.validator);
         wanted.request.conditions = Conditions::Own(&conditions);
         let fetched = origin::fetch(view, &wanted, &mut Once::Here(ViewerBody::Empty)).await;
@@ -297,12 +294,18 @@ impl Looks {
             Ok(Answer::Origin(answer)) => answer,
             Ok(Answer::Page(_)) => return lead.settles(Stage::NotShared),
             Err(error) => {
-                let failed = Failed {
-                    fault: error.fault(),
-                    attempts: trail.attempts,
-                    delivered: trail.delivered,
+                let nothing_left = |attempt: &Attempt| attempt.sent == Sent::Nothing;
+                let stage = if trail.attempts.iter().all(nothing_left) {
+                    Stage::Failed(Arc::new(Failed {
+                        fault: error.fault(),
+                        attempts: trail.attempts,
+                        delivered: trail.delivered,
+                    }))
+                } else {
+                    // It may have been something about this request that an origin broke down over.
+                    Stage::NotShared
                 };
-                return lead.settles(Stage::Failed(Arc::new(failed)));
+                return lead.settles(stage);
             }
         };
         let took = trail.attempts.get(trail.delivered);
@@ -318,7 +321,7 @@ impl Looks {
                 tracing::debug!(?came, status = %head.status, "an answer is not the slice that was asked for");
                 body.drain();
                 // First: who is told asks anew, and is not to find it.
-                self.forget(came, generation, now);
+                self.forget(came, now);
                 return lead.settles(Stage::NotShared);
             }
         };
@@ -327,17 +330,19 @@ impl Looks {
             // Those of the whole say it all.
             fields: HeaderMap::new(),
             lifetime,
+            compressed: None,
             part: Some((bytes, *total)),
         };
-        let (pouring, reader) = lead.pours(&key, generation, now, head, length, None);
+        let (pouring, reader) = lead.pours(&key, since, now, head, length, None);
         drop(reader);
         pour(cache, pouring, body).await;
     }
 
     /// What came of a slice says that the whole is not to be used any more.
-    fn forget(&self, came: slices::Came, generation: u64, now: Duration) {
+    fn forget(&self, came: slices::Came, now: Duration) {
         let cache = &self.asking.worker.shared.cache;
         let key = self.large.kept.key();
+        let since = cache.since(key);
         let is_the_same = cache
             .look_up_again(key)
             .as_ref()
@@ -348,7 +353,7 @@ impl Looks {
         }
         match came {
             slices::Came::Changed => cache.remove(key),
-            slices::Came::NotInParts => cache.remember_to_pass(key, generation, now),
+            slices::Came::NotInParts => cache.remember_to_pass(key, since, now),
             // A slice that is not for all.
             slices::Came::Slice => cache.remove(key),
             slices::Came::Failed => {}

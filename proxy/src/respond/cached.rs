@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap};
-use http::{HeaderValue, Method, Response, StatusCode};
+use http::{Method, Response, StatusCode};
 use tideover_config::CachePolicy;
 use tideover_rules::cache::range::{self, Part};
 use tideover_rules::cache::verdict::Verdict;
@@ -199,7 +199,7 @@ fn told_by(speaker: Speaker<'_>, wanted: Wanted<'_>, told: Told, trail: Option<T
         &mut head,
     );
     if let Some(age) = age {
-        head.insert(header::AGE, HeaderValue::from(age));
+        head.insert(header::AGE, speaker.view.told_before.recall_age(age));
     }
     let were_asked = trail.is_some();
     let mut facts = speaker.facts_of(wanted, trail.unwrap_or_default(), Some(verdict));

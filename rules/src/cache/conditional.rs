@@ -7,6 +7,7 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::date;
+use super::freshness::PROXY_AUTHENTICATION_INFO;
 use crate::fields::{Fields, HOP_BY_HOP, Known};
 
 /// Chooses the century of a year of two digits in a condition: 2027.
@@ -95,6 +96,22 @@ pub fn confirms(kept: &HeaderMap, fresh: &HeaderMap) -> bool {
     }
 }
 
+/// Whether a 200 to HEAD with the fields `fresh` is about what is `kept`, which has a body of `length` bytes: then it may be
+/// [`freshened`] by it. It names at least one validator, and all that it names are the kept ones; so is the length, if it
+/// tells one. Without a validator nothing says that the body is still the same. Source: RFC 9111, section 4.3.5.
+pub fn head_confirms(kept: &HeaderMap, length: u64, fresh: &HeaderMap) -> bool {
+    let mut named = [ETAG, LAST_MODIFIED]
+        .into_iter()
+        .filter(|name| fresh.contains_key(name))
+        .peekable();
+    named.peek().is_some()
+        && named.all(|name| fresh.get(&name) == kept.get(&name))
+        && fresh
+            .get_all(CONTENT_LENGTH)
+            .iter()
+            .all(|said| said.as_bytes() == itoa::Buffer::new().format(length).as_bytes())
+}
+
 /// What is `kept`, freshened by a 304 with the fields `fresh`: each of them replaces the kept lines of its name.
 ///
 /// Left as they are: what says how the kept body is coded and how long it is, and what belongs to one connection. `Age` and
@@ -125,8 +142,7 @@ pub fn freshened(mut kept: HeaderMap, fresh: &HeaderMap) -> HeaderMap {
 }
 
 fn is_of_a_connection(name: &HeaderName) -> bool {
-    Known::of(name).is_some_and(|known| HOP_BY_HOP.has(known))
-        || name.as_str() == "proxy-authentication-info"
+    Known::of(name).is_some_and(|known| HOP_BY_HOP.has(known)) || *name == PROXY_AUTHENTICATION_INFO
 }
 
 fn named_by_connection(fields: &HeaderMap) -> Vec<HeaderName> {

@@ -27,6 +27,7 @@ pub(crate) struct Directives {
     pub(crate) must_revalidate: bool,
     pub(crate) proxy_revalidate: bool,
     pub(crate) must_understand: bool,
+    pub(crate) no_transform: bool,
     /// Fields that `no-cache="…"` and `private="…"` name, which say nothing of the rest of the answer.
     pub(crate) withheld: Vec<HeaderName>,
     /// There was a `no-cache` that named fields.
@@ -105,6 +106,7 @@ impl Directives {
             15 if is("must-revalidate") => &mut self.must_revalidate,
             16 if is("proxy-revalidate") => &mut self.proxy_revalidate,
             15 if is("must-understand") => &mut self.must_understand,
+            12 if is("no-transform") => &mut self.no_transform,
             _ => return,
         };
         *flag = true;

@@ -136,15 +136,24 @@ pub fn keep(
     }
 }
 
-/// The fields of an answer that are not kept with it, because it withholds them from others by their names
-/// (`no-cache="set-cookie"`). Where [`keep`] goes by RFC 9111, nothing is kept of such an answer, or it always asks.
-/// Source: Developer Guide, "Cache content based on cookies".
+/// The fields of an answer that are not kept with it: what a proxy says to the one who asked it, and what the answer withholds
+/// from others by name (`no-cache="set-cookie"`). Where [`keep`] goes by RFC 9111, nothing is kept of an answer that
+/// withholds something, or it always asks.
+/// Source: RFC 9111, section 3.1; Developer Guide, "Cache content based on cookies".
 pub fn withheld(policy: &CachePolicy, answer: &HeaderMap) -> Vec<HeaderName> {
-    match policy.statuses {
+    let mut names = match policy.statuses {
         StatusRule::Rfc9111 => Vec::new(),
         StatusRule::CloudFront { .. } => Directives::of(answer, policy.targeted.as_ref()).withheld,
+    };
+    if answer.contains_key(&PROXY_AUTHENTICATION_INFO) {
+        names.push(PROXY_AUTHENTICATION_INFO);
     }
+    names
 }
+
+/// Not among the fields of one connection, and for the one who asked all the same.
+pub(super) const PROXY_AUTHENTICATION_INFO: HeaderName =
+    HeaderName::from_static("proxy-authentication-info");
 
 /// What may be done with what came with `lifetime` and has been here for `resident`.
 pub fn reuse(lifetime: &Lifetime, resident: Duration) -> Reuse {

@@ -81,6 +81,11 @@ impl Pattern {
         })
     }
 
+    /// Bytes of it, but for a `*` at its end.
+    pub fn length(&self) -> usize {
+        self.text.len()
+    }
+
     /// Whether it is about the answer with this target (path and, after a `?`, what is left of the query in the key), byte
     /// by byte and case-sensitively. A byte that a viewer sent as it is though it should have been URL-encoded is what the
     /// pattern has encoded.

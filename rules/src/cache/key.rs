@@ -45,7 +45,7 @@ pub fn write(
     }
     push_cookies(key, &parts.cookies, sent);
     if let AcceptEncoding::Normalised { gzip, brotli } = parts.accept_encoding {
-        let accepted = made::accept_encoding(sent, gzip, brotli);
+        let accepted = made::accept_encoding(sent, viewer.version, gzip, brotli);
         push(key, accepted.unwrap_or_default().as_bytes());
     }
     for wanted in &parts.made {

@@ -25,7 +25,7 @@ pub struct Candidate {
     pub covers: bool,
     /// It may serve in place of origins that fail.
     pub stands_in: bool,
-    /// The origins failed a moment ago, and are not to be asked yet.
+    /// The origins failed or were asked a moment ago, and are not to be asked yet.
     pub is_left_alone: bool,
 }
 
@@ -89,17 +89,22 @@ pub fn plan(found: Found, terms: Terms, nobody_answers: impl FnOnce() -> bool) -
         Found::Answer(candidate) if !candidate.covers => return ask(Forward::Partial),
         Found::Answer(candidate) => candidate,
     };
+    let beside = |verdict| {
+        if candidate.is_left_alone {
+            Plan::Serve(verdict)
+        } else {
+            Plan::ServeAndRefresh(verdict)
+        }
+    };
     match candidate.reuse {
         Reuse::Gone => ask(Forward::Nothing),
         Reuse::Fresh(left) => Plan::Serve(Verdict::Hit(left)),
-        Reuse::WhileRevalidating(over) => {
-            Plan::ServeAndRefresh(Verdict::Stale(over, WhyStale::Revalidating))
+        Reuse::WhileRevalidating(over) => beside(Verdict::Stale(over, WhyStale::Revalidating)),
+        Reuse::Ask(over) if candidate.stands_in && terms.stale_at_once && nobody_answers() => {
+            beside(Verdict::Stale(over, WhyStale::NobodyAnswers))
         }
         Reuse::Ask(over) if candidate.stands_in && candidate.is_left_alone => {
             Plan::Serve(Verdict::Stale(over, WhyStale::LeftAlone))
-        }
-        Reuse::Ask(over) if candidate.stands_in && terms.stale_at_once && nobody_answers() => {
-            Plan::ServeAndRefresh(Verdict::Stale(over, WhyStale::NobodyAnswers))
         }
         Reuse::Ask(_) => Plan::Ask(Ask {
             why: Forward::Stale,

@@ -102,8 +102,16 @@ pub(super) fn added_to<'h>(
 
 /// `br,gzip`, `br` or `gzip`: what the viewer accepts of what is enabled; `None`: the header is not sent.
 /// A quality has no say, except `0`, which means "not acceptable" (RFC 9110, section 12.4.2).
-/// Source: Developer Guide, "Serve compressed files".
-pub(crate) fn accept_encoding(sent: Fields<'_>, gzip: bool, brotli: bool) -> Option<&'static str> {
+/// Nothing of it counts where the request came by HTTP/1.0. Source: Developer Guide, "Serve compressed files".
+pub(crate) fn accept_encoding(
+    sent: Fields<'_>,
+    version: Version,
+    gzip: bool,
+    brotli: bool,
+) -> Option<&'static str> {
+    if version < Version::HTTP_11 {
+        return None;
+    }
     match (
         brotli && accepts(sent, b"br"),
         gzip && accepts(sent, b"gzip"),

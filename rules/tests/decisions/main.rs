@@ -24,6 +24,7 @@ mod tables {
     mod alarm;
     mod breaker;
     mod bucket;
+    mod cache_compression;
     mod cache_conditions;
     pub(crate) mod cache_freshness;
     mod cache_invalidation;
@@ -32,6 +33,7 @@ mod tables {
     mod cache_slices;
     pub(crate) mod cache_ttls;
     mod cache_vary;
+    mod cache_written;
     mod certificate;
     mod challenge;
     mod error_page;

@@ -311,7 +311,8 @@ fn facts(ask: &Ask, parts: &KeyParts) -> Vec<String> {
             .filter(|(name, _)| *name == "accept-encoding");
         let all: Vec<&str> = lines.map(|(_, text)| text.as_str()).collect();
         let all = all.join(",").to_lowercase().replace(' ', "");
-        let accepts = |coding: &str| all.split(',').any(|element| element == coding);
+        let counts = ask.version != Version::HTTP_10;
+        let accepts = |coding: &str| counts && all.split(',').any(|element| element == coding);
         facts.push(format!("br: {}", brotli && accepts("br")));
         facts.push(format!("gzip: {}", gzip && accepts("gzip")));
     }

@@ -1,7 +1,9 @@
 //! Who has it already.
 
 use http::{HeaderMap, HeaderValue};
-use tideover_rules::cache::conditional::{confirms, freshened, is_not_modified, validators};
+use tideover_rules::cache::conditional::{
+    confirms, freshened, head_confirms, is_not_modified, validators,
+};
 use tideover_rules::fields::Fields;
 
 use super::cache_freshness::fields;
@@ -233,6 +235,47 @@ fn a_304_with_another_strong_tag_is_about_something_else() {
             confirms(&fields(kept), &fields(fresh)),
             expected,
             "{kept} | {fresh}"
+        );
+    }
+}
+
+/// What is kept has 5 bytes.
+#[test]
+fn an_answer_to_head_is_about_what_is_kept_if_it_says_so() {
+    for (kept, fresh, expected) in [
+        ("etag: \"e\"", "etag: \"e\"", true),
+        ("etag: \"e\"", "etag: \"e\"\ncontent-length: 5", true),
+        ("etag: \"e\"", "etag: \"e\"\ncontent-length: 6", false),
+        (
+            "etag: \"e\"",
+            "etag: \"e\"\ncontent-length: 5\ncontent-length: 6",
+            false,
+        ),
+        ("etag: W/\"e\"", "etag: W/\"e\"", true),
+        ("etag: \"e\"", "etag: W/\"e\"", false),
+        ("etag: \"e\"", "etag: \"f\"", false),
+        ("", "etag: \"f\"", false),
+        ("etag: \"e\"", "", false),
+        ("", "", false),
+        ("", "content-length: 5", false),
+        ("last-modified: {-9}", "last-modified: {-9}", true),
+        ("last-modified: {-9}", "last-modified: {-8}", false),
+        ("etag: \"e\"\nlast-modified: {-9}", "etag: \"e\"", true),
+        (
+            "etag: \"e\"\nlast-modified: {-9}",
+            "etag: \"e\"\nlast-modified: {-8}",
+            false,
+        ),
+        (
+            "etag: \"e\"\nlast-modified: {-9}",
+            "etag: \"f\"\nlast-modified: {-9}",
+            false,
+        ),
+    ] {
+        assert_eq!(
+            head_confirms(&fields(kept), 5, &fields(fresh)),
+            expected,
+            "{kept} {fresh}"
         );
     }
 }
