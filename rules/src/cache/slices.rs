@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use super::date;
 use super::freshness::{Keep, Lifetime, WhyNot};
 use super::key::push;
-use super::range::content_range;
+use super::range::{content_range, of_ours};
 
 /// What tells that bytes fetched at different times, or from different origins, are of one answer: its strong `ETag`, or where
 /// it has no tag at all, its `Last-Modified`. `None`: nothing does, or it says that it comes in no parts. A weak tag is the
@@ -69,8 +69,7 @@ pub fn conditions(slice: &Range<u64>, validator: &HeaderValue) -> [(HeaderName, 
     text.push(b'-');
     let last = slice.end.saturating_sub(1);
     text.extend_from_slice(itoa::Buffer::new().format(last).as_bytes());
-    let range = HeaderValue::try_from(text).expect("words and digits of ours");
-    [(RANGE, range), (IF_RANGE, validator.clone())]
+    [(RANGE, of_ours(text)), (IF_RANGE, validator.clone())]
 }
 
 /// What an answer is to one who asked for a slice.
