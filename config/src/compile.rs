@@ -32,7 +32,7 @@ use crate::problem::Problem;
 use crate::written::{Notation, Place, Written};
 use defaults::Defaults;
 
-pub(crate) use cache::display_size;
+pub use cache::display_size;
 pub(crate) use defaults::USUAL_STATUSES;
 pub(crate) use values::display_span;
 pub use values::parse_span;

@@ -50,7 +50,7 @@ pub use cache::{
     CacheLimits, CachePolicy, Compression, DefaultTtl, KeyParts, StaleRule, StatusRule, Ttls,
     VaryRule,
 };
-pub use compile::parse_span;
+pub use compile::{display_size, parse_span};
 pub use distribution::{
     AttemptsShown, CustomErrorResponse, Distribution, ErrorPage, LoopCheck, Pages, Secret, Via,
     Voice,

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use http::request::Parts;
 use http::{HeaderValue, StatusCode, Version, header};
-use tideover_config::{Distribution, LogTo, ViewerScheme};
+use tideover_config::{Distribution, LogFormat, LogTo, ViewerScheme};
 use tideover_rules::cache::verdict::Verdict;
 use tideover_rules::failover::Attempt;
 use tideover_rules::fields::{Fields, Survey, bytes_of};
@@ -63,6 +63,8 @@ struct Answered {
     head_bytes: u64,
     content_type: Option<HeaderValue>,
     content_length: Option<u64>,
+    /// Seconds, of what is kept.
+    age: Option<u32>,
 }
 
 /// What the steps of a request found out about it.
@@ -177,8 +179,18 @@ impl Line {
                 .cloned()
                 .filter(|_| logged),
             content_length,
+            age: self.age(head, &facts),
             facts,
         });
+    }
+
+    /// What `head` says of the age of an answer that the cache took part in, where that is logged.
+    fn age(&self, head: &http::response::Parts, facts: &Facts) -> Option<u32> {
+        let log = &self.view.live.edge.access_log;
+        if facts.cache.is_none() || log.to == LogTo::Off || log.format != LogFormat::Json {
+            return None;
+        }
+        head.headers.get(header::AGE)?.to_str().ok()?.parse().ok()
     }
 
     /// The fields of the viewer's head.
@@ -277,6 +289,12 @@ impl Drop for Line {
                     answered.added(),
                     answered.first_byte,
                 );
+                if let Some(verdict) = facts.cache
+                    && let Some(used) = live.cache_use_of(facts.distribution, facts.behavior)
+                    && let Some(used) = used.of(self.view.worker)
+                {
+                    used.note(verdict, self.sent_bytes);
+                }
                 if facts.attempts.len() > 1 {
                     self.tell_of_a_fall(answered);
                 }

@@ -12,6 +12,7 @@ mod head;
 mod invalidations;
 mod kept;
 mod store;
+mod tally;
 mod writes;
 
 use std::future::poll_fn;
@@ -35,6 +36,7 @@ use invalidations::Invalidations;
 pub(crate) use invalidations::{Order, Ordered};
 pub(crate) use kept::{Answer, Head, Kept, What};
 use store::Store;
+use tally::Tally;
 use writes::Writes;
 
 use crate::clock::Clock;
@@ -52,6 +54,7 @@ pub(crate) struct Cache {
     pub(crate) invalidations: Invalidations,
     writes: Writes,
     pub(crate) limits: CacheLimits,
+    pub(crate) tally: Arc<Tally>,
     /// Numbers for forks.
     forks: AtomicU64,
     /// Nominal nanoseconds by which its time is ahead of the clock's. Tests only.
@@ -89,8 +92,10 @@ pub(crate) enum Found {
 
 impl Cache {
     pub(crate) fn new(limits: CacheLimits) -> Self {
+        let tally = Arc::default();
         Self {
-            store: Store::new(limits.memory),
+            store: Store::new(limits.memory, &tally),
+            tally,
             flights: Arc::new(Flights::new()),
             compressors: Compressors::default(),
             invalidations: Invalidations::default(),
@@ -204,7 +209,7 @@ impl Cache {
         self.flights.held()
     }
 
-    /// How many things are kept, and how many bytes they take, as of some moments ago.
+    /// How many things are kept, and how many bytes they take.
     pub(crate) fn held(&self) -> (u64, u64) {
         self.store.held()
     }
@@ -249,7 +254,10 @@ impl Cache {
         // An order from here on is seen by whoever looks it up.
         if !self.invalidations.is_about(&kept) {
             let (uri, hash) = (self.uri(kept.key()), self.store.hash(kept.key()));
-            let puts = || self.store.put(hash, Arc::clone(&kept));
+            let puts = || {
+                self.tally.inserted(&kept);
+                self.store.put(hash, Arc::clone(&kept));
+            };
             self.writes.unless_written(uri, since.written, puts);
         }
         kept
@@ -302,6 +310,7 @@ where
                 let fits = inlet.arrived() <= cache.limits.object && cache.has_room_to_go_on();
                 if is_kept && !fits {
                     is_kept = false;
+                    cache.tally.refused();
                     flight.closes();
                     inlet.lets_go();
                 }

@@ -1,6 +1,7 @@
 //! What would happen to one request, and why, without sending anything: by a config alone, or as a running edge knows its
 //! origins at this moment.
 
+mod cached;
 mod now;
 mod words;
 
@@ -8,6 +9,7 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version, header};
 use serde_json::{Value, json};
 use tideover_config::{
@@ -17,8 +19,11 @@ use tideover_rules::admit::admit;
 use tideover_rules::explain::{Beginning, Next, Outlook, Prospects, Then, beginning, prospects};
 use tideover_rules::failover::{Ask, Limits, Outcome};
 use tideover_rules::fields::Fields;
+use tideover_rules::headers::{self, Conditions};
 use tideover_rules::route::{Arrival, Refusal, Route, route};
+use tideover_rules::websocket::is_asked_for;
 
+use cached::{Cached, Somebody, cached};
 pub(crate) use now::Now;
 pub use words::{folder_place, place};
 
@@ -105,6 +110,8 @@ pub(crate) fn explained(
         }
     };
     let length = request.headers().get(header::CONTENT_LENGTH);
+    let has_body = length.is_some_and(|length| length != "0")
+        || request.headers().contains_key(header::TRANSFER_ENCODING);
     let arrival = Arrival {
         method: request.method(),
         host: host.name,
@@ -112,8 +119,7 @@ pub(crate) fn explained(
         query: request.uri().query(),
         scheme: question.scheme(edge),
         version: request.version(),
-        has_body: length.is_some_and(|length| length != "0")
-            || request.headers().contains_key(header::TRANSFER_ENCODING),
+        has_body,
         fields,
     };
     let route = match route(edge, &arrival) {
@@ -145,8 +151,21 @@ pub(crate) fn explained(
         target: &target,
         ..route
     };
+    let somebody = Somebody::new();
+    let viewer = somebody.viewer(arrival.scheme, request.headers());
+    let head = headers::Request {
+        method: request.method(),
+        target: &target_of(&request),
+        fields,
+        to_websocket: is_asked_for(request.method(), request.version(), fields),
+        conditions: Conditions::Viewers,
+    };
+    let cached = cached(&route, head, &viewer, !has_body, |policy| {
+        now.map(|now| now.kept(policy, &route, head, &viewer))
+    });
     let told = Told {
         edge,
+        cached,
         question,
         is_of_a_record: !records.is_empty(),
         records,
@@ -164,6 +183,12 @@ pub(crate) fn explained(
             .asked
             .map(|member| told.name(member).to_owned()),
     }
+}
+
+/// Path and query as sent.
+fn target_of(request: &Request<()>) -> PathAndQuery {
+    let target = request.uri().path_and_query().cloned();
+    target.unwrap_or_else(|| PathAndQuery::from_static("/"))
 }
 
 fn refused(question: &Question, status: u16, why: &str) -> Explanation {
@@ -212,6 +237,7 @@ struct Told<'a> {
     ask: Ask,
     prospects: Prospects,
     beginning: Beginning,
+    cached: Cached,
 }
 
 impl Told<'_> {
@@ -248,6 +274,9 @@ impl Told<'_> {
                 ""
             },
         );
+        for (title, words) in self.cached.lines() {
+            let _ = writeln!(text, "  {title:<13} {words}");
+        }
         let _ = writeln!(text, "  target        {}", self.target_words());
         for record in &self.records {
             let words = words::record(self.edge, record);
@@ -443,6 +472,7 @@ impl Told<'_> {
             "distribution": &*self.route.distribution.id,
             "behavior": self.route.behavior.path.as_str(),
             "behavior_number": self.route.behavior_index + 1,
+            "cache": self.cached.json(),
             "target": &*self.target().name,
             "is_group": self.target().is_group,
             "falls_through": self.ask.may_fall_through,

@@ -1,5 +1,6 @@
 //! What was said, plus what is alive beside it: shared by all workers, replaced whole by a reload.
 
+use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Acquire};
@@ -8,8 +9,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use rustls::ClientConfig;
 use tideover_config::{
-    AddressFamily, Edge, Endpoint, FailoverRecord, Origin, OriginId, OriginKind, OriginScheme,
-    OriginTls, RecordId, Server, Side, Target, TargetId, Trust, Webhook,
+    AddressFamily, Distribution, Edge, Endpoint, FailoverRecord, Origin, OriginId, OriginKind,
+    OriginScheme, OriginTls, RecordId, Server, Side, Target, TargetId, Trust, Webhook,
 };
 
 use tideover_rules::headers::Frame;
@@ -19,7 +20,7 @@ use tideover_rules::standing::{Known, Standing, standings};
 use crate::StartError;
 use crate::clock::Clock;
 use crate::faults::FaultSlot;
-use crate::metrics::Answers;
+use crate::metrics::{Answers, CacheUse};
 use crate::origin::Addresses;
 use crate::recovery::{Ahead, Checked, Post, mark};
 use crate::viewer::{Tls, most_connections, most_requests};
@@ -38,6 +39,8 @@ pub(crate) struct Live {
     pub(crate) origins: Vec<LiveOrigin>,
     /// By the position of the distribution.
     pub(crate) answers: Vec<Arc<Answers>>,
+    /// By the positions of distribution and behavior: what the cache did; `None` where it keeps nothing.
+    cache_use: Vec<Vec<Option<Arc<CacheUse>>>>,
     /// By `RecordId`.
     pub(crate) records: Vec<Arc<RecordState>>,
     /// To who is told of alarms.
@@ -153,6 +156,7 @@ impl Live {
         });
         Ok(Self {
             answers: answers.collect(),
+            cache_use: cache_use(&edge, before, workers),
             records: records.collect(),
             posts,
             routings: edge.targets.iter().map(Routing::of).collect(),
@@ -250,6 +254,37 @@ impl Live {
         standings(target, |id| self.known(id), nth, self.clock.elapsed())
     }
 
+    /// What the cache did for the behavior at these positions; `None` where it keeps nothing.
+    pub(crate) fn cache_use_of(
+        &self,
+        distribution: Option<usize>,
+        behavior: Option<usize>,
+    ) -> Option<&CacheUse> {
+        let of = self.cache_use.get(distribution?)?;
+        of.get(behavior?)?.as_deref()
+    }
+
+    /// What the cache did, by the ids of distributions and path patterns, each once.
+    pub(crate) fn cache_use(&self) -> impl Iterator<Item = (&str, &str, &Arc<CacheUse>)> {
+        let both = self.edge.distributions.iter().zip(&self.cache_use);
+        both.flat_map(|(distribution, of)| {
+            let behaviors = distribution.behaviors.iter().zip(of).enumerate();
+            behaviors.filter_map(move |(position, (behavior, used))| {
+                let used = used.as_ref()?;
+                let is_told = |known: &Option<Arc<CacheUse>>| {
+                    known.as_ref().is_some_and(|it| Arc::ptr_eq(it, used))
+                };
+                let is_first = !of.iter().take(position).any(is_told);
+                is_first.then_some((&*distribution.id, behavior.path.as_str(), used))
+            })
+        })
+    }
+
+    /// Whether any behavior may keep something.
+    pub(crate) fn keeps_something(&self) -> bool {
+        self.cache_use.iter().flatten().any(Option::is_some)
+    }
+
     fn answers_of(&self, id: &str) -> Option<&Arc<Answers>> {
         let mut both = self.edge.distributions.iter().zip(&self.answers);
         let found = both.find(|(distribution, _)| *distribution.id == *id);
@@ -299,6 +334,33 @@ impl Live {
             .iter()
             .flat_map(|origin| origin.http.iter().chain(&origin.https))
     }
+}
+
+/// Where it is counted what the cache does for the behaviors of `edge`. Those of one distribution and path, which go by the
+/// methods, count together, and go on where `before` was.
+fn cache_use(
+    edge: &Edge,
+    before: Option<&Live>,
+    workers: usize,
+) -> Vec<Vec<Option<Arc<CacheUse>>>> {
+    let of = |distribution: &Distribution| {
+        let mut known: HashMap<&str, Arc<CacheUse>> = HashMap::new();
+        if let Some(before) = before {
+            let same = before
+                .cache_use()
+                .filter(|(id, ..)| *id == &*distribution.id);
+            known.extend(same.map(|(_, path, used)| (path, Arc::clone(used))));
+        }
+        let mut used = Vec::with_capacity(distribution.behaviors.len());
+        for behavior in &distribution.behaviors {
+            used.push(behavior.cache.is_some().then(|| {
+                let known = known.entry(behavior.path.as_str());
+                Arc::clone(known.or_insert_with(|| CacheUse::new(workers)))
+            }));
+        }
+        used
+    };
+    edge.distributions.iter().map(of).collect()
 }
 
 /// The post to `said`; that of `before` with all that waits for it, if it has one.

@@ -1,6 +1,7 @@
 //! Every number that the edge keeps. Their names are in [`exposition`] and [`mod@living`].
 
 mod answers;
+mod cached;
 mod exposition;
 mod failovers;
 mod histogram;
@@ -19,6 +20,7 @@ use tideover_rules::failover::Attempt;
 
 use crate::limit::Limit;
 pub(crate) use answers::{Answers, Classes};
+pub(crate) use cached::{CacheUse, Hits};
 pub(crate) use exposition::Exposition;
 use failovers::Failovers;
 use histogram::Histogram;

@@ -197,7 +197,8 @@ impl<'a> Speaker<'a> {
         let origins = &self.view.live.edge.origins;
         let attempts: Duration = facts.attempts.iter().map(|attempt| attempt.took).sum();
         let edge = first_byte.saturating_sub(attempts);
-        let timing = told::server_timing(target, origins, &facts.attempts, edge);
+        let role = facts.cache.map(Verdict::role);
+        let timing = told::server_timing(target, origins, &facts.attempts, edge, role);
         headers.append(SERVER_TIMING, timing);
     }
 

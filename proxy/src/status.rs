@@ -111,6 +111,9 @@ fn metrics(shared: &Shared) -> String {
     let live = shared.live();
     shared.counters.expose(&mut metrics);
     living(&live, &shared.counters, &mut metrics);
+    if live.keeps_something() {
+        shared.cache.expose(&mut metrics);
+    }
     let tls = live.tls.as_ref();
     let is_ordered = |tls: &&Tls| tls.orders();
     if let Some(tls) = tls.filter(is_ordered) {

@@ -11,6 +11,8 @@ use rustix::process::{Pid, Signal, kill_process};
 mod alarms;
 #[path = "program/before_nginx.rs"]
 mod before_nginx;
+#[path = "program/cache_bound.rs"]
+mod cache_bound;
 #[path = "program/change.rs"]
 mod change;
 #[path = "program/config_files.rs"]

@@ -11,6 +11,7 @@ use std::time::Duration;
 use http::{HeaderValue, StatusCode};
 use tideover_config::{Failure, Origin, Target};
 
+use crate::cache::verdict::Role;
 use crate::failover::{Attempt, Outcome};
 use crate::route::Refusal;
 
@@ -132,16 +133,21 @@ pub fn proxy_status(
 }
 
 /// `Server-Timing`: what the `edge` itself took, and each attempt by its origin, in order and in milliseconds:
-/// `edge;dur=0.3, aws;dur=12.0, azure-vm;dur=31.4`. Who was skipped took no time and is not in it. Source: W3C, Server Timing,
+/// `edge;dur=0.3, aws;dur=12.0, azure-vm;dur=31.4`; and what the `cache` was to the request: `edge;dur=0.1, cache;desc=hit`. Who was skipped took no time and is not in it. Source: W3C, Server Timing,
 /// "The Server-Timing Header Field".
 pub fn server_timing(
     target: Option<&Target>,
     origins: &[Origin],
     past: &[Attempt],
     edge: Duration,
+    cache: Option<Role>,
 ) -> HeaderValue {
-    let mut list = List::with_room_for(1 + past.len());
+    let mut list = List::with_room_for(2 + past.len());
     list.push_metric("edge", edge);
+    if let Some(role) = cache {
+        list.start_item();
+        list.push("cache;desc=").push(role.word());
+    }
     for attempt in past {
         let Some(target) = target else { break };
         if matches!(attempt.outcome, Outcome::Skipped(_)) {

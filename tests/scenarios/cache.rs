@@ -5,6 +5,7 @@ mod compression;
 mod conformance;
 mod invalidation;
 mod stale;
+mod told;
 mod written;
 
 use std::time::Duration;

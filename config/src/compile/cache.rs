@@ -19,7 +19,7 @@ use crate::written::{
     self, At, Caching, Compress, ForwardedValues, Notation, Place, Span, Written,
 };
 
-pub(crate) use limits::display as display_size;
+pub use limits::display as display_size;
 pub(super) use limits::limits;
 
 /// Source: API shape `CacheBehavior`, `DefaultTTL` and `MaxTTL`.

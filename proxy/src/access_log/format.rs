@@ -342,12 +342,41 @@ fn json(out: &mut Vec<u8>, second: &mut Second, line: &Line) {
             object.text("behavior", behavior.path.as_str().as_bytes());
         }
     }
+    cache(&mut object, line);
     if let Some(shown) = line.worker.shared.switches.shown() {
         object.key("switches");
         object.out.extend_from_slice(&shown);
     }
     attempts(&mut object, line);
     object.out.extend_from_slice(b"}\n");
+}
+
+/// How the cache took part: `"cache":{"verdict":"stale","why":"stale-if-error","age":70,"ttl":-10}`.
+fn cache(object: &mut Object<'_>, line: &Line) {
+    let Some(answered) = &line.answered else {
+        return;
+    };
+    let Some(verdict) = answered.facts.cache else {
+        return;
+    };
+    object.key("cache");
+    object.out.extend_from_slice(b"{\"verdict\":");
+    string(object.out, verdict.role().word().as_bytes());
+    if let Some(why) = verdict.why() {
+        object.text("why", why.as_bytes());
+    }
+    if let Some(age) = answered.age {
+        object.number("age", u64::from(age));
+    }
+    if let Some(ttl) = verdict.ttl() {
+        object.key("ttl");
+        let mut digits = itoa::Buffer::new();
+        object.out.extend_from_slice(digits.format(ttl).as_bytes());
+    }
+    if let Some(why) = verdict.why_not_kept() {
+        object.text("not_kept", why.as_bytes());
+    }
+    object.out.push(b'}');
 }
 
 fn attempts(object: &mut Object<'_>, line: &Line) {

@@ -33,9 +33,30 @@ pub(super) fn whole(shared: &Shared) -> Value {
             origin(shared, &live, position, tallied, &switches)
         })
         .collect();
-    let distributions: Vec<Value> = (0..live.edge.distributions.len())
-        .map(|position| distribution(shared, &live, position, &switches))
+    let (span, hits) = shared.lately.hits(&live);
+    let keeps_something = live.keeps_something();
+    let distributions: Vec<Value> = hits
+        .iter()
+        .enumerate()
+        .map(|(position, hits)| {
+            let mut value = distribution(shared, &live, position, &switches);
+            if keeps_something {
+                value["cache"] = json!({ "requests": hits.requests, "hits": hits.hits });
+            }
+            value
+        })
         .collect();
+    let (entries, bytes) = shared.cache.held();
+    let cache = keeps_something.then(|| {
+        json!({
+            "entries": entries,
+            "bytes": bytes,
+            "limit_bytes": shared.cache.limits.memory,
+            "fill_bytes": shared.cache.held_by_fills(),
+            // Of what the distributions say.
+            "span_s": span.as_secs(),
+        })
+    });
     let told = shared.events.lately();
     let lately = told.iter().rev().take(EVENTS).rev();
     let totals = numbers.totals;
@@ -55,6 +76,7 @@ pub(super) fn whole(shared: &Shared) -> Value {
             "lost": totals.lost,
             "viewer_gone": totals.viewer_gone,
         },
+        "cache": cache,
         "journal": shared.journal.json(),
         "switches": switches.iter().map(|one| switch(&live, one)).collect::<Vec<_>>(),
         "events": lately

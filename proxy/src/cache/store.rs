@@ -6,6 +6,7 @@ use std::sync::Arc;
 use moka::policy::EvictionPolicy;
 
 use super::kept::Kept;
+use super::tally::Tally;
 
 /// Beyond this weight the bound is seen to at once, and not some insertions later.
 const HEAVY: u32 = 64 * 1024;
@@ -20,11 +21,13 @@ pub(crate) struct Store {
 
 impl Store {
     /// A store for so many bytes. An admission policy by frequency keeps a walk over everything from emptying it.
-    pub(crate) fn new(bytes: u64) -> Self {
+    pub(crate) fn new(bytes: u64, tally: &Arc<Tally>) -> Self {
+        let tally = Arc::clone(tally);
         let entries = moka::sync::Cache::builder()
             .max_capacity(bytes)
             .weigher(|_, kept: &Arc<Kept>| kept.weight())
             .eviction_policy(EvictionPolicy::tiny_lfu())
+            .eviction_listener(move |_, kept, cause| tally.left(&kept, cause))
             .build_with_hasher(AsItIs);
         Self {
             entries,
@@ -66,8 +69,10 @@ impl Store {
         self.entries.invalidate(&hash);
     }
 
-    /// How many things are kept, and how many bytes they take, as of some moments ago.
+    /// How many things are kept, and how many bytes they take.
     pub(crate) fn held(&self) -> (u64, u64) {
+        // Who puts something in leaves the counting for later.
+        self.entries.run_pending_tasks();
         (self.entries.entry_count(), self.entries.weighted_size())
     }
 }

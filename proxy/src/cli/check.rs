@@ -51,6 +51,9 @@ pub(super) fn check(options: &Options, given: &ArgMatches) -> anyhow::Result<Exi
     } else {
         said::problems(&problems, Paint::for_stderr());
         eprintln!("{}", verdict(options, &problems, good));
+        if let Some(cache) = edge.as_ref().and_then(said::cache) {
+            eprintln!("{cache}");
+        }
     }
     if let (true, Some(edge)) = (options.print, &edge) {
         said::print(&to_toml(edge))?;

@@ -484,6 +484,9 @@ fn introduction(edge: &Edge) -> String {
         LogTo::File(file) => format!("access log to {}", file.display()),
     };
     let _ = writeln!(text, "{log}");
+    if let Some(cache) = said::cache(edge) {
+        let _ = writeln!(text, "{cache}");
+    }
     text
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use tideover_config::{Problem, Severity};
+use tideover_config::{Edge, Problem, Severity, display_size};
 
 use super::paint::Paint;
 
@@ -34,4 +34,16 @@ pub(super) fn problems<'p>(problems: impl IntoIterator<Item = &'p Problem>, pain
             }
         );
     }
+}
+
+/// `cache 256 MiB of memory, objects of up to 32 MiB`: how much it may take; `None`: nothing is kept.
+pub(super) fn cache(edge: &Edge) -> Option<String> {
+    let mut behaviors = edge.distributions.iter().flat_map(|it| &it.behaviors);
+    behaviors.any(|behavior| behavior.cache.is_some()).then(|| {
+        format!(
+            "cache {} of memory, objects of up to {}",
+            display_size(edge.cache.memory),
+            display_size(edge.cache.object),
+        )
+    })
 }

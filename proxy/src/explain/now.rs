@@ -2,10 +2,18 @@
 
 use std::sync::Arc;
 
-use tideover_config::{AlarmKind, Distribution, FailoverRecord, OriginId, RecordId, Side, Target};
+use tideover_config::{
+    AlarmKind, CachePolicy, Distribution, FailoverRecord, OriginId, RecordId, Side, Target,
+};
 use tideover_rules::breaker::State;
+use tideover_rules::cache::freshness::{self, Reuse};
+use tideover_rules::cache::key;
+use tideover_rules::headers::{Request, Viewer};
+use tideover_rules::route::Route;
 use tideover_rules::standing::Standing;
 
+use super::cached::Found as Kept;
+use crate::cache::{Found, What};
 use crate::live::Live;
 use crate::recovery::lately::state;
 use crate::switches::{Kind, Switch};
@@ -83,6 +91,43 @@ impl<'s> Now<'s> {
             words += &format!("; {more}");
         }
         words
+    }
+
+    /// What the cache has for a request; nothing is asked for, and nothing changes.
+    pub(super) fn kept(
+        &self,
+        policy: &CachePolicy,
+        route: &Route<'_, '_>,
+        request: Request<'_>,
+        viewer: &Viewer<'_>,
+    ) -> Kept {
+        let cache = &self.shared.cache;
+        let mut key = Vec::new();
+        let distribution = &route.distribution.id;
+        key::write(policy, distribution, route.path, request, viewer, &mut key);
+        let now = cache.now(self.live.clock);
+        let kept = match cache.look_up(&mut key, request.fields, now) {
+            Found::Nothing => return Kept::NOTHING,
+            Found::OtherVariants => return Kept::OTHER_VARIANTS,
+            Found::Pass => return Kept::PASSED,
+            Found::Answer(kept) => kept,
+        };
+        let What::Answer(answer) = &kept.what else {
+            return Kept::NOTHING;
+        };
+        let resident = kept.resident(now);
+        let (word, ttl) = match freshness::reuse(&answer.lifetime, resident) {
+            Reuse::Fresh(left) => ("fresh", i64::from(left)),
+            Reuse::WhileRevalidating(over) | Reuse::Ask(over) => ("stale", -i64::from(over)),
+            Reuse::Gone => return Kept::NOTHING,
+        };
+        Kept {
+            word,
+            ttl: Some(ttl),
+            age: Some(freshness::age(&answer.lifetime, resident)),
+            bytes: Some(answer.length()),
+            status: Some(answer.status.as_u16()),
+        }
     }
 
     /// How an origin stands, and why, a line for each thing that is known of it.

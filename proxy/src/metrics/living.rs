@@ -5,7 +5,7 @@ use tideover_rules::breaker::State;
 use tideover_rules::standing::Why;
 
 use super::answers::CLASSES;
-use super::{EdgeCounters, Exposition};
+use super::{EdgeCounters, Exposition, cached};
 use crate::live::{Live, LiveOrigin};
 use crate::recovery::Stage;
 use crate::vitals::{Mark, Tallied, Vitals};
@@ -30,6 +30,7 @@ const GAUGES: [PerOrigin; 2] = [
 /// Writes what is known of everything that `live` names.
 pub(crate) fn living(live: &Live, counters: &EdgeCounters, text: &mut Exposition) {
     distributions(live, counters, text);
+    cached::expose(live, text);
     attempts(live, text);
     states(live, text);
     probes(live, text);

@@ -10,7 +10,7 @@ use tideover_rules::standing::{Why, first_asked};
 use tideover_rules::switch::reached_by;
 
 use crate::live::Live;
-use crate::metrics::Totals;
+use crate::metrics::{Hits, Totals};
 use crate::vitals::{Mark, Tallied};
 use crate::worker::Shared;
 
@@ -20,6 +20,8 @@ const NOBODY_COMES: Duration = Duration::from_secs(2);
 /// How far back the numbers go, and how often they are taken. Nominal.
 const SPAN: Duration = Duration::from_mins(10);
 const EVERY: Duration = Duration::from_secs(10);
+/// So far back goes how often the cache was hit. Nominal.
+const HITS_SPAN: Duration = Duration::from_mins(1);
 /// How often it is seen who answers and how origins stand.
 const LOOKS: Duration = Duration::from_secs(1);
 
@@ -41,6 +43,8 @@ struct Sample {
     at: Duration,
     totals: Totals,
     origins: HashMap<Arc<str>, Tallied>,
+    /// By the distribution's name.
+    hits: HashMap<Arc<str>, Hits>,
 }
 
 /// Who asks what: the name of a distribution, the name of a target, reads or writes.
@@ -91,6 +95,7 @@ impl Lately {
                 at: now,
                 totals: shared.counters.totals(),
                 origins: tallied(live),
+                hits: hits(live),
             });
             while seen
                 .samples
@@ -154,6 +159,26 @@ impl Lately {
         lanes
     }
 
+    /// How often the cache was hit in the last minute, or since the edge began, and how long that is; by the positions of
+    /// distributions.
+    pub(crate) fn hits(&self, live: &Live) -> (Duration, Vec<Hits>) {
+        let seen = self.lock();
+        let now = live.clock.elapsed();
+        let is_long_ago = |sample: &&Sample| now.saturating_sub(sample.at) >= HITS_SPAN;
+        let since = seen.samples.iter().rev().find(is_long_ago);
+        let since = since.or(seen.samples.front());
+        let present = hits(live);
+        let hits = live.edge.distributions.iter().map(|distribution| {
+            let now = present.get(&distribution.id).copied().unwrap_or_default();
+            match since.and_then(|since| since.hits.get(&distribution.id)) {
+                Some(before) => now.since(*before),
+                None => now,
+            }
+        });
+        let span = since.map_or(Duration::ZERO, |since| now.saturating_sub(since.at));
+        (span, hits.collect())
+    }
+
     /// What came of the last ten minutes, or since the edge began.
     pub(crate) fn numbers(&self, shared: &Shared, live: &Live) -> While {
         let seen = self.lock();
@@ -180,6 +205,15 @@ fn tallied(live: &Live) -> HashMap<Arc<str>, Tallied> {
     let both = live.edge.origins.iter().zip(&live.origins);
     both.map(|(origin, alive)| (Arc::clone(&origin.id), alive.vitals.tallied()))
         .collect()
+}
+
+fn hits(live: &Live) -> HashMap<Arc<str>, Hits> {
+    let mut hits: HashMap<Arc<str>, Hits> = HashMap::new();
+    for (distribution, _, used) in live.cache_use() {
+        let sum = hits.entry(distribution.into()).or_default();
+        *sum = sum.and(used.hits());
+    }
+    hits
 }
 
 /// One word for how the origin at `position` stands; an operator's word comes first.

@@ -366,14 +366,8 @@ impl Asks<'_> {
                 Brought::Flows(reader, verdict, trail)
             }
             Err(why) => {
-                let (status, fields) = (answer.response.status(), answer.response.headers());
-                if why == WhyNot::NotWhole
-                    && *self.wanted.request.method == Method::HEAD
-                    && let Some(coding) = self.coding(status, fields)
-                {
-                    // As a GET would be answered.
-                    compression::describe(answer.response.headers_mut(), coding);
-                    answer.survey = Survey::of(answer.response.headers());
+                if why == WhyNot::NotWhole && *self.wanted.request.method == Method::HEAD {
+                    self.tells_what_a_get_would(&mut answer);
                 }
                 if self.ask.together && !self.is_its_own_doing(why, &answer) {
                     cache.remember_to_pass(&self.key, since, now);
@@ -411,7 +405,6 @@ impl Asks<'_> {
         let cache = &self.worker.shared.cache;
         if *self.wanted.request.method == Method::HEAD
             || fields.contains_key(http::header::TRAILER)
-            || !cache.has_room_for(length.unwrap_or(0))
             || part.as_ref().is_some_and(|(part, _)| {
                 // Nobody can say which bytes these are.
                 length.is_some_and(|length| length != part.end.saturating_sub(part.start))
@@ -419,8 +412,34 @@ impl Asks<'_> {
         {
             return Err(WhyNot::NotWhole);
         }
+        if !cache.has_room_for(length.unwrap_or(0)) {
+            cache.tally.refused();
+            return Err(WhyNot::NotWhole);
+        }
         let chosen_by = self.choice(fields)?;
         Ok((Storable { lifetime, part }, chosen_by))
+    }
+
+    /// What compresses an answer with these `fields`, which is kept; `None`: nothing does, or those who could are too busy. It is
+    /// kept as it is then, as CloudFront does: the next fetch of it may meet idle ones.
+    fn compressor(&self, status: StatusCode, fields: &http::HeaderMap) -> Option<Compressor> {
+        let coding = self.coding(status, fields)?;
+        let length = compression::length(fields)?;
+        self.worker.shared.cache.compressors.begin(coding, length)
+    }
+
+    /// A HEAD's answer, which is not kept, as that of a GET would be, which is.
+    fn tells_what_a_get_would(&self, answer: &mut OriginAnswer) {
+        let (status, fields) = (answer.response.status(), answer.response.headers());
+        if let Some(coding) = self.coding(status, fields) {
+            compression::describe(answer.response.headers_mut(), coding);
+            answer.survey = Survey::of(answer.response.headers());
+        }
+    }
+
+    fn coding(&self, status: StatusCode, fields: &http::HeaderMap) -> Option<Coding> {
+        let (request, version) = (self.wanted.request, self.wanted.viewer.version);
+        compression::coding(self.policy, request.fields, version, status, fields)
     }
 
     /// Whether nothing is kept only because of this request or of this moment: the next one's answer may be everybody's, and
@@ -443,19 +462,6 @@ impl Asks<'_> {
             | WhyNot::TooOld
             | WhyNot::VariesUnknowably => false,
         }
-    }
-
-    /// What compresses an answer with these `fields`, which is kept; `None`: nothing does, or those who could are too busy. It is
-    /// kept as it is then, as CloudFront does: the next fetch of it may meet idle ones.
-    fn compressor(&self, status: StatusCode, fields: &http::HeaderMap) -> Option<Compressor> {
-        let coding = self.coding(status, fields)?;
-        let length = compression::length(fields)?;
-        self.worker.shared.cache.compressors.begin(coding, length)
-    }
-
-    fn coding(&self, status: StatusCode, fields: &http::HeaderMap) -> Option<Coding> {
-        let (request, version) = (self.wanted.request, self.wanted.viewer.version);
-        compression::coding(self.policy, request.fields, version, status, fields)
     }
 
     fn came(&self, kept: Result<u32, WhyNot>) -> Verdict {

@@ -166,8 +166,9 @@ fn told_by(speaker: Speaker<'_>, wanted: Wanted<'_>, told: Told, trail: Option<T
     let mut facts = speaker.facts_of(wanted, trail.unwrap_or_default(), Some(verdict));
     facts.made_by_edge = false;
     facts.result = verdict.result(status);
-    facts.detail = facts.result.word();
     speaker.sign(&mut head, facts.result);
+    facts.result = verdict.logged(status);
+    facts.detail = facts.result.word();
     if were_asked {
         let by = match facts.attempts.get(facts.delivered) {
             Some(Attempt { outcome, .. }) if !outcome.is_status() => {

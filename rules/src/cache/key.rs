@@ -1,5 +1,7 @@
 //! The bytes that name what a cache keeps.
 
+mod shown;
+
 use http::header::{COOKIE, HOST};
 use http::{HeaderName, Method};
 use tideover_config::{
@@ -10,6 +12,8 @@ use crate::fields::{Fields, Known};
 use crate::headers::copied::{Connection, chosen_cookies};
 use crate::headers::target::kept_of_query;
 use crate::headers::{Request, Viewer, made};
+
+pub use shown::{KeyPart, parts};
 
 /// Writes the key of `request` into `key`, which is emptied first: two requests get the same bytes if and only if `policy`
 /// does not tell them apart. GET and HEAD share a key. Nothing is allocated but what `key` grows by.

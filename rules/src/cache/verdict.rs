@@ -63,14 +63,101 @@ pub enum WhyStale {
     NobodyAnswers,
 }
 
+/// How the cache took part, in as few words as are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It was kept, and good.
+    Hit,
+    /// It was kept, and asked about.
+    Refreshed,
+    /// It was too old: asked for anew beside that.
+    StaleRevalidating,
+    /// It was too old: the origins failed.
+    StaleIfError,
+    /// It was too old: the origins had failed a moment before.
+    StaleLeftAlone,
+    /// It was too old: no origin answers.
+    StaleNobodyAnswers,
+    /// Another request had asked before, and this one read along.
+    Collapsed,
+    /// It was fetched, and is kept.
+    Miss,
+    /// It was fetched, and is not kept.
+    Passed,
+}
+
+impl Role {
+    /// All of them, in order of declaration.
+    pub const ALL: [Self; 9] = [
+        Self::Hit,
+        Self::Refreshed,
+        Self::StaleRevalidating,
+        Self::StaleIfError,
+        Self::StaleLeftAlone,
+        Self::StaleNobodyAnswers,
+        Self::Collapsed,
+        Self::Miss,
+        Self::Passed,
+    ];
+
+    /// `hit`, `refreshed`, `stale`, `collapsed`, `miss` or `passed`: of metrics and of the log.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Refreshed => "refreshed",
+            Self::StaleRevalidating
+            | Self::StaleIfError
+            | Self::StaleLeftAlone
+            | Self::StaleNobodyAnswers => "stale",
+            Self::Collapsed => "collapsed",
+            Self::Miss => "miss",
+            Self::Passed => "passed",
+        }
+    }
+
+    /// Why it was served although it was too old: the word of `Cache-Status`; `None`: it was not.
+    pub fn why_stale(self) -> Option<&'static str> {
+        match self {
+            Self::StaleRevalidating => Some(STALE_WHILE_REVALIDATE),
+            Self::StaleIfError => Some(STALE_IF_ERROR),
+            Self::StaleLeftAlone => Some(ORIGINS_LEFT_ALONE),
+            Self::StaleNobodyAnswers => Some(NO_ORIGIN_ANSWERS),
+            Self::Hit | Self::Refreshed | Self::Collapsed | Self::Miss | Self::Passed => None,
+        }
+    }
+
+    /// Whether no origin had to be asked for the request: what a hit ratio counts.
+    pub fn is_hit(self) -> bool {
+        match self {
+            Self::Hit
+            | Self::StaleRevalidating
+            | Self::StaleIfError
+            | Self::StaleLeftAlone
+            | Self::StaleNobodyAnswers
+            | Self::Collapsed => true,
+            Self::Refreshed | Self::Miss | Self::Passed => false,
+        }
+    }
+
+    /// Whether the body was no origin's at that moment, or that of another request's fetch.
+    pub fn is_from_the_cache(self) -> bool {
+        self.is_hit() || self == Self::Refreshed
+    }
+}
+
+const STALE_WHILE_REVALIDATE: &str = "stale-while-revalidate";
+const STALE_IF_ERROR: &str = "stale-if-error";
+const ORIGINS_LEFT_ALONE: &str = "origins-left-alone";
+const NO_ORIGIN_ANSWERS: &str = "no-origin-answers";
+
 impl WhyStale {
     /// The word for `detail` of `Cache-Status`, and for the log.
     pub fn word(self) -> &'static str {
         match self {
-            Self::Revalidating => "stale-while-revalidate",
-            Self::Status(_) | Self::NoAnswer => "stale-if-error",
-            Self::LeftAlone => "origins-left-alone",
-            Self::NobodyAnswers => "no-origin-answers",
+            Self::Revalidating => STALE_WHILE_REVALIDATE,
+            Self::Status(_) | Self::NoAnswer => STALE_IF_ERROR,
+            Self::LeftAlone => ORIGINS_LEFT_ALONE,
+            Self::NobodyAnswers => NO_ORIGIN_ANSWERS,
         }
     }
 }
@@ -90,19 +177,62 @@ impl Verdict {
         }
     }
 
-    /// Whether no origin had to be asked for this request.
-    pub fn is_hit(self) -> bool {
+    /// The same in the log, which says of what was too old that it is no plain hit.
+    /// Source: Developer Guide, "Standard logging reference", x-edge-result-type; that it holds for whatever is served stale is
+    /// our reading.
+    pub fn logged(self, status: StatusCode) -> ResultType {
+        match (self, self.result(status)) {
+            (Self::Stale(..), ResultType::Hit) => ResultType::RefreshHit,
+            (_, result) => result,
+        }
+    }
+
+    /// In a word that is counted and logged.
+    pub fn role(self) -> Role {
         match self {
-            Self::Hit(_) | Self::Stale(..) => true,
-            Self::Revalidated(_) => false,
-            Self::Fetched(fetched) => fetched.along,
+            Self::Hit(_) => Role::Hit,
+            Self::Revalidated(_) => Role::Refreshed,
+            Self::Stale(_, WhyStale::Revalidating) => Role::StaleRevalidating,
+            Self::Stale(_, WhyStale::Status(_) | WhyStale::NoAnswer) => Role::StaleIfError,
+            Self::Stale(_, WhyStale::LeftAlone) => Role::StaleLeftAlone,
+            Self::Stale(_, WhyStale::NobodyAnswers) => Role::StaleNobodyAnswers,
+            Self::Fetched(fetched) if fetched.along => Role::Collapsed,
+            Self::Fetched(Fetched { kept: Ok(_), .. }) => Role::Miss,
+            Self::Fetched(Fetched { kept: Err(_), .. }) => Role::Passed,
+        }
+    }
+
+    /// Why it is so, in the word of `Cache-Status`; `None` of a hit.
+    pub fn why(self) -> Option<&'static str> {
+        match self {
+            Self::Hit(_) => None,
+            Self::Stale(_, why) => Some(why.word()),
+            Self::Revalidated(_) => Some(Forward::Stale.word()),
+            Self::Fetched(fetched) => Some(fetched.why.word()),
+        }
+    }
+
+    /// Seconds for which it is good, below 0 if it is too old; `None`: it is not kept.
+    pub fn ttl(self) -> Option<i64> {
+        match self {
+            Self::Hit(left) | Self::Revalidated(left) => Some(i64::from(left)),
+            Self::Stale(over, _) => Some(-i64::from(over)),
+            Self::Fetched(fetched) => fetched.kept.ok().map(i64::from),
+        }
+    }
+
+    /// Why an answer that was fetched is not kept, in the word of `Cache-Status`.
+    pub fn why_not_kept(self) -> Option<&'static str> {
+        match self {
+            Self::Hit(_) | Self::Stale(..) | Self::Revalidated(_) => None,
+            Self::Fetched(fetched) => fetched.kept.err().map(WhyNot::word),
         }
     }
 }
 
 impl Forward {
     /// The word of RFC 9211, section 2.2.
-    fn word(self) -> &'static str {
+    pub fn word(self) -> &'static str {
         match self {
             Self::Nothing => "uri-miss",
             Self::OtherVariants => "vary-miss",

@@ -32,6 +32,7 @@ mod tables {
     mod cache_range;
     pub(crate) mod cache_ttls;
     mod cache_vary;
+    mod cache_verdict;
     mod cache_written;
     mod certificate;
     mod challenge;

@@ -162,8 +162,8 @@ fn parse(text: &str) -> Option<u64> {
     })
 }
 
-/// In the largest unit that tells it exactly.
-pub(crate) fn display(bytes: u64) -> String {
+/// Bytes as a config writes them, in the largest unit that tells it exactly: `256MiB`.
+pub fn display(bytes: u64) -> String {
     let fits = UNITS
         .iter()
         .find(|(_, unit)| bytes >= *unit && bytes.is_multiple_of(*unit));

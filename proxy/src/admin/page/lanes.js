@@ -1,7 +1,7 @@
 // Who answers whom: lanes with their members in the order that they are asked, and the origins with what probes found.
 
 import { e, svg } from "./elements.js";
-import { clock, counted, iso, isWell, list, ms, number, span, state, upper } from "./words.js";
+import { clock, counted, iso, isWell, list, ms, number, percent, span, state, upper } from "./words.js";
 
 export function lanes(seen) {
   if (!seen.distributions?.length) return e("p.empty", {}, "The config has no distribution yet, so every request is refused.");
@@ -13,6 +13,8 @@ function one(seen, distribution) {
   return e("div.distribution", { "data-key": distribution.id },
     e("div.distribution-head", {},
       e("h3", {}, distribution.id, " ", e("span.quiet", {}, hosts)),
+      distribution.cache?.requests > 0 && e("span.quiet.small.hits", { title: "Of the requests of the last minute whose answers may be kept, those that needed no origin: hits, served stale, and read along with another's fetch" },
+        `${percent(distribution.cache.hits / distribution.cache.requests)} from the cache`),
       distribution.maintenance && e("strong.tag.doubtful", {}, "▽ in maintenance: every request gets the page"),
       !distribution.enabled && e("strong.tag.bad", {}, "✕ disabled: every request is refused"),
       switchButton("distribution", distribution.id, distribution.maintenance ? "End maintenance…" : "Maintenance…"),

@@ -5,7 +5,7 @@ import { lanes, origins } from "./lanes.js";
 import { plots, pointing } from "./plots.js";
 import { listen } from "./stream.js";
 import { switching, token } from "./switch.js";
-import { clock, counted, iso, ms, number, span } from "./words.js";
+import { clock, counted, iso, ms, number, size, span } from "./words.js";
 
 const SECONDS = 300;
 const part = (id) => document.querySelector(`#${id} > .body`);
@@ -73,6 +73,7 @@ function top() {
       e("span", {}, `${seen.version}, ${seen.mode}`),
       e("span", {}, `up ${span(seen.up_s)}`),
       e("span", { class: seen.ready ? "" : "bad-text" }, seen.draining ? "✕ draining" : seen.ready ? "ready" : "✕ not ready"),
+      seen.cache && e("span.cache", {}, "cache ", e("strong", {}, size(seen.cache.bytes)), ` of ${size(seen.cache.limit_bytes)}, ${number(seen.cache.entries)} kept`),
       e("span", {}, lately.span_s > 0 ? `last ${span(lately.span_s)}: ` : "so far: ", e("strong", {}, number(lately.requests ?? 0)), " requests, ",
         e("strong", {}, number(lately.fell_through ?? 0)), " fell through, ",
         e("strong", { class: lately.lost ? "bad-text" : "" }, number(lately.lost ?? 0)), " lost"),

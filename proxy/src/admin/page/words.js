@@ -46,6 +46,15 @@ export function percent(share) {
   return `${percents.toFixed(percents < 1 ? 2 : 1)} %`;
 }
 
+// Of bytes.
+export function size(bytes) {
+  const units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
+  let value = bytes;
+  let unit = 0;
+  for (; value >= 1024 && unit + 1 < units.length; unit++) value /= 1024;
+  return `${unit > 0 && value < 10 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
+}
+
 export function counted(count, one, many = `${one}s`) {
   return `${number(count)} ${count === 1 ? one : many}`;
 }

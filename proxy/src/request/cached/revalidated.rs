@@ -51,6 +51,7 @@ impl Asks<'_> {
     ) -> (Arc<Kept>, Verdict) {
         let (head, body) = answer.response.into_parts();
         body.drain();
+        self.worker.shared.cache.tally.revalidated();
         let What::Answer(before) = &kept.what else {
             return (Arc::clone(kept), self.came(Err(WhyNot::NotWhole)));
         };
@@ -86,6 +87,7 @@ impl Asks<'_> {
             compressed,
             part: before.part.as_deref().cloned(),
         };
+        cache.tally.revalidated();
         let fresh = kept.freshened(before, self.since.generation(), now, &head);
         let fresh = match keep {
             Keep::For(_) => cache.keep(fresh, self.since),

@@ -38,6 +38,29 @@ pub(crate) fn key_of(
     written
 }
 
+/// The same in words.
+fn shown(
+    parts: &KeyParts,
+    (method, target, lines): (&str, &str, &[&str]),
+    visitor: &Visitor,
+) -> Vec<key::KeyPart> {
+    let policy = CachePolicy {
+        key: parts.clone(),
+        ..CachePolicy::by_the_origins_word()
+    };
+    let fields = headers(lines);
+    let target: PathAndQuery = target.parse().expect("a target");
+    let method: Method = method.parse().expect("a method");
+    let request = Request {
+        method: &method,
+        target: &target,
+        fields: Fields::of(&fields),
+        to_websocket: false,
+        conditions: Conditions::Viewers,
+    };
+    key::parts(&policy, target.path(), request, &visitor.viewer())
+}
+
 /// Nothing but path and method.
 fn least() -> KeyParts {
     KeyParts {
@@ -95,8 +118,54 @@ fn check(rows: Vec<Row>) {
                 "{parts:?}\n  {one:?}\n  {other:?}: not shared: {expected}"
             ));
         }
+        // Who is shown two keys sees what tells them apart, and nothing where nothing does.
+        let is_shown_alike = shown(&parts, one, &visitor) == shown(&parts, other, &visitor);
+        if is_shown_alike != expected {
+            failures.push(format!(
+                "{parts:?}\n  {one:?}\n  {other:?}: not shown alike: {expected}"
+            ));
+        }
     }
     all_hold(&failures);
+}
+
+#[test]
+fn a_key_is_shown_part_by_part() {
+    let parts = KeyParts {
+        headers: vec![
+            HeaderName::from_static("accept-language"),
+            HeaderName::from_static("x-none"),
+        ],
+        cookies: only(&["id"]),
+        query: only(&["b"]),
+        accept_encoding: AcceptEncoding::Normalised {
+            gzip: true,
+            brotli: true,
+        },
+        made: vec![CloudFrontHeader::ViewerHttpVersion],
+    };
+    let lines = &[
+        "accept-language: en",
+        "cookie: x=1; id=7",
+        "accept-encoding: br, zstd",
+    ];
+    let words = |part: &key::KeyPart| match &part.value {
+        Some(value) => format!("{}={value}", part.what),
+        None => format!("no {}", part.what),
+    };
+    let shown = shown(&parts, ("OPTIONS", "/a?b=1&c=2", lines), &Visitor::new());
+    let shown: Vec<String> = shown.iter().map(words).collect();
+    let expected = [
+        "path=/a",
+        "query=b=1",
+        "method=OPTIONS",
+        "header accept-language=en",
+        "no header x-none",
+        "cookie=id=7",
+        "encodings=br",
+        "HTTP version=1.1",
+    ];
+    assert_eq!(shown, expected);
 }
 
 #[test]

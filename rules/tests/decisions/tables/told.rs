@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use tideover_config::{Failure, Origin, Target};
+use tideover_rules::cache::verdict::Role;
 use tideover_rules::failover::{Attempt, Outcome, Sent};
 use tideover_rules::route::Refusal;
 use tideover_rules::standing::Why;
@@ -127,8 +128,13 @@ fn server_timing_has_the_edge_and_every_attempt() {
         (Some(&target), vec![skipped, answered(2, 503, 0)], "edge;dur=0.3, last-page;dur=0.0"),
     ];
     for (target, past, expected) in cases {
-        assert_eq!(server_timing(target, &origins, &past, edge), expected);
+        assert_eq!(server_timing(target, &origins, &past, edge, None), expected);
     }
+    let hit = server_timing(Some(&target), &origins, &[], edge, Some(Role::Hit));
+    assert_eq!(hit, "edge;dur=0.3, cache;desc=hit");
+    let past = [answered(0, 200, 12)];
+    let miss = server_timing(Some(&target), &origins, &past, edge, Some(Role::Miss));
+    assert_eq!(miss, "edge;dur=0.3, cache;desc=miss, azure-vm;dur=12.0");
 }
 
 #[test]
