@@ -12,7 +12,7 @@ use http_body::{Body as _, Frame, SizeHint};
 use hyper::upgrade::OnUpgrade;
 
 use crate::access_log::{Ending, Line};
-use crate::cache::{BrokeOff, FillReader};
+use crate::cache::{BrokeOff, FillReader, Slices};
 use crate::clock::{Moment, wake_by};
 use crate::origin::{OriginBody, OriginBodyError, Switched};
 
@@ -33,6 +33,8 @@ enum Source {
     Origin(OriginBody),
     /// What another request fetches, or this one among others.
     Fill(FillReader),
+    /// What is kept, or fetched, in slices. Boxed: rare, and large.
+    Slices(Box<Slices>),
 }
 
 /// The viewer's connection has to be cut: what was promised cannot be delivered.
@@ -116,6 +118,11 @@ impl Body {
         Self::of(Source::Fill(reader))
     }
 
+    /// What is too large to be kept in one.
+    pub(crate) fn slices(slices: Box<Slices>) -> Self {
+        Self::of(Source::Slices(slices))
+    }
+
     /// Nothing.
     pub(crate) fn empty() -> Self {
         Self::of(Source::Empty)
@@ -142,7 +149,11 @@ impl Body {
     pub(crate) fn set_aside(mut self) {
         match std::mem::replace(&mut self.source, Source::Empty) {
             Source::Origin(body) => body.drain(),
-            Source::Empty | Source::Full(_) | Source::Pieces(_) | Source::Fill(_) => {}
+            Source::Empty
+            | Source::Full(_)
+            | Source::Pieces(_)
+            | Source::Fill(_)
+            | Source::Slices(_) => {}
         }
     }
 
@@ -150,7 +161,11 @@ impl Body {
     pub(crate) fn switched(mut self, upgrade: OnUpgrade) -> Option<Switched> {
         match std::mem::replace(&mut self.source, Source::Empty) {
             Source::Origin(body) => body.switched(upgrade),
-            Source::Empty | Source::Full(_) | Source::Pieces(_) | Source::Fill(_) => None,
+            Source::Empty
+            | Source::Full(_)
+            | Source::Pieces(_)
+            | Source::Fill(_)
+            | Source::Slices(_) => None,
         }
     }
 
@@ -209,6 +224,7 @@ impl http_body::Body for Body {
             Source::Pieces(pieces) => pieces.is_empty(),
             Source::Origin(body) => body.is_end_stream(),
             Source::Fill(reader) => reader.is_at_its_end(),
+            Source::Slices(slices) => slices.left() == 0,
         }
     }
 
@@ -223,6 +239,7 @@ impl http_body::Body for Body {
             Source::Fill(reader) => reader
                 .left()
                 .map_or_else(SizeHint::new, SizeHint::with_exact),
+            Source::Slices(slices) => SizeHint::with_exact(slices.left()),
         }
     }
 }
@@ -256,6 +273,20 @@ impl Body {
                 Some(Err(error)) => {
                     let ends_with_connection = reader.left().is_none();
                     this.is_cut(&error, ends_with_connection);
+                    Poll::Ready(Some(Err(error.into())))
+                }
+                None => {
+                    this.source = Source::Empty;
+                    Poll::Ready(None)
+                }
+            },
+            Source::Slices(slices) => match ready!(slices.poll_chunk(context)) {
+                Some(Ok(bytes)) => {
+                    this.sent(bytes.len());
+                    Poll::Ready(Some(Ok(Frame::data(bytes))))
+                }
+                Some(Err(error)) => {
+                    this.is_cut(&error, false);
                     Poll::Ready(Some(Err(error.into())))
                 }
                 None => {

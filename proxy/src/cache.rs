@@ -1,8 +1,8 @@
 //! What was fetched before: looked up, kept, and fetched once for all who ask at the same time.
 //!
 //! [`kept`] is what is kept, [`store`] where; [`flights`] knows who fetches what, [`fill`] is one such fetch as its readers
-//! see it, [`compress`] what is done to its body on the way; [`invalidations`] what must not be used any more, and [`writes`]
-//! what must not be kept. What may be kept and used is decided in
+//! see it, [`compress`] what is done to its body on the way; [`slices`] is what is too large for that, read one after the other;
+//! [`invalidations`] is what must not be used any more, and [`writes`] what must not be kept. What may be kept and used is decided in
 //! `tideover_rules::cache`; the request's way through all this is in `request`.
 
 mod compress;
@@ -11,6 +11,7 @@ mod flights;
 mod head;
 mod invalidations;
 mod kept;
+mod slices;
 mod store;
 mod tally;
 mod writes;
@@ -35,6 +36,7 @@ pub(crate) use flights::{Lead, Part};
 use invalidations::Invalidations;
 pub(crate) use invalidations::{Order, Ordered};
 pub(crate) use kept::{Answer, Head, Kept, What};
+pub(crate) use slices::{Slice, Slices};
 use store::Store;
 use tally::Tally;
 use writes::Writes;
@@ -154,6 +156,15 @@ impl Cache {
         let kept = self.store.get(self.store.hash(key), key)?;
         let is_answer = matches!(kept.what, What::Answer(_));
         (is_answer && !self.invalidations.is_about(&kept)).then_some(kept)
+    }
+
+    /// It is known that what is under `key`, which is a whole one, is for its viewer only.
+    pub(crate) fn passes(&self, key: &[u8], now: Duration) -> bool {
+        let kept = self.store.get(self.store.hash(key), key);
+        kept.is_some_and(|kept| match &kept.what {
+            What::Pass { lasts } => kept.resident(now) < *lasts,
+            What::Answer(_) | What::Fork { .. } => false,
+        })
     }
 
     /// Whether `kept` is what is kept under its key, and may be used.

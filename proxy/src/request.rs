@@ -4,6 +4,7 @@ mod beside;
 mod cached;
 #[cfg(test)]
 mod sizes;
+mod sliced;
 mod written;
 
 use std::convert::Infallible;

@@ -27,7 +27,7 @@ use crate::limit::Limit;
 use crate::message::ViewerBodyError;
 use crate::origin::{Answer, Fetched, OriginAnswer, Struck, Trail, Wanted, page_of};
 use crate::worker::{View, Worker};
-pub(crate) use cached::{fill, kept};
+pub(crate) use cached::{asked_for, fill, kept, sliced};
 pub(crate) use maintenance::maintenance;
 use page::{Cause, Page};
 use told_before::Told;

@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 use crate::access_log::{LogBuffer, LogWriter};
 use crate::admin::{Onlookers, Token};
 use crate::cache::Cache;
-use crate::clock::{self, Moment};
+use crate::clock::{self, Moment, with_alarm};
 use crate::falls::{self, Falls};
 use crate::journal::Journal;
 use crate::live::Live;
@@ -262,7 +262,8 @@ impl Worker {
         self.pours.set(self.pours.get() + 1);
         let one = One(self);
         tokio::task::spawn_local(async move {
-            fetch.await;
+            // Boxed: what is moved from one future into another is there twice.
+            with_alarm(Box::pin(fetch)).await;
             drop(one);
         });
     }

@@ -45,7 +45,10 @@ pub use gate::{Gate, PATIENCE, gate, has_ipv6, ms, patiently, settles};
 pub use load::{Load, load};
 pub use nginx::{AT_ONCE, Nginx, NginxBuilder, nginx};
 pub use operator::{Operator, TOKEN, operator};
-pub use origin::{Answer, BlackHole, Origin, OriginBuilder, Script, Seen, Step, answer, origin};
+pub use origin::{
+    Answer, BlackHole, Content, Object, Origin, OriginBuilder, Script, Seen, Step, answer, object,
+    origin,
+};
 pub use response::Response;
 pub use secure::{Protocol, client_config, roots, shakes_hands, shown_certificate};
 pub use steady::{Counted, Steady};

@@ -1,7 +1,9 @@
 //! Real nginx: started, killed and restarted with signals, always at the same port.
 
+use std::fs::File;
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::FileExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -24,6 +26,7 @@ pub fn nginx(name: &str, server: &str) -> NginxBuilder {
         name: name.to_owned(),
         server: server.to_owned(),
         files: Vec::new(),
+        holes: Vec::new(),
         certificate: None,
     }
 }
@@ -35,6 +38,7 @@ pub struct NginxBuilder {
     name: String,
     server: String,
     files: Vec<(String, Vec<u8>)>,
+    holes: Vec<(String, u64, Vec<u64>)>,
     certificate: Option<Certificate>,
 }
 
@@ -42,6 +46,12 @@ impl NginxBuilder {
     /// A file in the folder `www`, which is the server's root.
     pub fn file(mut self, name: &str, content: impl Into<Vec<u8>>) -> Self {
         self.files.push((name.to_owned(), content.into()));
+        self
+    }
+
+    /// A file of so many zeros that take no place; at each of these positions it has the position itself, in eight bytes.
+    pub fn hole(mut self, name: &str, bytes: u64, marks: &[u64]) -> Self {
+        self.holes.push((name.to_owned(), bytes, marks.to_vec()));
         self
     }
 
@@ -60,6 +70,15 @@ impl NginxBuilder {
         std::fs::create_dir(folder.path().join("www")).expect("the folder can be written");
         for (name, content) in &self.files {
             folder.write(&format!("www/{name}"), content);
+        }
+        for (name, bytes, marks) in &self.holes {
+            let path = folder.path().join("www").join(name);
+            let file = File::create(path).expect("the folder can be written");
+            file.set_len(*bytes).expect("a file takes a length");
+            for mark in marks {
+                file.write_all_at(&mark.to_be_bytes(), *mark)
+                    .expect("the folder can be written");
+            }
         }
         let port = reserve_a_port();
         let address = address_of(&port);

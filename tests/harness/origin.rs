@@ -1,6 +1,7 @@
 //! Scripted origins over raw TCP: they do what their script says, and remember every request as it came.
 
 mod bad;
+mod object;
 mod script;
 mod serve;
 
@@ -14,6 +15,7 @@ use socket2::{Domain, Socket, Type};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
+pub use object::{Content, Object, object};
 pub use script::{Answer, Script, Step, answer};
 
 use crate::certificates::Certificate;

@@ -4,6 +4,7 @@ mod collapsing;
 mod compression;
 mod conformance;
 mod invalidation;
+mod slices;
 mod stale;
 mod told;
 mod written;

@@ -407,22 +407,24 @@ pub(crate) struct FillReader {
 impl FillReader {
     /// What came of the fetch: its head, or why there is none for this reader.
     pub(crate) async fn stage(&mut self) -> Stage {
-        std::future::poll_fn(|context| {
-            let mut state = self.fill.lock();
-            if matches!(state.stage, Stage::Waiting) {
-                if let Some(Some(waiting)) = state.readers.get_mut(self.slot) {
-                    waiting.waker = Some(context.waker().clone());
-                }
-                return Poll::Pending;
+        std::future::poll_fn(|context| self.poll_stage(context)).await
+    }
+
+    /// [`FillReader::stage`], for what is polled itself.
+    pub(super) fn poll_stage(&self, context: &Context<'_>) -> Poll<Stage> {
+        let mut state = self.fill.lock();
+        if matches!(state.stage, Stage::Waiting) {
+            if let Some(Some(waiting)) = state.readers.get_mut(self.slot) {
+                waiting.waker = Some(context.waker().clone());
             }
-            let broke_off = state.end == End::Broken;
-            if broke_off && matches!(state.stage, Stage::Flowing(_)) {
-                // Nothing of it was given to this reader's viewer yet.
-                return Poll::Ready(Stage::Abandoned);
-            }
-            Poll::Ready(state.stage.clone())
-        })
-        .await
+            return Poll::Pending;
+        }
+        let broke_off = state.end == End::Broken;
+        if broke_off && matches!(state.stage, Stage::Flowing(_)) {
+            // Nothing of it was given to this reader's viewer yet.
+            return Poll::Ready(Stage::Abandoned);
+        }
+        Poll::Ready(state.stage.clone())
     }
 
     /// It reads the body from here on.

@@ -119,6 +119,12 @@ impl Lead {
         self.fill.since
     }
 
+    /// One who reads what a task of its own fetches by this lead.
+    pub(crate) fn reader(&self) -> FillReader {
+        let reader = self.fill.join();
+        reader.unwrap_or_else(|| unreachable!("its first byte did not come yet"))
+    }
+
     /// The fetch ends without a body for all: everybody is told, and the key is free.
     pub(crate) fn settles(mut self, stage: Stage) {
         self.end(stage);

@@ -58,7 +58,7 @@ pub(crate) struct Answer {
     /// The body; empty where it lies in the block.
     pieces: Box<[Bytes]>,
     length: u64,
-    /// Which part of how much, where it is not the whole.
+    /// Which part of how much, where it is not the whole. No part of it: its body is kept in [slices](super::slices).
     pub(crate) part: Option<Box<(Range<u64>, u64)>>,
 }
 
@@ -194,6 +194,12 @@ impl Answer {
         self.length
     }
 
+    /// How many bytes the body has, if it is too large to be kept here: it is kept in slices, each under a key of its own.
+    pub(crate) fn in_slices(&self) -> Option<u64> {
+        let (part, total) = self.part.as_deref()?;
+        part.is_empty().then_some(*total)
+    }
+
     /// The body in pieces, none of them empty; cheap copies.
     pub(crate) fn body(&self, kept: &Kept) -> Vec<Bytes> {
         if self.pieces.is_empty() {
@@ -255,7 +261,7 @@ pub(crate) struct Head {
     pub(crate) lifetime: Lifetime,
     /// The edge compresses it.
     pub(crate) compressed: Option<Compressed>,
-    /// Which part of how much, where it is not the whole.
+    /// Which part of how much, where it is not the whole; an empty one of what is kept in slices.
     pub(crate) part: Option<(Range<u64>, u64)>,
 }
 

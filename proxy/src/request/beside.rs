@@ -36,26 +36,15 @@ pub(super) fn refresh(
         // Somebody did so between the look and the lead.
         return;
     }
-    let asking = Asking {
-        worker: Rc::clone(&line.worker),
-        view: Rc::clone(&line.view),
-        peer: Rc::clone(&line.peer),
-        distribution: wanted.route.distribution.position,
-        path: wanted.route.path.into(),
-        target: wanted.request.target.clone(),
-        fields: line.request.headers.clone(),
-        host: line.host.clone(),
-        version: line.request.version,
-        request_id: line.request_id.clone(),
-    };
+    let asking = Asking::of(line, wanted);
     let (key, kept) = (key.to_owned(), Arc::clone(kept));
     Rc::clone(&line.worker).pours(asking.asks(lead, key, kept, since));
 }
 
-/// What is left of a request that is asked again.
-struct Asking {
-    worker: Rc<Worker>,
-    view: Rc<View>,
+/// What is left of a request that is asked again, by a task that outlives it.
+pub(super) struct Asking {
+    pub(super) worker: Rc<Worker>,
+    pub(super) view: Rc<View>,
     peer: Rc<Peer>,
     distribution: usize,
     path: Box<str>,
@@ -67,7 +56,57 @@ struct Asking {
 }
 
 impl Asking {
+    /// As the request of `line` asks.
+    pub(super) fn of(line: &Line, wanted: &Wanted<'_>) -> Self {
+        Self {
+            worker: Rc::clone(&line.worker),
+            view: Rc::clone(&line.view),
+            peer: Rc::clone(&line.peer),
+            distribution: wanted.route.distribution.position,
+            path: wanted.route.path.into(),
+            target: wanted.request.target.clone(),
+            fields: line.request.headers.clone(),
+            host: line.host.clone(),
+            version: line.request.version,
+            request_id: line.request_id.clone(),
+        }
+    }
+
     async fn asks(self, lead: Lead, key: Vec<u8>, kept: Arc<Kept>, since: Since) {
+        let asked = self.ask(async |wanted, policy| {
+            let asks = Asks {
+                worker: &self.worker,
+                view: &self.view,
+                wanted,
+                policy,
+                key,
+                kept: Some(kept),
+                since,
+                ask: Ask {
+                    why: Forward::Stale,
+                    about_what_was_found: true,
+                    for_all: true,
+                    together: true,
+                },
+            };
+            let target = wanted.route.behavior.target;
+            // Whatever it brings is in the store by then, or for nobody.
+            if origin::is_known_dead(&self.view, wanted.route.target) {
+                tokio::select! {
+                    biased;
+                    brought = asks.ask(Some(lead)) => drop(brought),
+                    // It may hang at one that is still dead: whoever comes next asks the one who is back.
+                    () = self.somebody_answers(target) => {}
+                }
+            } else {
+                drop(asks.ask(Some(lead)).await);
+            }
+        });
+        asked.await;
+    }
+
+    /// Has `asks` ask with GET for what the request asked for. Nothing is asked if that is not kept.
+    pub(super) async fn ask(&self, asks: impl AsyncFnOnce(Wanted<'_>, &CachePolicy)) {
         let live = &self.view.live;
         let Some(distribution) = live.edge.distributions.get(self.distribution) else {
             return;
@@ -101,32 +140,7 @@ impl Asking {
             viewer: &viewer,
             watch: None,
         };
-        let asks = Asks {
-            worker: &self.worker,
-            view: &self.view,
-            wanted,
-            policy,
-            key,
-            kept: Some(kept),
-            since,
-            ask: Ask {
-                why: Forward::Stale,
-                about_what_was_found: true,
-                for_all: true,
-                together: true,
-            },
-        };
-        // Whatever it brings is in the store by then, or for nobody.
-        if origin::is_known_dead(&self.view, route.target) {
-            tokio::select! {
-                biased;
-                brought = asks.ask(Some(lead)) => drop(brought),
-                // It may hang at one that is still dead: whoever comes next asks the one who is back.
-                () = self.somebody_answers(route.behavior.target) => {}
-            }
-        } else {
-            drop(asks.ask(Some(lead)).await);
-        }
+        asks(wanted, policy).await;
     }
 
     /// Returns when it is not known any more that no origin of `target` answers.

@@ -22,6 +22,7 @@ use tideover_rules::fields::{Known, Survey};
 use tideover_rules::headers::Conditions;
 
 use super::beside;
+use super::sliced::served;
 use crate::cache::{
     Answer as KeptAnswer, ChosenBy, Compressor, Failed, FillReader, Found, Head, Kept, Lead,
     Settled, Since, Stage, What, pour,
@@ -80,15 +81,19 @@ pub(super) fn look<'a>(speaker: Speaker<'_>, wanted: Wanted<'a>, is_bodyless: bo
     if let Found::Answer(kept) = &found
         && let What::Answer(answer) = &kept.what
         && let Reuse::Fresh(left) = freshness::reuse(&answer.lifetime, kept.resident(now))
+        && answer.in_slices().is_none()
         && covers(&wanted, policy, kept, answer)
     {
         let reply = respond::kept(speaker, wanted, policy, kept, Verdict::Hit(left), None);
         return Sight::Answers(reply);
     }
     // What is served stale costs no more than that: it is all there is when nobody answers.
-    if matches!(found, Found::Answer(_))
-        && let Ok(reply) = at_once(speaker, wanted, policy, &key, &found, now)
+    if let Found::Answer(kept) = &found
+        && let What::Answer(answer) = &kept.what
+        && answer.in_slices().is_none()
+        && let Ok((kept, verdict)) = at_once(speaker, &wanted, policy, &key, &found, now)
     {
+        let reply = respond::kept(speaker, wanted, policy, kept, verdict, None);
         return Sight::Answers(reply);
     }
     Sight::Goes(Box::new(Search {
@@ -98,16 +103,16 @@ pub(super) fn look<'a>(speaker: Speaker<'_>, wanted: Wanted<'a>, is_bodyless: bo
     }))
 }
 
-/// The reply with what was `found` under `key`, if nobody has to be asked before; else how they are asked.
-fn at_once(
+/// What was `found` under `key`, if nobody has to be asked before it is served; else how they are asked.
+fn at_once<'f>(
     speaker: Speaker<'_>,
-    wanted: Wanted<'_>,
+    wanted: &Wanted<'_>,
     policy: &CachePolicy,
     key: &[u8],
-    found: &Found,
+    found: &'f Found,
     now: Duration,
-) -> Result<Reply, Ask> {
-    let (plan, kept) = plan_for(&speaker.line().view, &wanted, policy, found, now);
+) -> Result<(&'f Arc<Kept>, Verdict), Ask> {
+    let (plan, kept) = plan_for(&speaker.line().view, wanted, policy, found, now);
     let (verdict, is_asked_for, kept) = match (plan, kept) {
         (Plan::Ask(ask), _) => return Err(ask),
         (Plan::Serve(verdict), Some(kept)) => (verdict, false, kept),
@@ -124,10 +129,10 @@ fn at_once(
         let since = cache.since(key);
         // What was made unusable after it was seen must not come back by a 304.
         if cache.still_has(kept) {
-            beside::refresh(speaker.line(), &wanted, key, kept, since);
+            beside::refresh(speaker.line(), wanted, key, kept, since);
         }
     }
-    Ok(respond::kept(speaker, wanted, policy, kept, verdict, None))
+    Ok((kept, verdict))
 }
 
 /// What is done for `wanted` by what was `found`, and what of that is an answer.
@@ -188,6 +193,11 @@ fn covers(wanted: &Wanted<'_>, policy: &CachePolicy, kept: &Kept, answer: &KeptA
     match answer.part.as_deref() {
         _ if is_conditional_on_the_origin(wanted, policy) => false,
         None => true,
+        // Several parts are the origin's business.
+        Some((none, total)) if none.is_empty() => {
+            let asked = range::part(fields, &answer.fields(kept, 0), *total);
+            !matches!(asked, range::Part::Several(_))
+        }
         Some((part, total)) => {
             range::covered(fields, &answer.fields(kept, 0), part, *total).is_some()
         }
@@ -223,11 +233,11 @@ fn settled_verdict(kept: &Kept, settled: Settled, now: Duration) -> Verdict {
     }
 }
 
-fn left(lifetime: &Lifetime) -> u32 {
+pub(super) fn left(lifetime: &Lifetime) -> u32 {
     lifetime.fresh.saturating_sub(lifetime.age)
 }
 
-fn write_key(policy: &CachePolicy, wanted: &Wanted<'_>, key: &mut Vec<u8>) {
+pub(super) fn write_key(policy: &CachePolicy, wanted: &Wanted<'_>, key: &mut Vec<u8>) {
     let route = wanted.route;
     let distribution: &Distribution = route.distribution;
     key::write(
@@ -250,7 +260,7 @@ pub(super) enum Brought {
     Passes(Verdict, Fetched),
 }
 
-fn respond_with(
+async fn respond_with(
     speaker: Speaker<'_>,
     wanted: Wanted<'_>,
     policy: &CachePolicy,
@@ -258,7 +268,7 @@ fn respond_with(
 ) -> Reply {
     match brought {
         Brought::Kept(kept, verdict, trail) => {
-            respond::kept(speaker, wanted, policy, &kept, verdict, Some(trail))
+            served(speaker, wanted, policy, &kept, verdict, Some(trail)).await
         }
         Brought::Flows(reader, verdict, trail) => {
             respond::fill(speaker, wanted, policy, reader, verdict, Some(trail))
@@ -328,52 +338,23 @@ impl Asks<'_> {
             let answer = Ok(Answer::Origin(answer));
             return Brought::Passes(self.came(kept), Fetched { answer, trail });
         }
+        if let Some((large, verdict)) = self.large(&answer, now, took) {
+            // Those who wait find it.
+            drop(lead);
+            if self.ask.for_all && self.wanted.request.fields.has(Known::Range) {
+                // The viewer asked for less.
+                answer.response.into_body().drain();
+                return Brought::Kept(large, verdict, trail);
+            }
+            return self.passed(Ok(Answer::Origin(answer)), trail, WhyNot::NotWhole);
+        }
         match self.storable(&answer, took) {
             Ok((storable, chosen_by)) => {
-                if let Some(chosen) = &chosen_by {
-                    let fields = self.wanted.request.fields;
-                    write_key(self.policy, &self.wanted, &mut self.key);
-                    cache.fork(&mut self.key, &chosen.names, fields, since, now);
-                }
-                let length = http_body::Body::size_hint(answer.response.body()).exact();
-                let (head, body) = answer.response.into_parts();
-                let mut fields = head.headers;
-                for name in freshness::withheld(self.policy, &fields) {
-                    fields.remove(name);
-                }
-                let compressor = length.and_then(|_| self.compressor(head.status, &fields));
-                let compressed =
-                    (compressor.as_ref()).map(|it| compression::describe(&mut fields, it.coding()));
-                let length = length.filter(|_| compressed.is_none());
-                let head = Head {
-                    status: head.status,
-                    fields,
-                    lifetime: storable.lifetime,
-                    compressed,
-                    part: storable.part,
-                };
-                let verdict = self.came(Ok(left(&head.lifetime)));
-                let lead = lead.unwrap_or_else(|| cache.lead_alone(&self.key, since));
-                let (pouring, reader) = lead.pours(cache, &self.key, now, head, length, chosen_by);
-                let shared = Arc::clone(&self.worker.shared);
-                let worker = Rc::clone(self.worker);
-                match compressor {
-                    Some(compressor) => worker.pours(async move {
-                        pour(&shared.cache, pouring, compressor.compresses(body)).await;
-                    }),
-                    None => worker.pours(async move { pour(&shared.cache, pouring, body).await }),
-                }
-                Brought::Flows(reader, verdict, trail)
+                self.flows(lead, answer, storable, chosen_by, (now, trail))
             }
             Err(why) => {
-                let (status, fields) = (answer.response.status(), answer.response.headers());
-                if why == WhyNot::NotWhole
-                    && *self.wanted.request.method == Method::HEAD
-                    && let Some(coding) = self.coding(status, fields)
-                {
-                    // As a GET would be answered.
-                    compression::describe(answer.response.headers_mut(), coding);
-                    answer.survey = Survey::of(answer.response.headers());
+                if why == WhyNot::NotWhole && *self.wanted.request.method == Method::HEAD {
+                    self.tells_what_a_get_would(&mut answer);
                 }
                 if self.ask.together && !self.is_its_own_doing(why, &answer) {
                     cache.remember_to_pass(&self.key, since, now);
@@ -382,6 +363,53 @@ impl Asks<'_> {
                 self.passed(Ok(Answer::Origin(answer)), trail, why)
             }
         }
+    }
+
+    /// `answer`, which came at `now`, is kept and read by all who ask.
+    fn flows(
+        mut self,
+        lead: Option<Lead>,
+        answer: OriginAnswer,
+        storable: Storable,
+        chosen_by: Option<ChosenBy>,
+        (now, trail): (Duration, Trail),
+    ) -> Brought {
+        let cache = &self.worker.shared.cache;
+        let since = self.since;
+        if let Some(chosen) = &chosen_by {
+            let fields = self.wanted.request.fields;
+            write_key(self.policy, &self.wanted, &mut self.key);
+            cache.fork(&mut self.key, &chosen.names, fields, since, now);
+        }
+        let length = http_body::Body::size_hint(answer.response.body()).exact();
+        let (head, body) = answer.response.into_parts();
+        let mut fields = head.headers;
+        for name in freshness::withheld(self.policy, &fields) {
+            fields.remove(name);
+        }
+        let compressor = length.and_then(|_| self.compressor(head.status, &fields));
+        let compressed =
+            (compressor.as_ref()).map(|it| compression::describe(&mut fields, it.coding()));
+        let length = length.filter(|_| compressed.is_none());
+        let head = Head {
+            status: head.status,
+            fields,
+            lifetime: storable.lifetime,
+            compressed,
+            part: storable.part,
+        };
+        let verdict = self.came(Ok(left(&head.lifetime)));
+        let lead = lead.unwrap_or_else(|| cache.lead_alone(&self.key, since));
+        let (pouring, reader) = lead.pours(cache, &self.key, now, head, length, chosen_by);
+        let shared = Arc::clone(&self.worker.shared);
+        let worker = Rc::clone(self.worker);
+        match compressor {
+            Some(compressor) => worker.pours(async move {
+                pour(&shared.cache, pouring, compressor.compresses(body)).await;
+            }),
+            None => worker.pours(async move { pour(&shared.cache, pouring, body).await }),
+        }
+        Brought::Flows(reader, verdict, trail)
     }
 
     /// What the origins come to, under the `own` conditions if it is for all.
@@ -426,6 +454,28 @@ impl Asks<'_> {
         Ok((Storable { lifetime, part }, chosen_by))
     }
 
+    /// What compresses an answer with these `fields`, which is kept; `None`: nothing does, or those who could are too busy. It is
+    /// kept as it is then, as CloudFront does: the next fetch of it may meet idle ones.
+    fn compressor(&self, status: StatusCode, fields: &http::HeaderMap) -> Option<Compressor> {
+        let coding = self.coding(status, fields)?;
+        let length = compression::length(fields)?;
+        self.worker.shared.cache.compressors.begin(coding, length)
+    }
+
+    /// A HEAD's answer, which is not kept, as that of a GET would be, which is.
+    fn tells_what_a_get_would(&self, answer: &mut OriginAnswer) {
+        let (status, fields) = (answer.response.status(), answer.response.headers());
+        if let Some(coding) = self.coding(status, fields) {
+            compression::describe(answer.response.headers_mut(), coding);
+            answer.survey = Survey::of(answer.response.headers());
+        }
+    }
+
+    fn coding(&self, status: StatusCode, fields: &http::HeaderMap) -> Option<Coding> {
+        let (request, version) = (self.wanted.request, self.wanted.viewer.version);
+        compression::coding(self.policy, request.fields, version, status, fields)
+    }
+
     /// Whether nothing is kept only because of this request or of this moment: the next one's answer may be everybody's, and
     /// what was kept before is not to be lost over it.
     fn is_its_own_doing(&self, why: WhyNot, answer: &OriginAnswer) -> bool {
@@ -448,20 +498,7 @@ impl Asks<'_> {
         }
     }
 
-    /// What compresses an answer with these `fields`, which is kept; `None`: nothing does, or those who could are too busy. It is
-    /// kept as it is then, as CloudFront does: the next fetch of it may meet idle ones.
-    fn compressor(&self, status: StatusCode, fields: &http::HeaderMap) -> Option<Compressor> {
-        let coding = self.coding(status, fields)?;
-        let length = compression::length(fields)?;
-        self.worker.shared.cache.compressors.begin(coding, length)
-    }
-
-    fn coding(&self, status: StatusCode, fields: &http::HeaderMap) -> Option<Coding> {
-        let (request, version) = (self.wanted.request, self.wanted.viewer.version);
-        compression::coding(self.policy, request.fields, version, status, fields)
-    }
-
-    fn came(&self, kept: Result<u32, WhyNot>) -> Verdict {
+    pub(super) fn came(&self, kept: Result<u32, WhyNot>) -> Verdict {
         Verdict::Fetched(Came {
             why: self.ask.why,
             kept,
@@ -474,21 +511,17 @@ impl Asks<'_> {
         Brought::Passes(self.came(Err(why)), Fetched { answer, trail })
     }
 
-    fn keep(&self, status: StatusCode, fields: &http::HeaderMap, took: Duration) -> Keep {
-        let request = self.wanted.request;
-        let asked = Asked::of(request.method, request.fields);
-        let answered = Answered {
-            status,
-            fields,
-            at: Moment::now().on_the_wall(),
-            took,
-        };
-        let error_ttl = error_ttl(self.wanted.route.distribution, status);
-        freshness::keep(self.policy, asked, answered, error_ttl)
+    pub(super) fn keep(
+        &self,
+        status: StatusCode,
+        fields: &http::HeaderMap,
+        took: Duration,
+    ) -> Keep {
+        keep(self.policy, &self.wanted, status, fields, took)
     }
 
     /// What chose an answer with these `fields`, beside the key.
-    fn choice(&self, fields: &http::HeaderMap) -> Result<Option<ChosenBy>, WhyNot> {
+    pub(super) fn choice(&self, fields: &http::HeaderMap) -> Result<Option<ChosenBy>, WhyNot> {
         if self.policy.vary == VaryRule::KeySaysAll {
             return Ok(None);
         }
@@ -548,6 +581,26 @@ fn stage_after(error: &OriginError, trail: &Trail) -> Stage {
     }))
 }
 
+/// Whether, and for how long, what came for `wanted` is kept.
+pub(super) fn keep(
+    policy: &CachePolicy,
+    wanted: &Wanted<'_>,
+    status: StatusCode,
+    fields: &http::HeaderMap,
+    took: Duration,
+) -> Keep {
+    let request = wanted.request;
+    let asked = Asked::of(request.method, request.fields);
+    let answered = Answered {
+        status,
+        fields,
+        at: Moment::now().on_the_wall(),
+        took,
+    };
+    let error_ttl = error_ttl(wanted.route.distribution, status);
+    freshness::keep(policy, asked, answered, error_ttl)
+}
+
 /// Tells those who wait for `lead`, if it is one.
 fn settles(lead: Option<Lead>, stage: Stage) {
     if let Some(lead) = lead {
@@ -563,7 +616,7 @@ struct Storable {
 
 impl Fetched {
     /// What became of somebody else's fetch that brought nothing.
-    fn failed_for_all(failed: &Failed) -> Self {
+    pub(super) fn failed_for_all(failed: &Failed) -> Self {
         Self {
             answer: Err(OriginError::ForAll(failed.fault)),
             trail: Trail {

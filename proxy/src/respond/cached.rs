@@ -17,7 +17,7 @@ use tideover_rules::told::AnsweredBy;
 
 use super::{MADE, Reply, Speaker};
 use crate::body::Body;
-use crate::cache::{Answer, FillReader, Kept, What};
+use crate::cache::{Answer, FillReader, Kept, Slices, What};
 use crate::origin::{Trail, Wanted};
 
 /// What is `kept`, as it is asked for; `trail` of origins that were asked about it.
@@ -96,6 +96,45 @@ pub(crate) fn kept(
     };
     *reply.response.body_mut() = body;
     reply
+}
+
+/// What is `kept` in slices, as it is asked for. `slices` has those of its bytes that [`asked_for`] says, if it says any.
+pub(crate) fn sliced(
+    speaker: Speaker<'_>,
+    wanted: Wanted<'_>,
+    policy: &CachePolicy,
+    kept: &Kept,
+    verdict: Verdict,
+    trail: Option<Trail>,
+    slices: Option<Box<Slices>>,
+) -> Reply {
+    let mut reply = self::kept(speaker, wanted, policy, kept, verdict, trail);
+    if let Some(slices) = slices {
+        *reply.response.body_mut() = Body::slices(slices);
+    }
+    reply
+}
+
+/// Which bytes of what is `kept` in slices, `total` in all, the viewer is sent by [`sliced`].
+pub(crate) fn asked_for(
+    wanted: &Wanted<'_>,
+    policy: &CachePolicy,
+    kept: &Kept,
+    total: u64,
+) -> Option<Range<u64>> {
+    let What::Answer(answer) = &kept.what else {
+        return None;
+    };
+    let viewer = wanted.request.fields;
+    let fields = answer.fields(kept, 0);
+    if has_it(policy, viewer, &fields) {
+        return None;
+    }
+    match extent(wanted.request.method, viewer, answer, &fields) {
+        Extent::Whole => Some(0..total),
+        Extent::One(part) => Some(part),
+        Extent::None | Extent::Several(_) | Extent::Unsatisfiable => None,
+    }
 }
 
 /// What is fetched for all who ask, from its first byte on.
@@ -204,16 +243,21 @@ enum Extent {
 }
 
 fn extent(method: &Method, viewer: Fields<'_>, answer: &Answer, fields: &HeaderMap) -> Extent {
-    if let Some((kept, total)) = answer.part.as_deref() {
+    if let Some((kept, total)) = answer.part.as_deref()
+        && !kept.is_empty()
+    {
         let asked = range::covered(viewer, fields, kept, *total);
         return asked.map_or(Extent::Unsatisfiable, Extent::One);
     }
     if answer.status != StatusCode::OK || *method != Method::GET || !viewer.has(Known::Range) {
         return Extent::Whole;
     }
-    match range::part(viewer, fields, answer.length()) {
+    let length = answer.in_slices().unwrap_or(answer.length());
+    match range::part(viewer, fields, length) {
         Part::Whole => Extent::Whole,
         Part::One(part) => Extent::One(part),
+        // Several slices at a time are nobody's: whole is an answer, too.
+        Part::Several(_) if answer.in_slices().is_some() => Extent::Whole,
         Part::Several(parts) => Extent::Several(parts),
         Part::Unsatisfiable => Extent::Unsatisfiable,
     }

@@ -210,7 +210,7 @@ pub fn unsatisfied_range_value(total: u64) -> HeaderValue {
     of_ours([b"bytes */", digits.format(total).as_bytes()].concat())
 }
 
-fn of_ours(text: Vec<u8>) -> HeaderValue {
+pub(super) fn of_ours(text: Vec<u8>) -> HeaderValue {
     HeaderValue::try_from(text).expect("words and digits of ours")
 }
 

@@ -30,6 +30,7 @@ mod tables {
     mod cache_invalidation;
     mod cache_key;
     mod cache_range;
+    mod cache_slices;
     pub(crate) mod cache_ttls;
     mod cache_vary;
     mod cache_verdict;

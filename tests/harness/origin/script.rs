@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::object::Object;
 use crate::gate::Gate;
 
 /// One thing that an origin does.
@@ -15,6 +16,8 @@ pub enum Step {
     Body(Vec<u8>),
     /// Sends this many bytes of body, as fast as they are taken.
     Stream(u64),
+    /// Answers as this object does.
+    Object(Object),
     /// Sends these bytes again and again until the peer hangs up.
     SendForever(Vec<u8>),
     /// Does nothing for a while.
@@ -36,6 +39,12 @@ pub struct Script(pub Vec<Step>);
 impl<const N: usize> From<[Step; N]> for Script {
     fn from(steps: [Step; N]) -> Self {
         Self(steps.into())
+    }
+}
+
+impl From<&Object> for Script {
+    fn from(object: &Object) -> Self {
+        Self(vec![Step::ReadBody, Step::Object(object.clone())])
     }
 }
 

@@ -9,6 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
+use super::object::Object;
 use super::script::{Script, Step};
 use super::{Plan, Seen, State};
 use crate::wire::{Framing, Head, Io, Reader};
@@ -96,6 +97,11 @@ impl Play {
                 Step::Body(_) | Step::Stream(_) if head.first_line.starts_with("HEAD ") => true,
                 Step::Send(bytes) | Step::Body(bytes) => self.sends(bytes).await,
                 Step::Stream(bytes) => self.streams(*bytes).await,
+                Step::Object(object) => match self.shows(object, head).await {
+                    End::Ready => true,
+                    End::Closed => false,
+                    End::Reset => return End::Reset,
+                },
                 Step::SendForever(bytes) => {
                     while self.sends(bytes).await {}
                     false
@@ -144,6 +150,35 @@ impl Play {
             self.state.note_that_the_peer_left();
         }
         sent
+    }
+
+    async fn shows(&mut self, object: &Object, request: &Head) -> End {
+        let reply = object.reply(request);
+        if let Some(gate) = &reply.waits {
+            gate.wait().await;
+        }
+        if !self.sends(&reply.head).await {
+            return End::Closed;
+        }
+        let mut at = reply.body.start;
+        if request.first_line.starts_with("HEAD ") {
+            at = reply.body.end;
+        }
+        while at < reply.body.end {
+            let mut count = (reply.body.end - at).min(16 * 1024);
+            if let Some(byte) = reply.breaks_at.filter(|byte| *byte >= at) {
+                count = count.min(byte - at);
+            }
+            if count == 0 {
+                return End::Reset;
+            }
+            let piece = reply.content.bytes(at..at + count);
+            if !self.sends(&piece).await {
+                return End::Closed;
+            }
+            at += count;
+        }
+        End::Ready
     }
 
     async fn streams(&mut self, bytes: u64) -> bool {

@@ -18,6 +18,7 @@ use super::{
 use crate::cache::{Cache, FillReader, Flowing, Found, Kept, Lead, Part, Since, Stage, What};
 use crate::clock::Moment;
 use crate::origin::{self, Fetched, Wanted};
+use crate::request::sliced::served;
 use crate::respond::{self, Reply, Speaker};
 use crate::worker::View;
 
@@ -78,8 +79,10 @@ impl Going<'_> {
         }
         let now = self.cache.now(self.view.live.clock);
         let (speaker, wanted) = (self.speaker, self.wanted);
-        let ask = match at_once(speaker, wanted, self.policy, &self.key, &self.found, now) {
-            Ok(reply) => return Some(reply),
+        let ask = match at_once(speaker, &wanted, self.policy, &self.key, &self.found, now) {
+            Ok((kept, verdict)) => {
+                return Some(served(speaker, wanted, self.policy, kept, verdict, None).await);
+            }
             Err(ask) => ask,
         };
         let part = if ask.together && self.may_join {
@@ -153,7 +156,7 @@ impl Going<'_> {
             return None;
         };
         let (speaker, wanted) = (self.speaker, self.wanted);
-        Some(respond_with(speaker, wanted, self.policy, brought))
+        Some(respond_with(speaker, wanted, self.policy, brought).await)
     }
 
     /// Reads what another fetches, as far as that is this request's answer.
@@ -184,7 +187,7 @@ impl Going<'_> {
             Ok(Stage::Settled(kept, settled)) => {
                 let now = self.cache.now(self.view.live.clock);
                 let verdict = settled_verdict(&kept, settled, now);
-                let reply = respond::kept(speaker, wanted, self.policy, &kept, verdict, None);
+                let reply = served(speaker, wanted, self.policy, &kept, verdict, None).await;
                 return Some(reply);
             }
             Ok(Stage::Failed(failed)) => {
