@@ -85,5 +85,5 @@ async fn an_origins_own_stays_beside_it() {
     let answer = viewer(&edge).get("/").await;
 
     let all = answer.values("server-timing").join(", ");
-    assert_eq!(metrics(&all), ["db", "edge", "aws"]);
+    assert_eq!(metrics(&all), ["db", "edge", "cache", "aws"]);
 }

@@ -125,7 +125,7 @@ impl<'s> Now<'s> {
             word,
             ttl: Some(ttl),
             age: Some(freshness::age(&answer.lifetime, resident)),
-            bytes: Some(answer.length()),
+            bytes: Some(answer.in_slices().unwrap_or(answer.length())),
             status: Some(answer.status.as_u16()),
         }
     }

@@ -87,7 +87,6 @@ impl Asks<'_> {
             compressed,
             part: before.part.as_deref().cloned(),
         };
-        cache.tally.revalidated();
         let fresh = kept.freshened(before, self.since.generation(), now, &head);
         let fresh = match keep {
             Keep::For(_) => cache.keep(fresh, self.since),
