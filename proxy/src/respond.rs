@@ -438,7 +438,8 @@ fn from_origin(
 ) -> Reply {
     let (mut head, body) = answer.response.into_parts();
     // No more than needed: room for one more doubles the map, and an idle connection keeps it.
-    head.headers.reserve(MADE + usize::from(facts.cache.is_some()));
+    head.headers
+        .reserve(MADE + usize::from(facts.cache.is_some()));
     // The version is each connection's own affair (RFC 9110, section 2.5).
     head.version = http::Version::HTTP_11;
     if let Some(verdict) = facts.cache {
