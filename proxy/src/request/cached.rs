@@ -484,6 +484,7 @@ impl Asks<'_> {
         match why {
             WhyNot::NoStore => asked.no_store,
             WhyNot::Authorization => self.kept.is_some(),
+            WhyNot::NoTime => asked.cookie,
             WhyNot::NotWhole => {
                 let length = http_body::Body::size_hint(answer.response.body()).exact();
                 let limits = &self.worker.shared.cache.limits;
@@ -492,7 +493,6 @@ impl Asks<'_> {
             WhyNot::Method
             | WhyNot::Status
             | WhyNot::Private
-            | WhyNot::NoTime
             | WhyNot::TooOld
             | WhyNot::VariesUnknowably => false,
         }

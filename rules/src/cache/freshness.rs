@@ -18,6 +18,8 @@ pub struct Asked<'r> {
     pub method: &'r Method,
     /// It had `Authorization`.
     pub authorization: bool,
+    /// It had `Cookie`.
+    pub cookie: bool,
     /// `Cache-Control: no-store`.
     pub no_store: bool,
 }
@@ -28,6 +30,7 @@ impl<'r> Asked<'r> {
         Self {
             method,
             authorization: viewer.has(Known::Authorization),
+            cookie: viewer.has(Known::Cookie),
             no_store: Directives::of(viewer.map(), None).no_store,
         }
     }

@@ -97,7 +97,7 @@ impl<'c> Case<'c> {
                 (explicit.is_some() || time > 0).then_some(time)
             }
             Standing::ByDefault | Standing::IfSaid if refused => Some(self.min.min(self.max)),
-            Standing::ByDefault | Standing::IfSaid => self.time(standing)?,
+            Standing::ByDefault | Standing::IfSaid => self.time(standing, asked)?,
         };
         self.span(standing, time, always_asks, refused && !always_asks)
     }
@@ -242,7 +242,7 @@ impl<'c> Case<'c> {
     }
 
     /// A lifetime in seconds within the policy's bounds; `None`: it says nothing, and is given no time.
-    fn time(self, standing: Standing) -> Result<Option<u32>, WhyNot> {
+    fn time(self, standing: Standing, asked: Asked<'_>) -> Result<Option<u32>, WhyNot> {
         let clamp = |time: u32| Some(time.max(self.min).min(self.max));
         if let Some(time) = self.explicit() {
             return Ok(clamp(time));
@@ -254,7 +254,10 @@ impl<'c> Case<'c> {
         }
         Ok(match self.policy.ttl.default {
             DefaultTtl::Fixed(time) => clamp(seconds(time)),
-            DefaultTtl::Heuristic if !self.allows_heuristics() => return Err(WhyNot::NoTime),
+            // Whoever said nothing of caches may have made it for the one whose cookie it was.
+            DefaultTtl::Heuristic if asked.cookie || !self.allows_heuristics() => {
+                return Err(WhyNot::NoTime);
+            }
             DefaultTtl::Heuristic => match self.heuristic() {
                 Some(time) => clamp(time),
                 None if self.min > 0 => clamp(0),

@@ -43,6 +43,7 @@ pub(crate) fn fields(lines: &str) -> HeaderMap {
 pub(crate) const GET: Asked<'static> = Asked {
     method: &Method::GET,
     authorization: false,
+    cookie: false,
     no_store: false,
 };
 
@@ -670,5 +671,39 @@ fn an_operators_bounds_hold_for_the_origins_word() {
             "{lines}"
         );
         assert_eq!(fresh(kept(&policy, GET, 599, &HeaderMap::new(), None)), 0);
+    }
+}
+
+/// A page that was made for the one whose cookie it was is not guessed to be for all.
+#[test]
+fn what_says_nothing_is_not_kept_of_who_sent_a_cookie() {
+    let asked = Asked {
+        cookie: true,
+        ..GET
+    };
+    let by_the_origin = CachePolicy::by_the_origins_word();
+    let mut fixed = by_the_origin.clone();
+    fixed.ttl.default = tideover_config::DefaultTtl::Fixed(std::time::Duration::from_mins(1));
+    for (policy, lines, expected) in [
+        (
+            &by_the_origin,
+            "last-modified: Thu, 01 Jan 1970 00:00:00 GMT",
+            0,
+        ),
+        (&by_the_origin, "etag: \"1\"", 0),
+        (&by_the_origin, "cache-control: max-age=60", 60),
+        // The operator has said it.
+        (&fixed, "etag: \"1\"", 60),
+    ] {
+        let keep = kept(policy, asked, 200, &fields(lines), None);
+        let fresh = match keep {
+            Keep::For(lifetime) => lifetime.fresh,
+            Keep::Not(why) => {
+                assert_eq!(why, WhyNot::NoTime, "{lines}");
+                0
+            }
+        };
+        assert_eq!(fresh, expected, "{lines}");
+        assert_eq!(matches!(keep, Keep::For(_)), expected > 0, "{lines}");
     }
 }
