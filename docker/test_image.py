@@ -15,7 +15,7 @@ from pathlib import Path
 from cast import PATIENCE, REPOSITORY, Edge, Origin, status_of
 
 PACKED = os.environ["PACKED"]
-MOST_BYTES = 15 * 1024 * 1024
+MOST_BYTES = 17 * 1024 * 1024
 
 
 class Buildah:

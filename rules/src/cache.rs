@@ -15,6 +15,7 @@ pub mod key;
 pub mod plan;
 pub mod range;
 pub mod slices;
+pub mod steered;
 pub mod vary;
 pub mod verdict;
 pub mod written;

@@ -1,5 +1,6 @@
 //! What was fetched before is served again, by the origin's own word, and the answer says so.
 
+mod attacked;
 mod collapsing;
 mod compression;
 mod conformance;

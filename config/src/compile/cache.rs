@@ -120,6 +120,11 @@ pub(super) fn cache(
             ..CachePolicy::by_the_origins_word()
         },
     };
+    // CloudFront has it in the key or does not send it; the resilient mode sends everything.
+    let is_keyed = policy.key.headers.contains(&http::header::AUTHORIZATION);
+    if !defaults.is_faithful() && request.authorization && !is_keyed {
+        policy.authorization_needs_permission = true;
+    }
     if let Some(span) = stale_if_error {
         policy.stale.if_error = span;
     }
@@ -318,6 +323,12 @@ fn by_own_words(
         None if key.headers.contains(&ACCEPT_ENCODING) => request.accept_encoding,
         None => told_apart(conduct, compress, request),
     };
+    // What the key does not tell apart must not be asked for.
+    if let (AcceptEncoding::Normalised { .. }, AcceptEncoding::Viewer) =
+        (key.accept_encoding, request.accept_encoding)
+    {
+        request.accept_encoding = key.accept_encoding;
+    }
     (!ttl.max.is_zero()).then_some(Basis { key, ttl })
 }
 

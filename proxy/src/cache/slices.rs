@@ -117,12 +117,6 @@ impl Slices {
                     return Poll::Ready(Some(Ok(wanted)));
                 }
             } else {
-                eprintln!(
-                    "DEBUG broke {:?} at {} {:?}",
-                    self.rest,
-                    self.anew,
-                    chunk.is_some()
-                );
                 // It broke off, or ended before its end.
                 self.now = None;
                 if self.anew == ANEW {

@@ -47,6 +47,7 @@ pub(super) struct Asking {
     pub(super) view: Rc<View>,
     peer: Rc<Peer>,
     distribution: usize,
+    method: Method,
     path: Box<str>,
     target: PathAndQuery,
     fields: HeaderMap,
@@ -63,6 +64,11 @@ impl Asking {
             view: Rc::clone(&line.view),
             peer: Rc::clone(&line.peer),
             distribution: wanted.route.distribution.position,
+            // An answer to HEAD has no body that could be kept.
+            method: match *wanted.request.method {
+                Method::HEAD => Method::GET,
+                ref method => method.clone(),
+            },
             path: wanted.route.path.into(),
             target: wanted.request.target.clone(),
             fields: line.request.headers.clone(),
@@ -105,7 +111,7 @@ impl Asking {
         asked.await;
     }
 
-    /// Has `asks` ask with GET for what the request asked for. Nothing is asked if that is not kept.
+    /// Has `asks` ask for what the request asked for. Nothing is asked if that is not kept.
     pub(super) async fn ask(&self, asks: impl AsyncFnOnce(Wanted<'_>, &CachePolicy)) {
         let live = &self.view.live;
         let Some(distribution) = live.edge.distributions.get(self.distribution) else {
@@ -120,7 +126,7 @@ impl Asking {
             version: self.version,
             request_id: &self.request_id,
         };
-        let mut route = within(&live.edge, distribution, &Method::GET, &self.path);
+        let mut route = within(&live.edge, distribution, &self.method, &self.path);
         let routed = live.routed(route.behavior.target);
         route.target = live.target(routed);
         let policy: &CachePolicy = match &route.behavior.cache {
@@ -131,7 +137,7 @@ impl Asking {
             route: &route,
             routed,
             request: Request {
-                method: &Method::GET,
+                method: &self.method,
                 target: &self.target,
                 fields: Fields::of(&self.fields),
                 to_websocket: false,

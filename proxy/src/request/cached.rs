@@ -14,6 +14,7 @@ use tideover_rules::cache::freshness::{self, Answered, Asked, Keep, Lifetime, Re
 use tideover_rules::cache::key;
 use tideover_rules::cache::plan::{self, Ask, Candidate, Plan, Terms};
 use tideover_rules::cache::range;
+use tideover_rules::cache::steered;
 use tideover_rules::cache::vary::{self, Varies};
 use tideover_rules::cache::verdict::{Fetched as Came, Forward, Verdict, WhyStale};
 use tideover_rules::error_page::error_ttl;
@@ -193,6 +194,8 @@ fn covers(wanted: &Wanted<'_>, policy: &CachePolicy, kept: &Kept, answer: &KeptA
     match answer.part.as_deref() {
         _ if is_conditional_on_the_origin(wanted, policy) => false,
         None => true,
+        // HEAD knows no ranges.
+        Some((part, _)) if !part.is_empty() && *wanted.request.method != Method::GET => false,
         // Several parts are the origin's business.
         Some((none, total)) if none.is_empty() => {
             let asked = range::part(fields, &answer.fields(kept, 0), *total);
@@ -329,8 +332,13 @@ impl Asks<'_> {
         if answer.response.status() == StatusCode::NOT_MODIFIED
             && let Some(kept) = self.kept.take()
         {
-            let (kept, verdict) = self.freshened(&kept, answer, now, took);
-            settles(lead, Stage::Settled(Arc::clone(&kept), Settled::Fresh));
+            let (kept, verdict, is_for_all) = self.freshened(&kept, answer, now, took);
+            let stage = if is_for_all {
+                Stage::Settled(Arc::clone(&kept), Settled::Fresh)
+            } else {
+                Stage::NotShared
+            };
+            settles(lead, stage);
             return Brought::Kept(kept, verdict, trail);
         }
         if let Some(kept) = self.updated_by_head(&answer, now, took) {
@@ -429,6 +437,16 @@ impl Asks<'_> {
     ) -> Result<(Storable, Option<ChosenBy>), WhyNot> {
         let status = answer.response.status();
         let fields = answer.response.headers();
+        if steered::is(self.wanted.request.fields, &self.policy.key.headers) {
+            return Err(WhyNot::Steered);
+        }
+        // What is wrong with its conditions is nobody else's.
+        if *self.wanted.request.method != Method::HEAD
+            && status.is_client_error()
+            && is_particular(&self.wanted, self.policy)
+        {
+            return Err(WhyNot::Status);
+        }
         let part = range::content_range(fields).filter(|_| status == StatusCode::PARTIAL_CONTENT);
         let status = part.as_ref().map_or(status, |_| StatusCode::OK);
         let lifetime = match self.keep(status, fields, took) {
@@ -439,6 +457,7 @@ impl Asks<'_> {
         let cache = &self.worker.shared.cache;
         if *self.wanted.request.method == Method::HEAD
             || fields.contains_key(http::header::TRAILER)
+            || is_without_end(fields)
             || part.as_ref().is_some_and(|(part, _)| {
                 // Nobody can say which bytes these are.
                 length.is_some_and(|length| length != part.end.saturating_sub(part.start))
@@ -479,22 +498,32 @@ impl Asks<'_> {
     /// Whether nothing is kept only because of this request or of this moment: the next one's answer may be everybody's, and
     /// what was kept before is not to be lost over it.
     fn is_its_own_doing(&self, why: WhyNot, answer: &OriginAnswer) -> bool {
+        if why == WhyNot::NotWhole {
+            let length = http_body::Body::size_hint(answer.response.body()).exact();
+            let limits = &self.worker.shared.cache.limits;
+            return *self.wanted.request.method == Method::HEAD
+                || length.is_some_and(|it| it <= limits.object);
+        }
+        if why == WhyNot::Authorization {
+            return self.kept.is_some();
+        }
+        self.is_of_this_request(why)
+    }
+
+    /// Whether an answer is not kept because of what this request says.
+    fn is_of_this_request(&self, why: WhyNot) -> bool {
         let request = self.wanted.request;
         let asked = Asked::of(request.method, request.fields);
         match why {
             WhyNot::NoStore => asked.no_store,
-            WhyNot::Authorization => self.kept.is_some(),
+            WhyNot::Authorization | WhyNot::Steered => true,
             WhyNot::NoTime => asked.cookie,
-            WhyNot::NotWhole => {
-                let length = http_body::Body::size_hint(answer.response.body()).exact();
-                let limits = &self.worker.shared.cache.limits;
-                *request.method == Method::HEAD || length.is_some_and(|it| it <= limits.object)
-            }
             WhyNot::Method
             | WhyNot::Status
             | WhyNot::Private
             | WhyNot::TooOld
-            | WhyNot::VariesUnknowably => false,
+            | WhyNot::VariesUnknowably
+            | WhyNot::NotWhole => false,
         }
     }
 
@@ -537,6 +566,16 @@ impl Asks<'_> {
                     && matches!(key.accept_encoding, AcceptEncoding::Normalised { .. }))
         };
         let names: Vec<HeaderName> = names.into_iter().filter(|it| !is_in_the_key(it)).collect();
+        // What the edge tells origins about viewers is not in what viewers send.
+        let plan = &self.wanted.route.behavior.origin_request;
+        if let Some(known) = vary::made_by_the_edge(&names, plan, key) {
+            tracing::debug!(%known, "an answer varies by what the edge makes");
+            return Err(WhyNot::VariesUnknowably);
+        }
+        let names: Vec<HeaderName> = names
+            .into_iter()
+            .filter(|name| !vary::is_made_and_keyed(name, plan, key))
+            .collect();
         if names.is_empty() {
             return Ok(None);
         }
@@ -599,6 +638,16 @@ pub(super) fn keep(
     };
     let error_ttl = error_ttl(wanted.route.distribution, status);
     freshness::keep(policy, asked, answered, error_ttl)
+}
+
+/// A stream of events is for whoever listens, and as long as he does. Source: HTML Living Standard, "Server-sent events".
+fn is_without_end(fields: &http::HeaderMap) -> bool {
+    let kind = fields.get(http::header::CONTENT_TYPE);
+    kind.is_some_and(|kind| {
+        kind.as_bytes()
+            .to_ascii_lowercase()
+            .starts_with(b"text/event-stream")
+    })
 }
 
 /// Tells those who wait for `lead`, if it is one.

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use tideover_config::CachePolicy;
-use tideover_rules::cache::freshness::{self, Keep, WhyNot};
+use tideover_config::{CachePolicy, StatusRule};
+use tideover_rules::cache::freshness::{self, Asked, Keep, WhyNot};
 use tideover_rules::cache::plan::Ask;
 use tideover_rules::cache::slices;
+use tideover_rules::cache::steered;
 use tideover_rules::cache::verdict::{Fetched as Came, Forward, Verdict};
 use tideover_rules::failover::{Attempt, Sent};
 use tideover_rules::fields::Known;
@@ -155,6 +156,13 @@ async fn begin(
     kept: &Arc<Kept>,
     verdict: Verdict,
 ) -> Result<(Option<Box<Slices>>, Verdict), NotSliced> {
+    // What such a request fetches is not for those who read along.
+    let asked = Asked::of(wanted.request.method, wanted.request.fields);
+    let is_withheld = policy.authorization_needs_permission && asked.authorization;
+    let is_steered = steered::is(wanted.request.fields, &policy.key.headers);
+    if policy.statuses == StatusRule::Rfc9111 && asked.no_store || is_withheld || is_steered {
+        return Err(NotSliced::AskOtherwise);
+    }
     let line = speaker.line();
     let Some(large) = Large::of(kept) else {
         return Err(NotSliced::AskOtherwise);

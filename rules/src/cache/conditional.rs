@@ -115,7 +115,7 @@ pub fn head_confirms(kept: &HeaderMap, length: u64, fresh: &HeaderMap) -> bool {
 /// What is `kept`, freshened by a 304 with the fields `fresh`: each of them replaces the kept lines of its name.
 ///
 /// Left as they are: what says how the kept body is coded and how long it is, and what belongs to one connection. `Age` and
-/// `Date` are those of the 304, or none. A cookie is replaced, but none is added: it is for the one who asked.
+/// `Date` are those of the 304, or none. A cookie is for the one who asked.
 ///
 /// Source: RFC 9111, sections 3.1 and 3.2.
 pub fn freshened(mut kept: HeaderMap, fresh: &HeaderMap) -> HeaderMap {
@@ -126,7 +126,7 @@ pub fn freshened(mut kept: HeaderMap, fresh: &HeaderMap) -> HeaderMap {
         let is_left = [CONTENT_LENGTH, CONTENT_ENCODING, CONTENT_RANGE].contains(name)
             || is_of_a_connection(name)
             || named.contains(name)
-            || *name == SET_COOKIE && !kept.contains_key(SET_COOKIE);
+            || *name == SET_COOKIE;
         if is_left {
             continue;
         }

@@ -77,6 +77,8 @@ pub enum WhyNot {
     TooOld,
     /// `Vary: *`.
     VariesUnknowably,
+    /// The request has a field by which some applications answer something else, and the key has not.
+    Steered,
     /// It is only a part, or it may be changed on its way to each viewer.
     NotWhole,
 }

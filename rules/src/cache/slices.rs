@@ -141,6 +141,7 @@ pub fn kept_with_the_whole(keep: Keep) -> Result<Lifetime, WhyNot> {
             | WhyNot::Private
             | WhyNot::Authorization
             | WhyNot::VariesUnknowably
+            | WhyNot::Steered
             | WhyNot::NotWhole),
         ) => Err(why),
     }

@@ -5,6 +5,7 @@ use http::header::{
     REFERER, USER_AGENT, VARY,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
+use tideover_config::{CloudFrontHeader, KeyParts, OriginRequest};
 
 use super::key::{close, open, push};
 use crate::fields::Fields;
@@ -43,6 +44,42 @@ pub fn varies(answer: &HeaderMap) -> Varies {
     names.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
     names.dedup();
     Varies::By(names)
+}
+
+/// The first of `names` that the edge itself tells origins by `plan`, if that is not in the `key`: what a viewer sends in it
+/// says nothing of what the origin saw.
+pub fn made_by_the_edge<'n>(
+    names: &'n [HeaderName],
+    plan: &OriginRequest,
+    key: &KeyParts,
+) -> Option<&'n HeaderName> {
+    let mut names = names.iter();
+    names.find(|name| is_made(name, plan) && !is_made_and_keyed(name, plan, key))
+}
+
+/// Whether the edge makes `name` out of something that is in the `key`.
+pub fn is_made_and_keyed(name: &HeaderName, plan: &OriginRequest, key: &KeyParts) -> bool {
+    let keyed = |made: CloudFrontHeader| key.made.contains(&made);
+    match name.as_str() {
+        "x-forwarded-host" => plan.forwarded_host_and_proto && key.headers.contains(&HOST),
+        "x-forwarded-proto" => {
+            plan.forwarded_host_and_proto && keyed(CloudFrontHeader::ForwardedProto)
+        }
+        _ => made(name, plan).is_some_and(keyed),
+    }
+}
+
+fn is_made(name: &HeaderName, plan: &OriginRequest) -> bool {
+    match name.as_str() {
+        "x-forwarded-for" => true,
+        "x-forwarded-host" | "x-forwarded-proto" => plan.forwarded_host_and_proto,
+        _ => made(name, plan).is_some(),
+    }
+}
+
+fn made(name: &HeaderName, plan: &OriginRequest) -> Option<CloudFrontHeader> {
+    let mut all = plan.cloudfront_headers.iter().copied();
+    all.find(|made| made.name().eq_ignore_ascii_case(name.as_str()))
 }
 
 /// Appends to `key` the `names` of fields and what `request` has in them: the same bytes for two requests if and only if their

@@ -257,6 +257,7 @@ impl WhyNot {
             Self::NoTime => "no-time",
             Self::TooOld => "too-old",
             Self::VariesUnknowably => "vary-star",
+            Self::Steered => "steered",
             Self::NotWhole => "not-whole",
         }
     }

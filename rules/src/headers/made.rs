@@ -1,9 +1,11 @@
 //! Values that the edge makes, or adds to what others said.
 
+use http::header::ACCEPT_ENCODING;
 use http::{HeaderName, HeaderValue, Version};
 use tideover_config::{CloudFrontHeader, Via, ViewerScheme};
 
 use super::Viewer;
+use super::copied::Connection;
 use crate::fields::{Fields, Known};
 
 static FORWARDED_PROTO: HeaderName = HeaderName::from_static("cloudfront-forwarded-proto");
@@ -109,7 +111,7 @@ pub(crate) fn accept_encoding(
     gzip: bool,
     brotli: bool,
 ) -> Option<&'static str> {
-    if version < Version::HTTP_11 {
+    if version < Version::HTTP_11 || Connection::of(sent).names(&ACCEPT_ENCODING) {
         return None;
     }
     match (

@@ -261,8 +261,12 @@ async fn conditions_are_answered_by_the_weak_tag_and_the_origin_is_asked_by_its_
         .header("ETag", "\"1\"")
         .header("Accept-Ranges", "bytes")
         .header("Vary", "Origin");
-    let (app, edge) =
-        started(origin("app").in_turn([html(&text), refreshed.clone(), refreshed])).await;
+    let (app, edge) = started(origin("app").in_turn([
+        html(&text).header("Vary", "Origin"),
+        refreshed.clone(),
+        refreshed,
+    ]))
+    .await;
     asked(&edge, BROWSER).await.expect(200);
     for tag in ["W/\"1\"", "\"1\""] {
         let request = viewer(&edge).get("/a").header("Accept-Encoding", BROWSER);

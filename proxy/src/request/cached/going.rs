@@ -12,8 +12,8 @@ use tideover_rules::cache::verdict::{Fetched as Came, Verdict};
 use tokio::time::timeout;
 
 use super::{
-    Asks, FIND_OUT_EVERY, Search, about, at_once, left, plan_for, respond_with, settled_verdict,
-    write_key,
+    Asks, FIND_OUT_EVERY, Search, about, at_once, covers, left, plan_for, respond_with,
+    settled_verdict, write_key,
 };
 use crate::cache::{Cache, FillReader, Flowing, Found, Kept, Lead, Part, Since, Stage, What};
 use crate::clock::Moment;
@@ -184,12 +184,14 @@ impl Going<'_> {
                 return self.asks(alone, since, None).await;
             }
             Ok(Stage::Waiting | Stage::Abandoned) => {}
-            Ok(Stage::Settled(kept, settled)) => {
+            Ok(Stage::Settled(kept, settled)) if self.is_covered_by(&kept) => {
                 let now = self.cache.now(self.view.live.clock);
                 let verdict = settled_verdict(&kept, settled, now);
                 let reply = served(speaker, wanted, self.policy, &kept, verdict, None).await;
                 return Some(reply);
             }
+            // It was about another part.
+            Ok(Stage::Settled(..)) => self.may_join = false,
             Ok(Stage::Failed(failed)) => {
                 let fetched = Fetched::failed_for_all(&failed);
                 let verdict = along(Err(WhyNot::Status));
@@ -209,6 +211,13 @@ impl Going<'_> {
         // What chooses among the answers of this key may not have been kept: the same fetch would be found for ever.
         self.may_join &= !is_anothers || self.key.len() > length;
         None
+    }
+
+    fn is_covered_by(&self, kept: &Kept) -> bool {
+        match &kept.what {
+            What::Answer(answer) => covers(&self.wanted, self.policy, kept, answer),
+            What::Fork { .. } | What::Pass { .. } => false,
+        }
     }
 
     /// Whether this request chooses what flows.

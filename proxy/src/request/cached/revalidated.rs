@@ -41,22 +41,23 @@ impl Asks<'_> {
             }
     }
 
-    /// What is `kept`, freshened by a 304.
+    /// What is `kept`, freshened by a 304; and whether that is for all who wait for it.
     pub(super) fn freshened(
         &self,
         kept: &Arc<Kept>,
         answer: OriginAnswer,
         now: Duration,
         took: Duration,
-    ) -> (Arc<Kept>, Verdict) {
+    ) -> (Arc<Kept>, Verdict, bool) {
         let (head, body) = answer.response.into_parts();
         body.drain();
         self.worker.shared.cache.tally.revalidated();
         let What::Answer(before) = &kept.what else {
-            return (Arc::clone(kept), self.came(Err(WhyNot::NotWhole)));
+            return (Arc::clone(kept), self.came(Err(WhyNot::NotWhole)), false);
         };
         let (fresh, kept) = self.freshened_with(kept, before, &head.headers, now, took);
-        (fresh, Verdict::Revalidated(kept.unwrap_or(0)))
+        let is_for_all = kept.is_ok();
+        (fresh, Verdict::Revalidated(kept.unwrap_or(0)), is_for_all)
     }
 
     /// The same by the fields `said`, and for how many seconds it is kept fresh, or why it is not kept any more.
@@ -70,8 +71,16 @@ impl Asks<'_> {
     ) -> (Arc<Kept>, Result<u32, WhyNot>) {
         let cache = &self.worker.shared.cache;
         let as_it_came = before.fields_of_the_origin(kept, 8);
+        let names = |fields: &HeaderMap| Ok::<_, WhyNot>(self.choice(fields)?.map(|it| it.names));
+        let chose = names(&as_it_came);
         let mut fields = conditional::freshened(as_it_came, said);
-        let keep = self.keep(before.status, &fields, took);
+        let keep = if names(&fields) == chose {
+            let status = (before.part.as_ref()).map_or(before.status, |_| StatusCode::OK);
+            self.keep(status, &fields, took)
+        } else {
+            // It is kept under the choice of then.
+            Keep::Not(WhyNot::VariesUnknowably)
+        };
         let lifetime = match keep {
             Keep::For(lifetime) => lifetime,
             // It was good enough to be kept once, and is not any more: it serves this once.
@@ -90,8 +99,11 @@ impl Asks<'_> {
         let fresh = kept.freshened(before, self.since.generation(), now, &head);
         let fresh = match keep {
             Keep::For(_) => cache.keep(fresh, self.since),
-            Keep::Not(_) => {
-                cache.remove(kept.key());
+            Keep::Not(why) => {
+                // Nobody else loses it because of this request.
+                if !self.is_of_this_request(why) {
+                    cache.remove(kept.key());
+                }
                 Arc::new(fresh)
             }
         };
