@@ -45,6 +45,14 @@ pub(crate) struct Trail {
     pub(crate) struck: Struck,
 }
 
+impl Trail {
+    /// How long the attempt took whose outcome it came to; nominal.
+    pub(crate) fn took(&self) -> Duration {
+        let delivered = self.attempts.get(self.delivered);
+        delivered.map_or(Duration::ZERO, |attempt| attempt.took)
+    }
+}
+
 /// Which of the attempts came up against a fault on command. Nothing at all in the usual case.
 #[derive(Debug, Default)]
 pub(crate) struct Struck(Option<Box<ByAttempt>>);

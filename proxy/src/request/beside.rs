@@ -19,21 +19,15 @@ use crate::origin::{self, Wanted};
 use crate::viewer::Peer;
 use crate::worker::{View, Worker};
 
-/// Asks for what is `kept` under `key` anew, as `wanted` by the request of `line` does, if nobody does so already. `since` was
-/// before it was seen to be there still.
-pub(super) fn refresh(
-    line: &Line,
-    wanted: &Wanted<'_>,
-    key: &[u8],
-    kept: &Arc<Kept>,
-    since: Since,
-) {
+/// Asks for what is `kept` under `key` anew, as `wanted` by the request of `line` does, if nobody does so already.
+pub(super) fn refresh(line: &Line, wanted: &Wanted<'_>, key: &[u8], kept: &Arc<Kept>) {
     let cache = &line.worker().shared.cache;
+    let since = cache.since(key);
     let Part::Leads(lead) = cache.join(key, since) else {
         return;
     };
     if !cache.still_has(kept) {
-        // Somebody did so between the look and the lead.
+        // Somebody did so between the look and the lead; or it was made unusable, and must not come back by a 304.
         return;
     }
     let asking = Asking::of(line, wanted);

@@ -126,12 +126,7 @@ fn at_once<'f>(
         && let What::Answer(answer) = &kept.what
         && answer.is_its_turn(now, FIND_OUT_EVERY)
     {
-        let cache = &speaker.worker().shared.cache;
-        let since = cache.since(key);
-        // What was made unusable after it was seen must not come back by a 304.
-        if cache.still_has(kept) {
-            beside::refresh(speaker.line(), wanted, key, kept, since);
-        }
+        beside::refresh(speaker.line(), wanted, key, kept);
     }
     Ok((kept, verdict))
 }
@@ -327,8 +322,7 @@ impl Asks<'_> {
                 return self.passed(Err(error), trail, WhyNot::Status);
             }
         };
-        let took = trail.attempts.get(trail.delivered);
-        let took = took.map_or(Duration::ZERO, |attempt| attempt.took);
+        let took = trail.took();
         if answer.response.status() == StatusCode::NOT_MODIFIED
             && let Some(kept) = self.kept.take()
         {
@@ -384,17 +378,11 @@ impl Asks<'_> {
     ) -> Brought {
         let cache = &self.worker.shared.cache;
         let since = self.since;
-        if let Some(chosen) = &chosen_by {
-            let fields = self.wanted.request.fields;
-            write_key(self.policy, &self.wanted, &mut self.key);
-            cache.fork(&mut self.key, &chosen.names, fields, since, now);
-        }
+        self.forks(chosen_by.as_ref(), now);
         let length = http_body::Body::size_hint(answer.response.body()).exact();
         let (head, body) = answer.response.into_parts();
         let mut fields = head.headers;
-        for name in freshness::withheld(self.policy, &fields) {
-            fields.remove(name);
-        }
+        self.drops_what_is_withheld(&mut fields);
         let compressor = length.and_then(|_| self.compressor(head.status, &fields));
         let compressed =
             (compressor.as_ref()).map(|it| compression::describe(&mut fields, it.coding()));
@@ -418,6 +406,23 @@ impl Asks<'_> {
             None => worker.pours(async move { pour(&shared.cache, pouring, body).await }),
         }
         Brought::Flows(reader, verdict, trail)
+    }
+
+    /// The key becomes the longer one of an answer that was `chosen_by` something beside it.
+    pub(super) fn forks(&mut self, chosen_by: Option<&ChosenBy>, now: Duration) {
+        let Some(chosen) = chosen_by else {
+            return;
+        };
+        write_key(self.policy, &self.wanted, &mut self.key);
+        let (cache, fields) = (&self.worker.shared.cache, self.wanted.request.fields);
+        cache.fork(&mut self.key, &chosen.names, fields, self.since, now);
+    }
+
+    /// What an answer withholds from others is not kept with it.
+    pub(super) fn drops_what_is_withheld(&self, fields: &mut http::HeaderMap) {
+        for name in freshness::withheld(self.policy, fields) {
+            fields.remove(name);
+        }
     }
 
     /// What the origins come to, under the `own` conditions if it is for all.
@@ -607,7 +612,7 @@ impl Asks<'_> {
 }
 
 /// What followers are told where no origin brought an answer.
-fn stage_after(error: &OriginError, trail: &Trail) -> Stage {
+pub(super) fn stage_after(error: &OriginError, trail: &Trail) -> Stage {
     let nothing_left = |attempt: &Attempt| attempt.sent == Sent::Nothing;
     if !trail.attempts.iter().all(nothing_left) {
         // It may have been something about this request that an origin broke down over.

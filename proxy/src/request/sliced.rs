@@ -8,17 +8,16 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use tideover_config::{CachePolicy, StatusRule};
-use tideover_rules::cache::freshness::{self, Asked, Keep, WhyNot};
+use tideover_rules::cache::freshness::{Asked, Keep, WhyNot};
 use tideover_rules::cache::plan::Ask;
 use tideover_rules::cache::slices;
 use tideover_rules::cache::steered;
 use tideover_rules::cache::verdict::{Fetched as Came, Forward, Verdict};
-use tideover_rules::failover::{Attempt, Sent};
 use tideover_rules::fields::Known;
 use tideover_rules::headers::Conditions;
 
 use super::beside::Asking;
-use super::cached::{Asks, Brought, keep, left, write_key};
+use super::cached::{Asks, Brought, keep, left, stage_after};
 use crate::cache::{Failed, Head, Kept, Lead, Part, Slice, Slices, Stage, What, pour};
 use crate::message::{Once, ViewerBody};
 use crate::origin::{self, Answer, Fetched, OriginAnswer, Trail, Wanted};
@@ -112,15 +111,10 @@ impl Asks<'_> {
         };
         let chosen_by = self.choice(fields).ok()?;
         let mut fields = fields.clone();
-        for name in freshness::withheld(self.policy, &fields) {
-            fields.remove(name);
-        }
+        self.drops_what_is_withheld(&mut fields);
         fields.remove(http::header::CONTENT_RANGE);
         fields.insert(http::header::CONTENT_LENGTH, total.into());
-        if let Some(chosen) = &chosen_by {
-            write_key(self.policy, &self.wanted, &mut self.key);
-            cache.fork(&mut self.key, &chosen.names, request.fields, since, now);
-        }
+        self.forks(chosen_by.as_ref(), now);
         // Its origin does not know parts.
         if cache.passes(&self.key, now) {
             return None;
@@ -297,32 +291,17 @@ impl Looks {
         wanted.request.conditions = Conditions::Own(&conditions);
         let fetched = origin::fetch(view, &wanted, &mut Once::Here(ViewerBody::Empty)).await;
         let now = cache.now(view.live.clock);
-        let trail = fetched.trail;
+        let trail = &fetched.trail;
         let answer = match fetched.answer {
             Ok(Answer::Origin(answer)) => answer,
             Ok(Answer::Page(_)) => return lead.settles(Stage::NotShared),
-            Err(error) => {
-                let nothing_left = |attempt: &Attempt| attempt.sent == Sent::Nothing;
-                let stage = if trail.attempts.iter().all(nothing_left) {
-                    Stage::Failed(Arc::new(Failed {
-                        fault: error.fault(),
-                        attempts: trail.attempts,
-                        delivered: trail.delivered,
-                    }))
-                } else {
-                    // It may have been something about this request that an origin broke down over.
-                    Stage::NotShared
-                };
-                return lead.settles(stage);
-            }
+            Err(error) => return lead.settles(stage_after(&error, trail)),
         };
-        let took = trail.attempts.get(trail.delivered);
-        let took = took.map_or(Duration::ZERO, |attempt| attempt.took);
         let length = http_body::Body::size_hint(answer.response.body()).exact();
         let (head, body) = answer.response.into_parts();
         let Large { fields, total, .. } = &self.large;
         let came = slices::came(fields, &bytes, *total, head.status, &head.headers, length);
-        let keep = keep(policy, &wanted, StatusCode::OK, &head.headers, took);
+        let keep = keep(policy, &wanted, StatusCode::OK, &head.headers, trail.took());
         let lifetime = match (came, slices::kept_with_the_whole(keep)) {
             (slices::Came::Slice, Ok(lifetime)) => lifetime,
             (came, _) => {
