@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method, StatusCode};
-use tideover_config::{AcceptEncoding, CachePolicy, Distribution, VaryRule};
+use tideover_config::{CachePolicy, Distribution};
 use tideover_rules::cache::compression::{self, Coding};
 use tideover_rules::cache::freshness::{self, Answered, Asked, Keep, Lifetime, Reuse, WhyNot};
 use tideover_rules::cache::key;
@@ -556,34 +556,12 @@ impl Asks<'_> {
 
     /// What chose an answer with these `fields`, beside the key.
     pub(super) fn choice(&self, fields: &http::HeaderMap) -> Result<Option<ChosenBy>, WhyNot> {
-        if self.policy.vary == VaryRule::KeySaysAll {
-            return Ok(None);
-        }
-        let names = match vary::varies(fields) {
+        let plan = &self.wanted.route.behavior.origin_request;
+        let names = match vary::beside_the_key(self.policy, plan, fields) {
             Varies::Not => return Ok(None),
             Varies::Unknowably => return Err(WhyNot::VariesUnknowably),
             Varies::By(names) => names,
         };
-        let key = &self.policy.key;
-        let is_in_the_key = |name: &HeaderName| {
-            key.headers.contains(name)
-                || (*name == http::header::ACCEPT_ENCODING
-                    && matches!(key.accept_encoding, AcceptEncoding::Normalised { .. }))
-        };
-        let names: Vec<HeaderName> = names.into_iter().filter(|it| !is_in_the_key(it)).collect();
-        // What the edge tells origins about viewers is not in what viewers send.
-        let plan = &self.wanted.route.behavior.origin_request;
-        if let Some(known) = vary::made_by_the_edge(&names, plan, key) {
-            tracing::debug!(%known, "an answer varies by what the edge makes");
-            return Err(WhyNot::VariesUnknowably);
-        }
-        let names: Vec<HeaderName> = names
-            .into_iter()
-            .filter(|name| !vary::is_made_and_keyed(name, plan, key))
-            .collect();
-        if names.is_empty() {
-            return Ok(None);
-        }
         let mut suffix = Vec::new();
         vary::write(&names, self.wanted.request.fields, &mut suffix);
         Ok(Some(ChosenBy { names, suffix }))

@@ -5,7 +5,9 @@ use http::header::{
     REFERER, USER_AGENT, VARY,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
-use tideover_config::{CloudFrontHeader, KeyParts, OriginRequest};
+use tideover_config::{
+    AcceptEncoding, CachePolicy, CloudFrontHeader, KeyParts, OriginRequest, VaryRule,
+};
 
 use super::key::{close, open, push};
 use crate::fields::Fields;
@@ -46,27 +48,39 @@ pub fn varies(answer: &HeaderMap) -> Varies {
     Varies::By(names)
 }
 
-/// The first of `names` that the edge itself tells origins by `plan`, if that is not in the `key`: what a viewer sends in it
-/// says nothing of what the origin saw.
-pub fn made_by_the_edge<'n>(
-    names: &'n [HeaderName],
-    plan: &OriginRequest,
-    key: &KeyParts,
-) -> Option<&'n HeaderName> {
-    let mut names = names.iter();
-    names.find(|name| is_made(name, plan) && !is_made_and_keyed(name, plan, key))
+/// What `answer`'s `Vary` says beside the key of `policy`, where origins are asked by `plan`. What the edge itself tells them is
+/// not in what viewers send: an answer that was chosen by it, and not by the key, matches nobody.
+pub fn beside_the_key(policy: &CachePolicy, plan: &OriginRequest, answer: &HeaderMap) -> Varies {
+    if policy.vary == VaryRule::KeySaysAll {
+        return Varies::Not;
+    }
+    let mut names = match varies(answer) {
+        Varies::By(names) => names,
+        other @ (Varies::Not | Varies::Unknowably) => return other,
+    };
+    names.retain(|name| !is_keyed(name, plan, &policy.key));
+    if names.iter().any(|name| is_made(name, plan)) {
+        Varies::Unknowably
+    } else if names.is_empty() {
+        Varies::Not
+    } else {
+        Varies::By(names)
+    }
 }
 
-/// Whether the edge makes `name` out of something that is in the `key`.
-pub fn is_made_and_keyed(name: &HeaderName, plan: &OriginRequest, key: &KeyParts) -> bool {
-    let keyed = |made: CloudFrontHeader| key.made.contains(&made);
-    match name.as_str() {
-        "x-forwarded-host" => plan.forwarded_host_and_proto && key.headers.contains(&HOST),
-        "x-forwarded-proto" => {
-            plan.forwarded_host_and_proto && keyed(CloudFrontHeader::ForwardedProto)
+/// Whether the `key` has `name`, or what the edge makes it out of.
+fn is_keyed(name: &HeaderName, plan: &OriginRequest, key: &KeyParts) -> bool {
+    let has_made = |made: CloudFrontHeader| key.made.contains(&made);
+    let is_normalised = matches!(key.accept_encoding, AcceptEncoding::Normalised { .. });
+    key.headers.contains(name)
+        || match name.as_str() {
+            "accept-encoding" => is_normalised,
+            "x-forwarded-host" => plan.forwarded_host_and_proto && key.headers.contains(&HOST),
+            "x-forwarded-proto" => {
+                plan.forwarded_host_and_proto && has_made(CloudFrontHeader::ForwardedProto)
+            }
+            _ => made(name, plan).is_some_and(has_made),
         }
-        _ => made(name, plan).is_some_and(keyed),
-    }
 }
 
 fn is_made(name: &HeaderName, plan: &OriginRequest) -> bool {
